@@ -1,0 +1,124 @@
+// The whole engine as seen from outside: make a flow, advance it step by step, draw from it, save and restore it.
+// Free of LibTorch headers; exceptions of LibTorch stop inside and become absl::Status.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "common/stop_latch.h"
+#include "server/engine/flow_spec.h"
+
+namespace sliceflow::engine {
+
+struct Metric {
+  std::string name;
+  double value = 0;
+  double standard_error = 0;
+};
+
+// F(ρ_{k+1}) + SW2²(ρ_{k+1}, ρ_k)/(2τ) ≤ F(ρ_k), checked within three Monte-Carlo standard errors.
+struct EnergyInequality {
+  double slack = 0;  // F(ρ_k) − F(ρ_{k+1}) − SW2²/(2τ)
+  double standard_error = 0;
+  bool holds = true;
+};
+
+// Fields as in sliceflow.v1.StepReport.
+struct StepReport {
+  int step = 0;
+  double sliced_time = 0;
+  double wasserstein_time = 0;
+  double energy = 0;
+  double energy_standard_error = 0;
+  std::vector<double> term_energies;
+  double distance_squared = 0;
+  double distance_standard_error = 0;
+  EnergyInequality energy_inequality;
+  int inner_iterations = 0;
+  double gradient_norm = 0;
+  std::vector<Metric> metrics;
+};
+
+struct InnerProgress {
+  int step = 0;
+  int iteration = 0;
+  int total_iterations = 0;
+  double loss = 0;
+};
+
+// Why a flow went no further. Data, not an error of the call.
+struct Termination {
+  enum class Reason { kStopped, kDiverged };
+  Reason reason = Reason::kStopped;
+  int step = 0;               // the step that could not be completed
+  std::string term;           // kDiverged: the term that ceased to be finite, such as `terms[1].potential.quadratic`; may be `model`
+  double last_finite_energy = 0;
+  std::string detail;
+};
+
+// A step either completes with a report, or the flow ends there and stays at the step before.
+struct StepResult {
+  StepReport report;                       // valid when `termination` is not set
+  std::optional<Termination> termination;
+};
+
+// Row-major, count × dimension.
+struct SampleBatch {
+  int64_t count = 0;
+  int dimension = 0;
+  std::vector<float> values;
+};
+
+// Not thread-safe; a call made while another is running answers FailedPrecondition and changes nothing.
+// The same spec, seed and number of threads give the same bits, also across Save and Restore.
+class Flow {
+ public:
+  // Checks `spec` once (InvalidArgument) and makes the flow at step 0; fits the model to ρ₀ where it cannot start there exactly.
+  // Threads are those of the process: see SetThreads. `stop` is looked at during a fit (Cancelled).
+  static absl::StatusOr<std::unique_ptr<Flow>> Create(FlowSpec spec, const StopLatch& stop);
+
+  // As Create, and at the step where `checkpoint` was saved. DataLoss when the bytes are damaged, FailedPrecondition when they belong
+  // to another spec or format.
+  static absl::StatusOr<std::unique_ptr<Flow>> Restore(FlowSpec spec, absl::string_view checkpoint, const StopLatch& stop);
+
+  virtual ~Flow() = default;
+
+  // Steps completed.
+  virtual int step() const = 0;
+
+  // Whether LogDensity is served.
+  virtual bool has_density() const = 0;
+
+  // The report of the state as it stands; that of step 0 on a new flow.
+  virtual const StepReport& report() const = 0;
+
+  // Computes the next step. `progress` is called on this thread after inner iterations (every one; the caller thins them).
+  // OutOfRange after the last step.
+  virtual absl::StatusOr<StepResult> Step(const StopLatch& stop, absl::FunctionRef<void(const InnerProgress&)> progress) = 0;
+
+  // Draws `count` ≥ 1 samples; the same seed gives the same samples. Particles are drawn without replacement:
+  // InvalidArgument for more than there are. With `seed` unset, row i follows one trajectory from step to step.
+  virtual absl::StatusOr<SampleBatch> Samples(int64_t count, std::optional<uint64_t> seed) = 0;
+
+  // log ρ at `points` (row-major, count × dimension). FailedPrecondition for a model without a density.
+  virtual absl::StatusOr<std::vector<float>> LogDensity(absl::Span<const float> points) = 0;
+
+  // The state as bytes with a checksum: see docs/checkpoint_format.md.
+  virtual absl::StatusOr<std::string> Save() const = 0;
+};
+
+// Sets the threads that all flows of this process compute with, 1 to 256. Call once, before the first flow.
+void SetThreads(int threads);
+
+// Whether a model of this kind has a density; the gate and ServerInfo say the same.
+bool HasDensity(const ModelSpec& model);
+
+}  // namespace sliceflow::engine

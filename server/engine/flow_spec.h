@@ -1,0 +1,131 @@
+// What a flow is made from, as plain structs: the engine's input. Free of LibTorch and of protobuf, so that both sides of the worker
+// may include it. Names are those of the contract (proto/sliceflow/v1), which documents meaning, ranges and defaults; here only what
+// differs is said. All vectors have the flow's dimension, all matrices dimension² entries in row-major order.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace sliceflow::engine {
+
+// A data set in memory, shared by the flows that refer to it. Row-major, all values finite. Immutable once shared.
+struct Table {
+  int64_t rows = 0;
+  int64_t columns = 0;
+  std::vector<float> values;
+};
+using TablePtr = std::shared_ptr<const Table>;
+
+// Initial distributions.
+struct Gaussian {
+  std::vector<double> mean;
+  std::vector<double> covariance;
+};
+struct WeightedGaussian {
+  double weight = 1;
+  Gaussian gaussian;
+};
+struct GaussianMixture {
+  std::vector<WeightedGaussian> components;
+};
+struct UniformBox {
+  std::vector<double> lower;
+  std::vector<double> upper;
+};
+struct Dirac {
+  std::vector<double> point;
+};
+struct Ring {
+  std::vector<double> center;
+  double radius = 1;
+  double thickness = 0.1;
+};
+struct Empirical {
+  TablePtr table;
+};
+using InitialSpec = std::variant<Gaussian, GaussianMixture, UniformBox, Dirac, Ring, Empirical>;
+
+// Terms of the functional.
+struct QuadraticPotential {
+  std::vector<double> center;
+  std::vector<double> precision;
+};
+struct GaussianMixturePotential {
+  GaussianMixture mixture;
+};
+struct RingPotential {
+  std::vector<double> center;
+  double radius = 1;
+  double stiffness = 10;
+};
+struct BayesianLogisticRegressionPotential {
+  TablePtr table;  // last column: labels in {-1, 1} or {0, 1}
+  double train_fraction = 0.8;
+  bool shuffle = true;
+  int64_t batch_size = 0;  // 0: all training rows
+};
+struct PowerLawInteraction {
+  double attraction = 4;
+  double repulsion = 2;
+};
+struct EntropyTerm {};
+struct SlicedWassersteinTerm {
+  TablePtr table;
+  int64_t num_projections = 1000;
+};
+using TermSpec = std::variant<QuadraticPotential, GaussianMixturePotential, RingPotential, BayesianLogisticRegressionPotential,
+                              PowerLawInteraction, EntropyTerm, SlicedWassersteinTerm>;
+struct WeightedTerm {
+  double weight = 1;
+  TermSpec term;
+};
+
+// Models.
+struct RealNvpModel {
+  int couplings = 5;
+  int hidden_width = 100;
+  bool learned_linear = true;
+};
+struct ParticlesModel {
+  int64_t count = 1000;
+};
+using ModelSpec = std::variant<RealNvpModel, ParticlesModel>;
+
+// Solvers.
+struct AdamOptions {
+  double learning_rate = 0.005;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+};
+struct SwJkoSolver {
+  int inner_iterations = 200;
+  int num_projections = 1000;
+  int64_t batch_size = 1024;
+  AdamOptions adam;
+  int max_attempts = 3;
+};
+using SolverSpec = std::variant<SwJkoSolver>;
+
+// Metrics.
+struct HeldOutPredictionMetric {};
+struct RadiusMetric {};
+struct ClosedFormMetric {};
+using MetricSpec = std::variant<HeldOutPredictionMetric, RadiusMetric, ClosedFormMetric>;
+
+struct FlowSpec {
+  int dimension = 0;
+  InitialSpec initial;
+  std::vector<WeightedTerm> terms;
+  SolverSpec solver;
+  ModelSpec model;
+  double sliced_step_size = 0;  // τ of the SW-JKO objective; the Wasserstein clock advances by dimension · τ a step
+  int num_steps = 0;
+  std::vector<MetricSpec> metrics;
+  uint64_t seed = 0;
+};
+
+}  // namespace sliceflow::engine
