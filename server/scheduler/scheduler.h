@@ -1,0 +1,70 @@
+// Who computes what: the queue, the workers that are attached, and short queries at checkpoints.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <grpcpp/impl/service_type.h>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/tensor.h"
+#include "server/jobs/datasets.h"
+#include "server/jobs/jobs.h"
+
+namespace sliceflow::scheduler {
+
+struct SchedulerOptions {
+  absl::Duration heartbeat_timeout = absl::Seconds(15);  // a worker silent for longer is killed and its job queued again
+  int max_waiting_queries = 64;                          // more are refused with ResourceExhausted and RetryInfo
+  absl::Duration query_timeout = absl::Seconds(60);
+};
+
+struct DeviceState {
+  std::string name;
+  int threads = 0;
+  bool ready = false;
+  int running_jobs = 0;
+};
+
+// Draws or evaluates at a kept step.
+struct Query {
+  std::string job_id;
+  std::optional<int> step;
+  struct Draw {
+    int count = 0;
+    uint64_t seed = 0;
+  };
+  std::optional<Draw> draw;        // draw samples, or else
+  std::optional<Tensor> points;    // evaluate log ρ at points
+};
+using QueryCallback = std::function<void(absl::StatusOr<Tensor>)>;
+
+// Thread-safe.
+class Scheduler : public jobs::Listener {
+ public:
+  // Takes the recovered queue and begins to hand out jobs as workers attach.
+  virtual void Start(std::vector<std::string> queued_job_ids) = 0;
+
+  // The gRPC service that workers attach to; register it on the server that listens on the workers' socket only.
+  virtual grpc::Service* worker_service() = 0;
+
+  // Answers exactly once, on a thread of the scheduler: after the answer, an error, or the timeout. The returned function cancels
+  // (then the answer is Cancelled); calling it later does nothing.
+  virtual std::function<void()> Ask(Query query, QueryCallback callback) = 0;
+
+  virtual std::vector<DeviceState> devices() const = 0;
+
+  // Hands out nothing more, asks workers to stop, and returns when they have gone or the deadline has passed.
+  virtual void Shutdown(absl::Time deadline) = 0;
+};
+
+// All must outlive the result.
+std::unique_ptr<Scheduler> MakeScheduler(jobs::Jobs& jobs, jobs::Datasets& datasets, SchedulerOptions options);
+
+}  // namespace sliceflow::scheduler

@@ -1,0 +1,36 @@
+// Large immutable bytes (samples, checkpoints, data sets) as files with a checksum, beside the database that refers to them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/filesystem.h"
+
+namespace sliceflow::store {
+
+// Keys are relative paths of [a-z0-9/._-], such as `jobs/ID/checkpoint-000012`. A blob is written before the row that refers to it, and
+// removed after; what a crash leaves unreferenced is swept at the next start. Thread-safe.
+class BlobStore {
+ public:
+  // Keeps blobs under `folder`. `files` must outlive the store.
+  BlobStore(std::string folder, FileSystem& files);
+
+  // Durable once it returns. Replaces a blob of the same key.
+  absl::Status Put(const std::string& key, absl::string_view bytes);
+  // DataLoss when the checksum does not match, NotFound when there is none.
+  absl::StatusOr<std::string> Get(const std::string& key);
+  absl::Status Delete(const std::string& key);
+  absl::Status DeleteTree(const std::string& prefix);
+  // Removes every blob under `prefix` that is not in `keep` (sorted or not).
+  absl::Status Sweep(const std::string& prefix, const std::vector<std::string>& keep);
+
+ private:
+  std::string folder_;
+  FileSystem& files_;
+};
+
+}  // namespace sliceflow::store

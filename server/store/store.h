@@ -1,0 +1,128 @@
+// What the daemon keeps: jobs, their events and steps, data sets. The bytes of messages are opaque here.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace sliceflow::store {
+
+// A job as List and Get see it. `job` holds a serialized sliceflow.v1.Job; the other fields are what queries look at.
+struct JobRow {
+  std::string id;
+  int64_t number = 0;   // order of creation, given by the store
+  int64_t version = 0;  // raised by each commit; what Commit compares
+  int state = 0;        // sliceflow.v1.Job.State
+  int64_t create_time_us = 0;
+  std::string display_name;
+  std::string owner;
+  std::map<std::string, std::string> labels;
+  std::vector<std::string> datasets;  // ids that the specification refers to
+  int64_t last_sequence = 0;
+  std::string job;
+};
+
+struct EventRow {
+  int64_t sequence = 0;
+  int64_t time_us = 0;
+  std::string event;  // a serialized sliceflow.v1.JobEvent
+};
+
+// A completed step and where its bytes are. Keys of the blob store; empty when nothing is kept.
+struct StepRow {
+  int step = 0;
+  int64_t sequence = 0;  // of its StepCompleted event
+  std::string samples_key;
+  std::vector<int64_t> samples_shape;
+  std::string checkpoint_key;
+};
+
+// One durable change of a job: all of it or nothing.
+struct JobCommit {
+  JobRow row;  // row.version is the version that was read; the commit stores version + 1
+  std::vector<EventRow> events;
+  std::optional<StepRow> step;
+  std::vector<int> dropped_checkpoints;  // steps whose checkpoint_key becomes empty
+};
+
+struct JobQuery {
+  struct Label {
+    std::string key;
+    std::string value;
+  };
+  std::vector<int> states;          // empty: all
+  std::vector<int> excluded_states;
+  std::optional<std::string> display_name;
+  std::vector<Label> labels;
+  std::optional<int64_t> created_from_us;  // inclusive
+  std::optional<int64_t> created_until_us;  // exclusive
+  bool ascending = false;
+  std::optional<int64_t> after_number;  // goes on after this job in the order asked for
+  int limit = 50;
+};
+
+struct DatasetRow {
+  std::string id;
+  int64_t number = 0;  // given by the store
+  std::string sha256;
+  std::string blob_key;
+  std::string dataset;  // a serialized sliceflow.v1.Dataset
+};
+
+// Thread-safe. A call returns once what it wrote is durable. Errors besides those named: NotFound; Aborted when a version is not the one
+// stored; ResourceExhausted for a full disk; DataLoss for a damaged database; Unavailable otherwise.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Adds a job with its first events and gives it its number. With a request id that was used: AlreadyExists, changing nothing.
+  virtual absl::Status CreateJob(JobCommit commit, absl::string_view owner, absl::string_view request_id, absl::string_view request_hash) = 0;
+
+  // The job made for a request id, with the hash it was made with; nullopt when the id was not used.
+  struct RequestRow {
+    std::string job_id;
+    std::string request_hash;
+  };
+  virtual absl::StatusOr<std::optional<RequestRow>> FindRequest(absl::string_view owner, absl::string_view request_id) = 0;
+
+  virtual absl::Status Commit(const JobCommit& commit) = 0;
+  virtual absl::StatusOr<JobRow> GetJob(absl::string_view id) = 0;
+  virtual absl::StatusOr<std::vector<JobRow>> ListJobs(const JobQuery& query) = 0;
+  virtual absl::StatusOr<int64_t> CountJobs(const std::vector<int>& states) = 0;
+  virtual absl::Status DeleteJob(absl::string_view id, int64_t version) = 0;
+
+  // Events after a sequence in order, at most `limit` and about `max_bytes` (always one where there is one).
+  virtual absl::StatusOr<std::vector<EventRow>> ReadEvents(absl::string_view job_id, int64_t after, int limit, int64_t max_bytes) = 0;
+
+  virtual absl::StatusOr<StepRow> GetStep(absl::string_view job_id, int step) = 0;
+  // Steps with a kept checkpoint, newest first.
+  virtual absl::StatusOr<std::vector<StepRow>> KeptSteps(absl::string_view job_id) = 0;
+  // Every blob key that anything refers to, under a prefix.
+  virtual absl::StatusOr<std::vector<std::string>> ReferencedKeys(absl::string_view prefix) = 0;
+
+  // AlreadyExists when the id is taken.
+  virtual absl::Status CreateDataset(DatasetRow row) = 0;
+  virtual absl::StatusOr<DatasetRow> GetDataset(absl::string_view id) = 0;
+  virtual absl::StatusOr<std::vector<DatasetRow>> ListDatasets(std::optional<int64_t> before_number, int limit) = 0;
+  virtual absl::Status DeleteDataset(absl::string_view id) = 0;
+
+  // Ids of jobs that refer to a data set and are in one of `states`, at most `limit`.
+  virtual absl::StatusOr<std::vector<std::string>> JobsUsingDataset(absl::string_view dataset_id, const std::vector<int>& states,
+                                                                    int limit) = 0;
+
+  // Reads and writes a probe; what is wrong with the store, if anything.
+  virtual absl::Status CheckHealth() = 0;
+};
+
+// Opens or makes DIR/sliceflow.db (WAL, synchronous=FULL, foreign keys), brings its schema up to date, and checks it.
+// FailedPrecondition when the schema is newer than this program.
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& folder);
+
+}  // namespace sliceflow::store
