@@ -1,0 +1,29 @@
+# Every target calls a script; scripts/ and deploy/install-deps say what they do.
+.DEFAULT_GOAL := build
+.PHONY: build test demo bench lint format clean deps
+
+deps:
+	@deploy/install-deps
+
+build: deps
+	@scripts/build
+
+test: deps
+	@scripts/build
+	@scripts/test
+
+demo: deps
+	@scripts/build sliceflowd sliceflow-worker sliceflow
+	@scripts/demo
+
+bench: deps
+	@scripts/bench
+
+lint: deps
+	@scripts/check
+
+format: deps
+	@scripts/format
+
+clean:
+	@scripts/clean

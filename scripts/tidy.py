@@ -1,0 +1,85 @@
+"""Runs clang-tidy over every translation unit of the tree, as many at a time as there are cores.
+
+Usage: tidy.py BUILD_FOLDER
+
+A unit that passed is not read again until it, a header of ours that it includes, .clang-tidy or the tool changes: stamps are in
+BUILD_FOLDER/tidy. Units are those of compile_commands.json, so the build comes first.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def headers_of(build: pathlib.Path) -> dict[str, list[str]]:
+    """The files each object was made from, as ninja recorded them."""
+    listing = subprocess.run(["ninja", "-C", str(build), "-t", "deps"], capture_output=True, text=True, check=True).stdout
+    found, current = {}, []
+    for line in listing.splitlines():
+        if line.startswith("    "):
+            current.append(line.strip())
+        elif ": #deps" in line:
+            current = found.setdefault(line.split(":")[0], [])
+    return found
+
+
+def digest(paths: list[pathlib.Path], salt: str) -> str:
+    state = hashlib.sha256(salt.encode())
+    for path in sorted(set(paths)):
+        state.update(str(path).encode() + b"\0" + path.read_bytes())
+    return state.hexdigest()
+
+
+class Unit:
+    def __init__(self, entry: dict, build: pathlib.Path, headers: dict[str, list[str]], salt: str):
+        self.source = pathlib.Path(entry["file"])
+        self.name = str(self.source.relative_to(ROOT))
+        output = entry.get("output") or shlex.split(entry["command"])[shlex.split(entry["command"]).index("-o") + 1]
+        included = [(build / header).resolve() for header in headers.get(output, [])]
+        ours = [path for path in included if path.is_relative_to(ROOT) and ".venv" not in path.parts and path.is_file()]
+        ours = [path for path in ours if path.suffix in (".h", ".cpp")]
+        self.stamp = build / "tidy" / digest([*ours, self.source], salt + entry["command"])
+
+    def check(self, build: pathlib.Path) -> str:
+        """Empty when the unit is in order, else what is wrong."""
+        # Options that only g++ knows are dropped by --extra-arg; clang must not try to read g++'s precompiled headers.
+        command = ["clang-tidy", "--quiet", "-p", str(build), "--extra-arg=-Wno-unknown-warning-option",
+                   "--extra-arg=-Wno-ignored-optimization-argument", "--extra-arg=-Wno-unused-command-line-argument", str(self.source)]
+        result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if result.returncode == 0:
+            self.stamp.touch()
+            return ""
+        return result.stdout + ("" if "error:" in result.stdout else result.stderr)
+
+
+def main() -> None:
+    build = (ROOT / sys.argv[1]).resolve()
+    version = subprocess.run(["clang-tidy", "--version"], capture_output=True, text=True, check=True).stdout
+    salt = version + (ROOT / ".clang-tidy").read_text()
+    (build / "tidy").mkdir(exist_ok=True)
+    headers = headers_of(build)
+    entries = json.loads((build / "compile_commands.json").read_text())
+    entries = [e for e in entries if not pathlib.Path(e["file"]).is_relative_to(build)]
+    units = {unit.name: unit for unit in (Unit(e, build, headers, salt) for e in entries)}
+    if not units:
+        sys.exit("tidy: nothing to check; is the tree built?")
+    stale = [unit for unit in units.values() if not unit.stamp.exists()]
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for unit, findings in zip(stale, pool.map(lambda unit: unit.check(build), stale)):
+            if findings:
+                failed += 1
+                print(f"{unit.name}:\n{findings}", file=sys.stderr)
+    print(f"tidy: {len(units)} units, {len(stale)} read, {failed} with findings")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
