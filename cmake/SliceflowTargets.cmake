@@ -1,5 +1,7 @@
 # One static library a room. Includes are written from the root of the repository: "server/engine/flow.h".
 
+set(SLICEFLOW_UNIT_TESTS ${CMAKE_SOURCE_DIR}/tests/unit)
+
 # sliceflow_room(NAME SOURCES ... DEPS ...): library `sliceflow_NAME`.
 function(sliceflow_room name)
   cmake_parse_arguments(ROOM "" "" "SOURCES;DEPS" ${ARGN})
@@ -7,6 +9,32 @@ function(sliceflow_room name)
   target_include_directories(sliceflow_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(sliceflow_${name} PUBLIC ${ROOM_DEPS})
 endfunction()
+
+# Whether any of the targets given links LibTorch, directly or through others. A target not made yet counts as one that does not.
+function(sliceflow_links_libtorch out)
+  set(${out} FALSE PARENT_SCOPE)
+  foreach(target ${ARGN})
+    if(target STREQUAL sliceflow_libtorch)
+      set(${out} TRUE PARENT_SCOPE)
+      return()
+    endif()
+    # `$<LINK_ONLY:...>` is how a static library names its private dependencies.
+    string(REGEX REPLACE "^\\$<LINK_ONLY:(.*)>$" "\\1" target "${target}")
+    if(TARGET ${target} AND target MATCHES "^sliceflow_")
+      get_target_property(linked ${target} INTERFACE_LINK_LIBRARIES)
+      if(linked)
+        sliceflow_links_libtorch(reached ${linked})
+        if(reached)
+          set(${out} TRUE PARENT_SCOPE)
+          return()
+        endif()
+      endif()
+    endif()
+  endforeach()
+endfunction()
+
+# Unit tests that do not link LibTorch: what the sanitizer presets build and run, under the label of the same meaning.
+add_custom_target(tests_without_libtorch)
 
 # sliceflow_test(NAME SOURCES ... DEPS ... [LABELS ...] [TIMEOUT seconds]): GoogleTest program `NAME`, one ctest entry.
 function(sliceflow_test name)
@@ -21,5 +49,11 @@ function(sliceflow_test name)
   target_compile_definitions(${name} PRIVATE
     SLICEFLOW_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SLICEFLOW_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  sliceflow_links_libtorch(with_libtorch ${T_DEPS})
+  cmake_path(IS_PREFIX SLICEFLOW_UNIT_TESTS ${CMAKE_CURRENT_SOURCE_DIR} is_unit_test)
+  if(is_unit_test AND NOT with_libtorch)
+    list(APPEND T_LABELS without_libtorch)
+    add_dependencies(tests_without_libtorch ${name})
+  endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${T_LABELS}")
 endfunction()
