@@ -1,0 +1,182 @@
+#include "server/engine/kernels/cpu/cpu_sliced_transport.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "server/engine/kernels/cpu/merged_quantiles.h"
+#include "server/engine/kernels/cpu/sliced_kernels.h"
+#include "server/engine/kernels/sliced_transport_checks.h"
+
+namespace sliceflow::kernels {
+namespace {
+
+int64_t Padded(int64_t count) { return (std::max<int64_t>(count, 1) + kPanel - 1) / kPanel * kPanel; }
+
+template <class T>
+hwy::AlignedFreeUniquePtr<T[]> Room(int64_t count) {
+  return hwy::AllocateAligned<T>(static_cast<size_t>(std::max<int64_t>(count, 1)));
+}
+
+}  // namespace
+
+CpuSlicedTransport::CpuSlicedTransport(const SlicedTransportShape& shape, int threads)
+    : shape_(shape),
+      pool_(std::max(threads, 1)),
+      x_(MakeSide(shape.max_x, shape.dimension)),
+      y_(MakeSide(shape.max_y, shape.dimension)),
+      differences_(Room<float>(Padded(shape.max_x) * kBlock)),
+      gradient_panels_(Room<float>(Padded(shape.max_x) * shape.dimension)),
+      values_(std::max<int64_t>(shape.max_directions, 1)) {
+  for (int worker = 0; worker < pool_.threads(); ++worker) scratch_.push_back(MakeScratch());
+}
+
+CpuSlicedTransport::Side CpuSlicedTransport::MakeSide(int64_t max_count, int dimension) {
+  Side side;
+  side.panels = Room<float>(Padded(max_count) * dimension);
+  side.masses = Room<double>(max_count);
+  side.equal_cumulative = Room<double>(max_count);
+  return side;
+}
+
+CpuSlicedTransport::Scratch CpuSlicedTransport::MakeScratch() const {
+  Scratch scratch;
+  scratch.x_keys = Room<uint64_t>(Padded(shape_.max_x) * kTile);
+  scratch.y_keys = Room<uint64_t>(Padded(shape_.max_y) * kTile);
+  scratch.x_cumulative = Room<double>(shape_.max_x);
+  scratch.y_cumulative = Room<double>(shape_.max_y);
+  return scratch;
+}
+
+absl::StatusOr<SlicedValue> CpuSlicedTransport::Evaluate(const PointCloud& x, const PointCloud& y, absl::Span<const float> directions,
+                                                         absl::Span<float> gradient) {
+  if (absl::Status status = CheckSlicedTransportInput(shape_, x, y, directions, gradient); !status.ok()) return status;
+  directions_ = directions;
+  direction_count_ = static_cast<int64_t>(directions.size()) / shape_.dimension;
+  merged_ = x.count != y.count || !x.weights.empty() || !y.weights.empty();
+  wants_gradient_ = !gradient.empty();
+  Load(x, merged_, x_);
+  Load(y, merged_, y_);
+  if (wants_gradient_) std::fill_n(gradient_panels_.get(), x_.padded * shape_.dimension, 0.0f);
+  pool_.Run([this](int worker) { Work(worker); });
+  if (wants_gradient_) WriteGradient(gradient);
+  return Summary();
+}
+
+void CpuSlicedTransport::Load(const PointCloud& cloud, bool merged, Side& side) const {
+  const int64_t dimension = shape_.dimension;
+  side.count = cloud.count;
+  side.padded = Padded(cloud.count);
+  side.weighted = !cloud.weights.empty();
+  std::fill_n(side.panels.get() + (side.padded - kPanel) * dimension, kPanel * dimension, 0.0f);
+  for (int64_t i = 0; i < cloud.count; ++i) {
+    float* to = side.panels.get() + (i / kPanel) * dimension * kPanel + i % kPanel;
+    for (int64_t k = 0; k < dimension; ++k) to[k * kPanel] = cloud.points[i * dimension + k];
+  }
+  if (merged && !side.weighted) CumulateEqual(cloud.count, side.equal_cumulative.get());
+  if (!side.weighted) return;
+  double sum = 0;
+  for (const float weight : cloud.weights) sum += weight;
+  for (int64_t i = 0; i < cloud.count; ++i) side.masses[i] = cloud.weights[i] / sum;
+}
+
+void CpuSlicedTransport::Work(int worker) {
+  const int64_t threads = pool_.threads();
+  const int64_t panels = x_.padded / kPanel;
+  for (int64_t block = 0; block < direction_count_; block += kBlock) {
+    const int64_t rows = std::min(kBlock, direction_count_ - block);
+    for (int64_t row = worker * kTile; row < rows; row += threads * kTile) {
+      MatchTile(block + row, std::min(kTile, rows - row), differences_.get() + row * x_.padded, scratch_[worker]);
+    }
+    if (!wants_gradient_) continue;
+    if (threads > 1) pool_.Meet();
+    AccumulateGradient(differences_.get(), x_.padded, directions_.data() + block * shape_.dimension, rows, shape_.dimension,
+                       panels * worker / threads, panels * (worker + 1) / threads, gradient_panels_.get());
+    if (threads > 1) pool_.Meet();
+  }
+}
+
+void CpuSlicedTransport::MatchTile(int64_t first, int64_t count, float* differences, Scratch& scratch) {
+  if (merged_) return MatchTileMerged(first, count, differences, scratch);
+  if (!wants_gradient_) return MatchTileValueOnly(first, count, scratch);
+  MatchTileEqual(first, count, differences, scratch);
+}
+
+// The padding at the end of a row is not sorted: both sides keep the projection 0 there, which adds nothing.
+void CpuSlicedTransport::MatchTileEqual(int64_t first, int64_t count, float* differences, Scratch& scratch) {
+  const float* directions = directions_.data() + first * shape_.dimension;
+  uint32_t* y_keys = reinterpret_cast<uint32_t*>(scratch.y_keys.get());
+  ProjectPackedKeys({x_.panels.get(), x_.padded / kPanel, shape_.dimension}, directions, count, scratch.x_keys.get());
+  ProjectKeys({y_.panels.get(), y_.padded / kPanel, shape_.dimension}, directions, count, y_keys);
+  for (int64_t row = 0; row < count; ++row) {
+    uint64_t* x_row = scratch.x_keys.get() + row * x_.padded;
+    uint32_t* y_row = y_keys + row * y_.padded;
+    scratch.sorter(x_row, x_.count, hwy::SortAscending());
+    scratch.sorter(y_row, y_.count, hwy::SortAscending());
+    values_[first + row] = MatchPacked(x_row, y_row, x_.padded, differences + row * x_.padded) / static_cast<double>(x_.count);
+  }
+}
+
+void CpuSlicedTransport::MatchTileValueOnly(int64_t first, int64_t count, Scratch& scratch) {
+  const float* directions = directions_.data() + first * shape_.dimension;
+  uint32_t* x_keys = reinterpret_cast<uint32_t*>(scratch.x_keys.get());
+  uint32_t* y_keys = reinterpret_cast<uint32_t*>(scratch.y_keys.get());
+  ProjectKeys({x_.panels.get(), x_.padded / kPanel, shape_.dimension}, directions, count, x_keys);
+  ProjectKeys({y_.panels.get(), y_.padded / kPanel, shape_.dimension}, directions, count, y_keys);
+  for (int64_t row = 0; row < count; ++row) {
+    uint32_t* x_row = x_keys + row * x_.padded;
+    uint32_t* y_row = y_keys + row * y_.padded;
+    scratch.sorter(x_row, x_.count, hwy::SortAscending());
+    scratch.sorter(y_row, y_.count, hwy::SortAscending());
+    values_[first + row] = Match(x_row, y_row, x_.padded) / static_cast<double>(x_.count);
+  }
+}
+
+void CpuSlicedTransport::MatchTileMerged(int64_t first, int64_t count, float* differences, Scratch& scratch) {
+  const float* directions = directions_.data() + first * shape_.dimension;
+  ProjectPackedKeys({x_.panels.get(), x_.padded / kPanel, shape_.dimension}, directions, count, scratch.x_keys.get());
+  ProjectPackedKeys({y_.panels.get(), y_.padded / kPanel, shape_.dimension}, directions, count, scratch.y_keys.get());
+  const auto sort = [&](const Side& side, uint64_t* keys, double* cumulative) -> SortedSample {
+    scratch.sorter(keys, side.count, hwy::SortAscending());
+    if (!side.weighted) return {keys, side.equal_cumulative.get(), side.count};
+    CumulateMasses(keys, side.masses.get(), side.count, cumulative);
+    return {keys, cumulative, side.count};
+  };
+  for (int64_t row = 0; row < count; ++row) {
+    const SortedSample x = sort(x_, scratch.x_keys.get() + row * x_.padded, scratch.x_cumulative.get());
+    const SortedSample y = sort(y_, scratch.y_keys.get() + row * y_.padded, scratch.y_cumulative.get());
+    float* to = wants_gradient_ ? differences + row * x_.padded : nullptr;
+    if (to != nullptr) std::fill(to + x_.count, to + x_.padded, 0.0f);
+    values_[first + row] = MergeQuantiles(x, y, to);
+  }
+}
+
+void CpuSlicedTransport::WriteGradient(absl::Span<float> gradient) const {
+  const int64_t dimension = shape_.dimension;
+  // The merged path carries the masses in its differences; with equal counts each is 1 / count.
+  const double mass = merged_ ? 1.0 : 1.0 / static_cast<double>(x_.count);
+  const float scale = static_cast<float>(2.0 * mass / static_cast<double>(direction_count_));
+  for (int64_t i = 0; i < x_.count; ++i) {
+    const float* from = gradient_panels_.get() + (i / kPanel) * dimension * kPanel + i % kPanel;
+    for (int64_t k = 0; k < dimension; ++k) gradient[i * dimension + k] = scale * from[k * kPanel];
+  }
+}
+
+SlicedValue CpuSlicedTransport::Summary() const {
+  const double count = static_cast<double>(direction_count_);
+  SlicedValue result;
+  for (int64_t l = 0; l < direction_count_; ++l) result.value += values_[l];
+  result.value /= count;
+  if (direction_count_ == 1) return result;
+  double squares = 0;
+  for (int64_t l = 0; l < direction_count_; ++l) squares += (values_[l] - result.value) * (values_[l] - result.value);
+  result.standard_error = std::sqrt(squares / (count - 1) / count);
+  return result;
+}
+
+std::unique_ptr<SlicedTransport> MakeCpuSlicedTransport(const SlicedTransportShape& shape, int threads) {
+  return std::make_unique<CpuSlicedTransport>(shape, threads);
+}
+
+}  // namespace sliceflow::kernels

@@ -1,0 +1,74 @@
+// The fast sliced transport of the processor; see sliced_transport.h for what it computes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "hwy/aligned_allocator.h"
+#include "hwy/contrib/sort/vqsort.h"
+#include "server/engine/kernels/cpu/worker_pool.h"
+#include "server/engine/kernels/sliced_transport.h"
+
+namespace sliceflow::kernels {
+
+// Directions are taken kBlock at a time. Within a block threads first share the directions (project, sort, match: one row of differences
+// a direction), then the points (gradient += differences · directions), so that every sum runs in one order however many threads there
+// are. Memory: O((max_x + max_y) · (dimension + threads) + max_x · kBlock).
+class CpuSlicedTransport : public SlicedTransport {
+ public:
+  CpuSlicedTransport(const SlicedTransportShape& shape, int threads);
+
+  absl::StatusOr<SlicedValue> Evaluate(const PointCloud& x, const PointCloud& y, absl::Span<const float> directions,
+                                       absl::Span<float> gradient) override;
+
+ private:
+  static constexpr int64_t kBlock = 64;
+  static constexpr int64_t kTile = 8;  // directions projected together by one thread
+
+  template <class T>
+  using Buffer = hwy::AlignedFreeUniquePtr<T[]>;
+
+  // One cloud as it is asked for now, and the room for it.
+  struct Side {
+    Buffer<float> panels;
+    Buffer<double> masses;            // normalised; used when weighted
+    Buffer<double> equal_cumulative;  // used by the merged path without weights
+    int64_t count = 0;
+    int64_t padded = 0;
+    bool weighted = false;
+  };
+
+  struct Scratch {
+    hwy::Sorter sorter;
+    Buffer<uint64_t> x_keys, y_keys;  // kTile rows each; bare keys use the same room
+    Buffer<double> x_cumulative, y_cumulative;
+  };
+
+  static Side MakeSide(int64_t max_count, int dimension);
+  Scratch MakeScratch() const;
+  void Load(const PointCloud& cloud, bool merged, Side& side) const;
+  void Work(int worker);
+  void MatchTile(int64_t first, int64_t count, float* differences, Scratch& scratch);
+  void MatchTileEqual(int64_t first, int64_t count, float* differences, Scratch& scratch);
+  void MatchTileValueOnly(int64_t first, int64_t count, Scratch& scratch);
+  void MatchTileMerged(int64_t first, int64_t count, float* differences, Scratch& scratch);
+  void WriteGradient(absl::Span<float> gradient) const;
+  SlicedValue Summary() const;
+
+  const SlicedTransportShape shape_;
+  WorkerPool pool_;
+  Side x_, y_;
+  std::vector<Scratch> scratch_;     // one a thread
+  Buffer<float> differences_;        // kBlock rows of x_.padded
+  Buffer<float> gradient_panels_;
+  std::vector<double> values_;       // one a direction
+  absl::Span<const float> directions_;
+  int64_t direction_count_ = 0;
+  bool merged_ = false;
+  bool wants_gradient_ = false;
+};
+
+}  // namespace sliceflow::kernels

@@ -1,0 +1,53 @@
+// The vector loops of the processor's sliced transport, each dispatched at run time to the best instruction set.
+//
+// Points are kept in panels of kPanel: coordinate k of point p * kPanel + i lies at panels[(p * dimension + k) * kPanel + i]; the last
+// panel is filled up with zeros. Rows of keys and differences are padded to whole panels too. All buffers are aligned as
+// hwy::AllocateAligned does. A key is a float whose bits are reordered so that unsigned comparison is numerical comparison. A packed key
+// holds it in the high half and the point's index in the low half. Nothing here allocates; every function may run on several threads.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace sliceflow::kernels {
+
+inline constexpr int64_t kPanel = 16;
+
+inline uint32_t KeyOfFloat(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits ^ ((bits >> 31) ? 0xFFFFFFFFu : 0x80000000u);
+}
+
+inline float FloatOfKey(uint32_t key) {
+  const uint32_t bits = key ^ ((key >> 31) ? 0x80000000u : 0xFFFFFFFFu);
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+// One panel-wise set of points.
+struct Panels {
+  const float* data = nullptr;
+  int64_t count = 0;  // panels
+  int dimension = 0;
+};
+
+// Projects the points on `count` directions (row-major): row r of `keys`, of panels.count * kPanel entries, takes packed keys.
+void ProjectPackedKeys(const Panels& panels, const float* directions, int64_t count, uint64_t* keys);
+
+// The same with bare keys, for points whose order need not be remembered.
+void ProjectKeys(const Panels& panels, const float* directions, int64_t count, uint32_t* keys);
+
+// Sums (x_j - y_j)² over `padded` sorted entries and writes each difference to differences[index of x_j].
+double MatchPacked(const uint64_t* x_keys, const uint32_t* y_keys, int64_t padded, float* differences);
+
+// The sum alone.
+double Match(const uint32_t* x_keys, const uint32_t* y_keys, int64_t padded);
+
+// Adds Σ_r differences[r * stride + point] * directions[r * dimension + k] to panels [first, last) of `gradient`; the sum over the
+// `count` rows runs in order of r.
+void AccumulateGradient(const float* differences, int64_t stride, const float* directions, int64_t count, int dimension, int64_t first,
+                        int64_t last, float* gradient);
+
+}  // namespace sliceflow::kernels
