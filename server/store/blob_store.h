@@ -12,7 +12,8 @@
 
 namespace sliceflow::store {
 
-// Keys are relative paths of [a-z0-9/._-], such as `jobs/ID/checkpoint-000012`. A blob is written before the row that refers to it, and
+// Keys are relative paths of [a-z0-9/._-], at most 200 characters, such as `jobs/ID/checkpoint-000012`; no part is empty or begins with a
+// dot (InvalidArgument). Errors of the file system come through as they are. A blob is written before the row that refers to it, and
 // removed after; what a crash leaves unreferenced is swept at the next start. Thread-safe.
 class BlobStore {
  public:
@@ -24,6 +25,7 @@ class BlobStore {
   // DataLoss when the checksum does not match, NotFound when there is none.
   absl::StatusOr<std::string> Get(const std::string& key);
   absl::Status Delete(const std::string& key);
+  // Removes every blob below the folder `prefix` (with or without a slash at its end).
   absl::Status DeleteTree(const std::string& prefix);
   // Removes every blob under `prefix` that is not in `keep` (sorted or not).
   absl::Status Sweep(const std::string& prefix, const std::vector<std::string>& keep);

@@ -11,10 +11,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace sliceflow::store {
 
-// A job as List and Get see it. `job` holds a serialized sliceflow.v1.Job; the other fields are what queries look at.
+// A job as List and Get see it. `job` holds a serialized sliceflow.v1.Job; the other fields are what queries look at. Labels and data sets
+// are written when the job is made and only queried afterwards: rows that are read leave them empty (`job` has them).
 struct JobRow {
   std::string id;
   int64_t number = 0;   // order of creation, given by the store
@@ -26,6 +28,7 @@ struct JobRow {
   std::map<std::string, std::string> labels;
   std::vector<std::string> datasets;  // ids that the specification refers to
   int64_t last_sequence = 0;
+  int worker_failures = 0;  // workers lost in a row without a new step
   std::string job;
 };
 
@@ -47,8 +50,8 @@ struct StepRow {
 // One durable change of a job: all of it or nothing.
 struct JobCommit {
   JobRow row;  // row.version is the version that was read; the commit stores version + 1
-  std::vector<EventRow> events;
-  std::optional<StepRow> step;
+  std::vector<EventRow> events;  // go on from the stored last_sequence without a gap, and end at row.last_sequence
+  std::optional<StepRow> step;   // added, or replacing the one of the same number
   std::vector<int> dropped_checkpoints;  // steps whose checkpoint_key becomes empty
 };
 
@@ -82,7 +85,8 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Adds a job with its first events and gives it its number. With a request id that was used: AlreadyExists, changing nothing.
+  // Adds a job at version 1 with its first events and gives it its number. With a request id that was used: AlreadyExists, changing
+  // nothing. An empty request id is not remembered. NotFound when a data set it refers to is not there.
   virtual absl::Status CreateJob(JobCommit commit, absl::string_view owner, absl::string_view request_id, absl::string_view request_hash) = 0;
 
   // The job made for a request id, with the hash it was made with; nullopt when the id was not used.
@@ -92,10 +96,12 @@ class Store {
   };
   virtual absl::StatusOr<std::optional<RequestRow>> FindRequest(absl::string_view owner, absl::string_view request_id) = 0;
 
+  // Replaces state, last_sequence, worker_failures and `job` of the row. InvalidArgument when the events leave a gap.
   virtual absl::Status Commit(const JobCommit& commit) = 0;
   virtual absl::StatusOr<JobRow> GetJob(absl::string_view id) = 0;
   virtual absl::StatusOr<std::vector<JobRow>> ListJobs(const JobQuery& query) = 0;
   virtual absl::StatusOr<int64_t> CountJobs(const std::vector<int>& states) = 0;
+  // With its events, steps and request id; its number is not used again.
   virtual absl::Status DeleteJob(absl::string_view id, int64_t version) = 0;
 
   // Events after a sequence in order, at most `limit` and about `max_bytes` (always one where there is one).
@@ -111,7 +117,9 @@ class Store {
   virtual absl::Status CreateDataset(DatasetRow row) = 0;
   virtual absl::StatusOr<DatasetRow> GetDataset(absl::string_view id) = 0;
   virtual absl::StatusOr<std::vector<DatasetRow>> ListDatasets(std::optional<int64_t> before_number, int limit) = 0;
-  virtual absl::Status DeleteDataset(absl::string_view id) = 0;
+  // FailedPrecondition when a job in one of the states of `unless_used_in` refers to it.
+  virtual absl::Status DeleteDataset(absl::string_view id, const std::vector<int>& unless_used_in) = 0;
+  absl::Status DeleteDataset(absl::string_view id) { return DeleteDataset(id, {}); }
 
   // Ids of jobs that refer to a data set and are in one of `states`, at most `limit`.
   virtual absl::StatusOr<std::vector<std::string>> JobsUsingDataset(absl::string_view dataset_id, const std::vector<int>& states,
@@ -122,7 +130,8 @@ class Store {
 };
 
 // Opens or makes DIR/sliceflow.db (WAL, synchronous=FULL, foreign keys), brings its schema up to date, and checks it.
-// FailedPrecondition when the schema is newer than this program.
-absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& folder);
+// The folder is made when missing. FailedPrecondition when the schema is newer than this program, when the file belongs to another one, or
+// when another process still has the folder open after `lock_wait`; DataLoss when the database is damaged.
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& folder, absl::Duration lock_wait = absl::Seconds(5));
 
 }  // namespace sliceflow::store

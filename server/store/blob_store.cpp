@@ -1,0 +1,134 @@
+#include "server/store/blob_store.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+namespace sliceflow::store {
+namespace {
+
+// A file is the bytes followed by a footer of 24 bytes, little-endian: magic, length of the bytes, CRC-32 of the bytes, CRC-32 of the 20
+// bytes of footer before it. At the end, so that reading needs no copy.
+constexpr absl::string_view kMagic = "SFBLOB1\n";
+constexpr size_t kFooterSize = 24;
+constexpr size_t kMaxKeySize = 200;
+
+template <typename T>
+void AppendNumber(T value, std::string& out) {
+  char bytes[sizeof(T)];
+  std::memcpy(bytes, &value, sizeof(T));
+  out.append(bytes, sizeof(T));
+}
+
+template <typename T>
+T ReadNumber(absl::string_view bytes, size_t offset) {
+  T value;
+  std::memcpy(&value, bytes.data() + offset, sizeof(T));
+  return value;
+}
+
+uint32_t Crc32(absl::string_view bytes) {
+  return static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
+std::string Footer(absl::string_view bytes) {
+  std::string footer(kMagic);
+  AppendNumber<uint64_t>(bytes.size(), footer);
+  AppendNumber<uint32_t>(Crc32(bytes), footer);
+  AppendNumber<uint32_t>(Crc32(footer), footer);
+  return footer;
+}
+
+absl::Status CheckFooter(absl::string_view file, const std::string& key) {
+  const auto damaged = [&](absl::string_view what) { return absl::DataLossError(absl::StrCat("blob ", key, ": ", what)); };
+  if (file.size() < kFooterSize) return damaged("cut off");
+  const absl::string_view footer = file.substr(file.size() - kFooterSize);
+  if (footer.substr(0, kMagic.size()) != kMagic) return damaged("no footer");
+  if (ReadNumber<uint32_t>(footer, 20) != Crc32(footer.substr(0, 20))) return damaged("damaged footer");
+  const absl::string_view bytes = file.substr(0, file.size() - kFooterSize);
+  if (ReadNumber<uint64_t>(footer, 8) != bytes.size()) return damaged("wrong length");
+  if (ReadNumber<uint32_t>(footer, 16) != Crc32(bytes)) return damaged("the checksum does not match");
+  return absl::OkStatus();
+}
+
+bool GoodCharacter(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'; }
+
+// A part of a key never begins with a dot: no way out of the folder, and no name that a temporary file could have.
+bool GoodPart(absl::string_view part) { return !part.empty() && part[0] != '.' && std::all_of(part.begin(), part.end(), GoodCharacter); }
+
+absl::Status CheckKey(absl::string_view key) {
+  bool good = !key.empty() && key.size() <= kMaxKeySize;
+  for (const absl::string_view part : absl::StrSplit(key, '/')) good = good && GoodPart(part);
+  return good ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrCat("not the key of a blob: '", key, "'"));
+}
+
+// `prefix` without a slash at its end.
+std::string FolderOf(absl::string_view prefix) { return std::string(absl::StripSuffix(prefix, "/")); }
+
+// Removes what is in FOLDER/KEY and is neither in `keep` (sorted) nor above something that is.
+absl::Status SweepFolder(FileSystem& files, const std::string& folder, const std::string& key, const std::vector<std::string>& keep) {
+  const absl::StatusOr<std::vector<std::string>> names = files.List(absl::StrCat(folder, "/", key));
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    const std::string child = absl::StrCat(key, "/", name);
+    if (std::binary_search(keep.begin(), keep.end(), child)) continue;
+    const std::string inside = absl::StrCat(child, "/");
+    const auto next = std::lower_bound(keep.begin(), keep.end(), inside);
+    const bool has_kept = next != keep.end() && absl::StartsWith(*next, inside);
+    absl::Status status = has_kept ? SweepFolder(files, folder, child, keep) : files.RemoveTree(absl::StrCat(folder, "/", child));
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+BlobStore::BlobStore(std::string folder, FileSystem& files) : folder_(std::move(folder)), files_(files) {}
+
+absl::Status BlobStore::Put(const std::string& key, absl::string_view bytes) {
+  absl::Status status = CheckKey(key);
+  if (!status.ok()) return status;
+  const std::string path = absl::StrCat(folder_, "/", key);
+  status = files_.CreateFolders(path.substr(0, path.rfind('/')));
+  if (!status.ok()) return status;
+  return files_.WriteFileDurably(path, absl::StrCat(bytes, Footer(bytes)));
+}
+
+absl::StatusOr<std::string> BlobStore::Get(const std::string& key) {
+  absl::Status status = CheckKey(key);
+  if (!status.ok()) return status;
+  absl::StatusOr<std::string> file = files_.ReadFile(absl::StrCat(folder_, "/", key));
+  if (!file.ok()) return file.status();
+  status = CheckFooter(*file, key);
+  if (!status.ok()) return status;
+  file->resize(file->size() - kFooterSize);
+  return file;
+}
+
+absl::Status BlobStore::Delete(const std::string& key) {
+  absl::Status status = CheckKey(key);
+  return status.ok() ? files_.Remove(absl::StrCat(folder_, "/", key)) : status;
+}
+
+absl::Status BlobStore::DeleteTree(const std::string& prefix) {
+  absl::Status status = CheckKey(FolderOf(prefix));
+  return status.ok() ? files_.RemoveTree(absl::StrCat(folder_, "/", FolderOf(prefix))) : status;
+}
+
+absl::Status BlobStore::Sweep(const std::string& prefix, const std::vector<std::string>& keep) {
+  absl::Status status = CheckKey(FolderOf(prefix));
+  if (!status.ok()) return status;
+  std::vector<std::string> sorted = keep;
+  std::sort(sorted.begin(), sorted.end());
+  return SweepFolder(files_, folder_, FolderOf(prefix), sorted);
+}
+
+}  // namespace sliceflow::store

@@ -1,0 +1,56 @@
+// The store on SQLite: one connection that writes, one that reads, each behind its mutex.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "server/store/folder_lock.h"
+#include "server/store/sqlite_connection.h"
+#include "server/store/store.h"
+
+namespace sliceflow::store {
+
+class SqliteStore final : public Store {
+ public:
+  // Both connections are to the same database, whose schema is up to date.
+  SqliteStore(FolderLock lock, std::unique_ptr<Connection> writer, std::unique_ptr<Connection> reader);
+
+  absl::Status CreateJob(JobCommit commit, absl::string_view owner, absl::string_view request_id, absl::string_view request_hash) override;
+  absl::StatusOr<std::optional<RequestRow>> FindRequest(absl::string_view owner, absl::string_view request_id) override;
+  absl::Status Commit(const JobCommit& commit) override;
+  absl::StatusOr<JobRow> GetJob(absl::string_view id) override;
+  absl::StatusOr<std::vector<JobRow>> ListJobs(const JobQuery& query) override;
+  absl::StatusOr<int64_t> CountJobs(const std::vector<int>& states) override;
+  absl::Status DeleteJob(absl::string_view id, int64_t version) override;
+  absl::StatusOr<std::vector<EventRow>> ReadEvents(absl::string_view job_id, int64_t after, int limit, int64_t max_bytes) override;
+  absl::StatusOr<StepRow> GetStep(absl::string_view job_id, int step) override;
+  absl::StatusOr<std::vector<StepRow>> KeptSteps(absl::string_view job_id) override;
+  absl::StatusOr<std::vector<std::string>> ReferencedKeys(absl::string_view prefix) override;
+  absl::Status CreateDataset(DatasetRow row) override;
+  absl::StatusOr<DatasetRow> GetDataset(absl::string_view id) override;
+  absl::StatusOr<std::vector<DatasetRow>> ListDatasets(std::optional<int64_t> before_number, int limit) override;
+  absl::Status DeleteDataset(absl::string_view id, const std::vector<int>& unless_used_in) override;
+  absl::StatusOr<std::vector<std::string>> JobsUsingDataset(absl::string_view dataset_id, const std::vector<int>& states,
+                                                            int limit) override;
+  absl::Status CheckHealth() override;
+
+ private:
+  FolderLock lock_;
+  absl::Mutex write_mutex_;
+  std::unique_ptr<Connection> writer_ ABSL_GUARDED_BY(write_mutex_);
+  absl::Mutex read_mutex_;
+  std::unique_ptr<Connection> reader_ ABSL_GUARDED_BY(read_mutex_);
+};
+
+// `(1, 2, 3)` of numbers, for IN.
+std::string NumberList(const std::vector<int>& numbers);
+
+// Ids of at most `limit` jobs in `states` that refer to a data set.
+absl::StatusOr<std::vector<std::string>> SelectJobsUsingDataset(Connection& connection, absl::string_view dataset_id,
+                                                                const std::vector<int>& states, int limit);
+
+}  // namespace sliceflow::store
