@@ -10,6 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
 #include "server/store/blob_store.h"
 #include "server/store/store.h"
 #include "sliceflow/v1/job.pb.h"
@@ -23,14 +25,17 @@ struct JobView {
   v1::Job job;
   int64_t version = 0;
   int64_t number = 0;
+  int worker_failures = 0;  // workers lost in a row without a new step
 };
 
-// A durable change of a job. `events` get their sequence, and `job` its progress.last_sequence and etag, from the log.
+// A durable change of a job. `events` get their sequence, and `job` its progress.last_sequence and etag, from the log. An event without a
+// time gets the log's.
 struct Change {
   v1::Job job;
   int64_t version = 0;
+  int worker_failures = 0;
   std::vector<v1::JobEvent> events;
-  std::optional<store::StepRow> step;  // its sequence is that of the first StepCompleted among `events`
+  std::optional<store::StepRow> step;  // its sequence is that of the first StepCompleted among `events`, if there is one
   std::vector<int> dropped_checkpoints;
 };
 
@@ -42,10 +47,12 @@ class Watch {
   struct Batch {
     std::vector<EventPtr> events;                // durable ones, in order, after what was returned before
     EventPtr progress;                           // the newest inner progress since the last call, if any
-    std::optional<int64_t> compacted_to;         // set when what was asked for is no longer kept: the earliest sequence that is
+    std::optional<int64_t> compacted_to;         // set when what was asked for is no longer kept: the earliest sequence that is, and
+                                                 // where `events` goes on
     bool ended = false;                          // the last event of a job in a final state has been returned
   };
-  // What there is now, at most `limit` events; empty when there is nothing new. Never blocks on other watchers.
+  // What there is now, at most `limit` events (at least 1) and about 1 MiB; empty when there is nothing new, and only then is the next
+  // event sure to wake. May be called from `wake`. Never blocks on other watchers. NotFound once the job is deleted.
   virtual absl::StatusOr<Batch> Next(int limit) = 0;
 };
 
@@ -63,17 +70,30 @@ class EventLog {
   virtual absl::StatusOr<std::vector<JobView>> List(const store::JobQuery& query) = 0;
   virtual absl::Status Delete(const std::string& job_id, int64_t version) = 0;
 
-  // Not stored: the newest replaces the older.
+  // Not stored: the newest replaces the older, and at most one a job is shown in each EventLogOptions::progress_interval. What has not been
+  // seen when its step is completed is dropped.
   virtual void PublishProgress(const std::string& job_id, const v1::InnerProgress& progress) = 0;
 
-  // Watches a job after a sequence. `wake` is called on a thread of the hub, never under a lock of the log, when Next may have something;
+  // Watches a job after a sequence. `wake` is called on the thread of the hub, never under a lock of the log, when Next may have something, and must not block;
   // calls that come while one is pending are merged. It is called once at the start. After the Watch is destroyed it is not called again
   // (destruction waits for a running call, so do not destroy from within `wake`). NotFound; InvalidArgument beyond the newest sequence.
   virtual absl::StatusOr<std::unique_ptr<Watch>> StartWatch(const std::string& job_id, int64_t after_sequence, bool inner_progress,
                                                             std::function<void()> wake) = 0;
 };
 
-// `store` must outlive the log.
+struct EventLogOptions {
+  int tail_events = 512;               // newest events of a job kept decoded
+  int64_t tail_bytes = 1 << 20;        // and their serialized size
+  int tail_jobs = 256;                 // jobs that have such a tail; the least recently used goes
+  absl::Duration progress_interval = absl::Milliseconds(200);
+};
+
+// `store` and `clock` must outlive the log, and the log every Watch.
+std::unique_ptr<EventLog> MakeEventLog(store::Store& store, Clock& clock, EventLogOptions options = {});
+// With the real time.
 std::unique_ptr<EventLog> MakeEventLog(store::Store& store);
+
+// Ids of the data sets that a specification refers to, each once.
+std::vector<std::string> DatasetsOf(const v1::FlowSpec& spec);
 
 }  // namespace sliceflow::events

@@ -64,7 +64,7 @@ absl::Status SqliteStore::DeleteDataset(absl::string_view id, const std::vector<
   const auto users = SelectJobsUsingDataset(*writer_, id, unless_used_in, kUsersNamed);
   if (!users.ok()) return users.status();
   if (!users->empty()) {
-    return absl::FailedPreconditionError(absl::StrCat("the data set ", id, " is used by jobs that have not ended: ", absl::StrJoin(*users, ", ")));
+    return absl::FailedPreconditionError(absl::StrCat("the data set ", id, " is used by ", absl::StrJoin(*users, ", ")));
   }
   status = writer_->Prepare("DELETE FROM datasets WHERE id = ?").BindText(id).Run();
   if (!status.ok()) return status;
