@@ -30,6 +30,19 @@ def headers_of(build: pathlib.Path) -> dict[str, list[str]]:
     return found
 
 
+def without_precompiled_header(arguments: list[str]) -> list[str]:
+    """clang-tidy cannot read g++'s precompiled headers; every source includes what it uses, so it does without."""
+    kept, index = [], 0
+    while index < len(arguments):
+        if arguments[index] == "-include" and "cmake_pch" in arguments[index + 1]:
+            index += 2
+            continue
+        if arguments[index] not in ("-Winvalid-pch", "-fpch-preprocess"):
+            kept.append(arguments[index])
+        index += 1
+    return kept
+
+
 def digest(paths: list[pathlib.Path], salt: str) -> str:
     state = hashlib.sha256(salt.encode())
     for path in sorted(set(paths)):
@@ -41,17 +54,16 @@ class Unit:
     def __init__(self, entry: dict, build: pathlib.Path, headers: dict[str, list[str]], salt: str):
         self.source = pathlib.Path(entry["file"])
         self.name = str(self.source.relative_to(ROOT))
-        output = entry.get("output") or shlex.split(entry["command"])[shlex.split(entry["command"]).index("-o") + 1]
+        self.arguments = without_precompiled_header(shlex.split(entry["command"]))
+        output = self.arguments[self.arguments.index("-o") + 1]
         included = [(build / header).resolve() for header in headers.get(output, [])]
         ours = [path for path in included if path.is_relative_to(ROOT) and ".venv" not in path.parts and path.is_file()]
         ours = [path for path in ours if path.suffix in (".h", ".cpp")]
         self.stamp = build / "tidy" / digest([*ours, self.source], salt + entry["command"])
 
-    def check(self, build: pathlib.Path) -> str:
-        """Empty when the unit is in order, else what is wrong."""
-        # Options that only g++ knows are dropped by --extra-arg; clang must not try to read g++'s precompiled headers.
-        command = ["clang-tidy", "--quiet", "-p", str(build), "--extra-arg=-Wno-unknown-warning-option",
-                   "--extra-arg=-Wno-ignored-optimization-argument", "--extra-arg=-Wno-unused-command-line-argument", str(self.source)]
+    def check(self, folder: pathlib.Path) -> str:
+        """Empty when the unit is in order, else what is wrong. `folder` holds the compilation database."""
+        command = ["clang-tidy", "--quiet", "-p", str(folder), "--extra-arg=-Wno-unknown-warning-option", str(self.source)]
         result = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if result.returncode == 0:
             self.stamp.touch()
@@ -70,13 +82,19 @@ def main() -> None:
     units = {unit.name: unit for unit in (Unit(e, build, headers, salt) for e in entries)}
     if not units:
         sys.exit("tidy: nothing to check; is the tree built?")
+    database = [{"file": str(unit.source), "directory": str(build), "arguments": unit.arguments} for unit in units.values()]
+    (build / "tidy/compile_commands.json").write_text(json.dumps(database))
     stale = [unit for unit in units.values() if not unit.stamp.exists()]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for unit, findings in zip(stale, pool.map(lambda unit: unit.check(build), stale)):
+        for unit, findings in zip(stale, pool.map(lambda unit: unit.check(build / "tidy"), stale)):
             if findings:
                 failed += 1
                 print(f"{unit.name}:\n{findings}", file=sys.stderr)
+    keep = {unit.stamp.name for unit in units.values()} | {"compile_commands.json"}
+    for path in (build / "tidy").iterdir():
+        if path.name not in keep:
+            path.unlink()
     print(f"tidy: {len(units)} units, {len(stale)} read, {failed} with findings")
     sys.exit(1 if failed else 0)
 
