@@ -21,12 +21,24 @@ void* Count(std::size_t size) {
 
 }  // namespace
 
-void* operator new(std::size_t size) { return Count(size); }
-void* operator new[](std::size_t size) { return Count(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void* operator new(std::size_t size) {
+  return Count(size);
+}
+void* operator new[](std::size_t size) {
+  return Count(size);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 namespace sliceflow::kernels {
 namespace {
@@ -34,14 +46,15 @@ namespace {
 TEST(SlicedTransportAllocation, EvaluateAllocatesNothing) {
   constexpr int64_t kX = 300, kY = 200;
   constexpr int kDimension = 3;
+  constexpr int64_t kDirections = 400;  // enough for the threads to share
   const std::vector<float> x = NormalCloud(kX, kDimension, 1), y = NormalCloud(kX, kDimension, 2);
   const std::vector<float> weights = PositiveWeights(kX, 3);
-  const std::vector<float> directions = RandomDirections(150, kDimension, 4);
+  const std::vector<float> directions = RandomDirections(kDirections, kDimension, 4);
   std::vector<float> gradient(x.size());
   const PointCloud cloud_x{x, kX};
   const PointCloud fewer{absl::MakeConstSpan(y).first(kY * kDimension), kY};
   for (const int threads : {1, 2}) {
-    const auto transport = MakeCpuSlicedTransport({kX, kX, kDimension, 150}, threads);
+    const auto transport = MakeCpuSlicedTransport({kX, kX, kDimension, kDirections}, threads);
     const int64_t before = allocations;
     bool ok = transport->Evaluate(cloud_x, {y, kX}, directions, absl::MakeSpan(gradient)).ok();
     ok &= transport->Evaluate(cloud_x, {y, kX}, directions, {}).ok();

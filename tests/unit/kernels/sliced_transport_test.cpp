@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "hwy/targets.h"
 #include "tests/unit/kernels/clouds.h"
 
 namespace sliceflow::kernels {
@@ -103,14 +104,14 @@ TEST_P(FastEqualsReference, ValueErrorAndGradient) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, FastEqualsReference,
                          ::testing::Values(Case{1, 1, 1, 1, false, false}, Case{1, 1, 3, 7, false, false}, Case{1, 5, 2, 9, false, false},
-                                           Case{5, 1, 2, 9, false, true}, Case{2, 2, 2, 64, false, false}, Case{15, 15, 2, 65, false, false},
-                                           Case{16, 16, 3, 8, false, false}, Case{17, 17, 5, 130, false, false},
-                                           Case{1024, 1024, 2, 100, false, false}, Case{1000, 1000, 1, 1, false, false},
-                                           Case{333, 333, 20, 77, false, false}, Case{40, 40, 784, 20, false, false},
-                                           Case{100, 37, 2, 70, false, false}, Case{37, 100, 9, 70, false, false},
-                                           Case{64, 64, 2, 70, true, false}, Case{64, 64, 2, 70, false, true},
-                                           Case{90, 70, 11, 33, true, true}, Case{3, 2, 784, 5, true, true},
-                                           Case{3000, 3000, 2, 10, false, false}),
+                                           Case{5, 1, 2, 9, false, true}, Case{2, 2, 2, 64, false, false},
+                                           Case{15, 15, 2, 65, false, false}, Case{16, 16, 3, 8, false, false},
+                                           Case{17, 17, 5, 130, false, false}, Case{1024, 1024, 2, 100, false, false},
+                                           Case{1000, 1000, 1, 1, false, false}, Case{333, 333, 20, 77, false, false},
+                                           Case{40, 40, 784, 20, false, false}, Case{100, 37, 2, 70, false, false},
+                                           Case{37, 100, 9, 70, false, false}, Case{64, 64, 2, 70, true, false},
+                                           Case{64, 64, 2, 70, false, true}, Case{90, 70, 11, 33, true, true},
+                                           Case{3, 2, 784, 5, true, true}, Case{3000, 3000, 2, 10, false, false}),
                          Name);
 
 TEST(SlicedTransport, TiedPointsFollowTheirOrder) {
@@ -262,11 +263,11 @@ TEST(SlicedTransport, WeightlessPointsChangeNothing) {
 }
 
 TEST(SlicedTransport, BitIdenticalOnAnyNumberOfThreads) {
-  const std::vector<float> directions = RandomDirections(301, 5, 83);
+  const std::vector<float> directions = RandomDirections(601, 5, 83);
   for (const bool weighted : {false, true}) {
     const Cloud x = Normal(333, 5, 81, weighted), y = Normal(333, 5, 82);
     const Result one = Fast(x, y, directions, 1);
-    for (const int threads : {2, 3}) {
+    for (const int threads : {2, 3, 16}) {
       const auto transport = MakeCpuSlicedTransport(ShapeOf(x, y, directions), threads);
       for (int repeat = 0; repeat < 3; ++repeat) {
         const Result many = Evaluate(*transport, x, y, directions);
@@ -276,6 +277,22 @@ TEST(SlicedTransport, BitIdenticalOnAnyNumberOfThreads) {
       }
     }
   }
+}
+
+TEST(SlicedTransport, EveryInstructionSetOfThisProcessorAgrees) {
+  const std::vector<float> directions = RandomDirections(70, 11, 86);
+  const Cloud x = Normal(203, 11, 84), y = Normal(203, 11, 85), fewer = Normal(77, 11, 87, true);
+  const Result equal = Reference(x, y, directions), merged = Reference(x, fewer, directions);
+  const int64_t supported = hwy::SupportedTargets();
+  for (int64_t left = supported; left != 0; left &= left - 1) {
+    hwy::SetSupportedTargetsForTest(left & -left);
+    SCOPED_TRACE(hwy::TargetName(left & -left));
+    ExpectSame(Fast(x, y, directions), equal);
+    ExpectSame(Fast(x, fewer, directions), merged);
+    const auto value = MakeCpuSlicedTransport({203, 203, 11, 70}, 1)->Evaluate(x.View(), y.View(), directions, {});
+    EXPECT_NEAR(value->value, equal.value.value, 2e-5 * equal.value.value);
+  }
+  hwy::SetSupportedTargetsForTest(0);  // back to what there is
 }
 
 TEST(SlicedTransport, ValueOnlyIsTheSameValue) {
@@ -336,8 +353,9 @@ TEST_P(RefusesBadInput, NamingIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, RefusesBadInput,
-                         ::testing::Values(&MakeReferenceSlicedTransport,
-                                           +[](const SlicedTransportShape& shape) { return MakeCpuSlicedTransport(shape, 1); }));
+                         ::testing::Values(
+                             &MakeReferenceSlicedTransport,
+                             +[](const SlicedTransportShape& shape) { return MakeCpuSlicedTransport(shape, 1); }));
 
 TEST(SlicedTransport, AnEmptyShapeRefusesEverything) {
   const Cloud x = Normal(1, 1, 1);

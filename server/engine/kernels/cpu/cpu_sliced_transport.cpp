@@ -12,11 +12,24 @@
 namespace sliceflow::kernels {
 namespace {
 
-int64_t Padded(int64_t count) { return (std::max<int64_t>(count, 1) + kPanel - 1) / kPanel * kPanel; }
+int64_t Padded(int64_t count) {
+  return (std::max<int64_t>(count, 1) + kPanel - 1) / kPanel * kPanel;
+}
 
 template <class T>
 hwy::AlignedFreeUniquePtr<T[]> Room(int64_t count) {
   return hwy::AllocateAligned<T>(static_cast<size_t>(std::max<int64_t>(count, 1)));
+}
+
+// Below this many projections waking the other threads costs more than they bring.
+constexpr int64_t kWorthSharing = 1 << 17;
+
+// Directions a block. One thread wants its differences in the cache; several want to meet seldom, and each a few tiles to do.
+int64_t BlockRows(const SlicedTransportShape& shape, int threads, int64_t tile) {
+  constexpr int64_t kFewest = 64, kMost = 512, kCachedFloats = 1 << 18;
+  if (threads == 1) return kFewest;
+  const int64_t cached = std::clamp(kCachedFloats / Padded(shape.max_x) / tile * tile, kFewest, kMost);
+  return std::max<int64_t>(cached, 2 * tile * threads);
 }
 
 }  // namespace
@@ -24,9 +37,10 @@ hwy::AlignedFreeUniquePtr<T[]> Room(int64_t count) {
 CpuSlicedTransport::CpuSlicedTransport(const SlicedTransportShape& shape, int threads)
     : shape_(shape),
       pool_(std::max(threads, 1)),
+      block_rows_(BlockRows(shape, pool_.threads(), kTile)),
       x_(MakeSide(shape.max_x, shape.dimension)),
       y_(MakeSide(shape.max_y, shape.dimension)),
-      differences_(Room<float>(Padded(shape.max_x) * kBlock)),
+      differences_(Room<float>(Padded(shape.max_x) * block_rows_)),
       gradient_panels_(Room<float>(Padded(shape.max_x) * shape.dimension)),
       values_(std::max<int64_t>(shape.max_directions, 1)) {
   for (int worker = 0; worker < pool_.threads(); ++worker) scratch_.push_back(MakeScratch());
@@ -59,7 +73,12 @@ absl::StatusOr<SlicedValue> CpuSlicedTransport::Evaluate(const PointCloud& x, co
   Load(x, merged_, x_);
   Load(y, merged_, y_);
   if (wants_gradient_) std::fill_n(gradient_panels_.get(), x_.padded * shape_.dimension, 0.0f);
-  pool_.Run([this](int worker) { Work(worker); });
+  threads_ = (x_.padded + y_.padded) * direction_count_ < kWorthSharing ? 1 : pool_.threads();
+  if (threads_ == 1) {
+    Work(0);
+  } else {
+    pool_.Run([this](int worker) { Work(worker); });
+  }
   if (wants_gradient_) WriteGradient(gradient);
   return Summary();
 }
@@ -82,10 +101,10 @@ void CpuSlicedTransport::Load(const PointCloud& cloud, bool merged, Side& side) 
 }
 
 void CpuSlicedTransport::Work(int worker) {
-  const int64_t threads = pool_.threads();
+  const int64_t threads = threads_;
   const int64_t panels = x_.padded / kPanel;
-  for (int64_t block = 0; block < direction_count_; block += kBlock) {
-    const int64_t rows = std::min(kBlock, direction_count_ - block);
+  for (int64_t block = 0; block < direction_count_; block += block_rows_) {
+    const int64_t rows = std::min(block_rows_, direction_count_ - block);
     for (int64_t row = worker * kTile; row < rows; row += threads * kTile) {
       MatchTile(block + row, std::min(kTile, rows - row), differences_.get() + row * x_.padded, scratch_[worker]);
     }

@@ -14,9 +14,9 @@
 
 namespace sliceflow::kernels {
 
-// Directions are taken kBlock at a time. Within a block threads first share the directions (project, sort, match: one row of differences
-// a direction), then the points (gradient += differences · directions), so that every sum runs in one order however many threads there
-// are. Memory: O((max_x + max_y) · (dimension + threads) + max_x · kBlock).
+// Directions are taken in blocks. Within a block threads first share the directions (project, sort, match: one row of differences
+// a direction), then the points (gradient += differences · directions), so that every sum runs in the order of the directions however many
+// threads there are and however long a block is. Memory: O((max_x + max_y) · (dimension + threads) + max_x · block).
 class CpuSlicedTransport : public SlicedTransport {
  public:
   CpuSlicedTransport(const SlicedTransportShape& shape, int threads);
@@ -25,7 +25,6 @@ class CpuSlicedTransport : public SlicedTransport {
                                        absl::Span<float> gradient) override;
 
  private:
-  static constexpr int64_t kBlock = 64;
   static constexpr int64_t kTile = 8;  // directions projected together by one thread
 
   template <class T>
@@ -60,13 +59,15 @@ class CpuSlicedTransport : public SlicedTransport {
 
   const SlicedTransportShape shape_;
   WorkerPool pool_;
+  const int64_t block_rows_;
   Side x_, y_;
-  std::vector<Scratch> scratch_;     // one a thread
-  Buffer<float> differences_;        // kBlock rows of x_.padded
+  std::vector<Scratch> scratch_;  // one a thread
+  Buffer<float> differences_;     // block_rows_ rows of x_.padded
   Buffer<float> gradient_panels_;
-  std::vector<double> values_;       // one a direction
+  std::vector<double> values_;  // one a direction
   absl::Span<const float> directions_;
   int64_t direction_count_ = 0;
+  int threads_ = 1;  // at work on this call
   bool merged_ = false;
   bool wants_gradient_ = false;
 };

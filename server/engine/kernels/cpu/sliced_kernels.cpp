@@ -57,8 +57,10 @@ struct PackedStore {
     const int64_t lanes = hn::Lanes(longs);
     const auto lower = hn::ShiftLeft<32>(hn::PromoteTo(longs, hn::LowerHalf(half, key)));
     const auto upper = hn::ShiftLeft<32>(hn::PromoteTo(longs, hn::UpperHalf(half, key)));
-    hn::Store(hn::Or(lower, hn::Iota(longs, static_cast<uint64_t>(index))), longs, to + index);
-    hn::Store(hn::Or(upper, hn::Iota(longs, static_cast<uint64_t>(index + lanes))), longs, to + index + lanes);
+    // Iota from a constant is loaded once; from a variable it is written out lane by lane each time.
+    const auto indices = hn::Add(hn::Iota(longs, 0), hn::Set(longs, static_cast<uint64_t>(index)));
+    hn::Store(hn::Or(lower, indices), longs, to + index);
+    hn::Store(hn::Or(upper, hn::Add(indices, hn::Set(longs, static_cast<uint64_t>(lanes)))), longs, to + index + lanes);
 #endif
   }
 };
