@@ -1,0 +1,176 @@
+#include "client/cpp/client.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/grpc_status.h"
+#include "common/ids.h"
+
+namespace sliceflow::client {
+namespace {
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
+  grpc::ChannelArguments arguments;
+  // Finds a peer that vanished without a word. Servers count more than one ping in five minutes as abuse unless told otherwise.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 310'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  // A server that comes back is found soon; pauses between attempts are this library's own.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
+  // One message is bounded by what the contract allows: a job with its specification, or 1 MiB of data.
+  arguments.SetMaxReceiveMessageSize(16 << 20);
+  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+}
+
+// `call(context)` with a deadline; tried again after UNAVAILABLE when `idempotent`.
+template <typename Call>
+absl::Status Unary(const ClientOptions& options, bool idempotent, Call call) {
+  RetryPolicy policy = options.retry;
+  if (!idempotent) policy.max_attempts = 1;
+  return WithRetries(policy, absl::Now() + options.timeout, [&](absl::Time deadline) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(deadline));
+    return FromGrpcStatus(call(&context));
+  });
+}
+
+template <typename Response>
+absl::StatusOr<Response> ResponseOr(const absl::Status& status, Response response) {
+  if (!status.ok()) return status;
+  return response;
+}
+
+// Reads chunks to the end of the stream. A damaged stream is DataLoss.
+template <typename Stream>
+absl::Status ReadTensor(Stream& stream, grpc::ClientContext& context, int64_t limit, Tensor* tensor) {
+  TensorAssembler assembler(limit);
+  v1::TensorChunk chunk;
+  while (stream.Read(&chunk)) {
+    absl::Status added = assembler.Add(chunk);
+    if (added.ok()) continue;
+    context.TryCancel();
+    stream.Finish();
+    return absl::DataLossError(added.message());
+  }
+  absl::Status status = FromGrpcStatus(stream.Finish());
+  if (!status.ok()) return status;
+  if (!assembler.complete()) return absl::DataLossError("the server's answer ended before the array was complete");
+  *tensor = assembler.Take();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Client::Client(const std::string& server, ClientOptions options) : Client(MakeChannel(server), std::move(options)) {}
+
+Client::Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options)
+    : options_(std::move(options)),
+      jobs_(v1::JobService::NewStub(channel)),
+      datasets_(v1::DatasetService::NewStub(channel)),
+      server_(v1::ServerService::NewStub(channel)) {}
+
+absl::StatusOr<v1::Job> Client::CreateJob(v1::CreateJobRequest request) {
+  if (request.request_id().empty()) request.set_request_id(NewId());
+  v1::Job job;
+  absl::Status status = Unary(options_, true, [&](grpc::ClientContext* context) { return jobs_->CreateJob(context, request, &job); });
+  return ResponseOr(status, std::move(job));
+}
+
+absl::StatusOr<v1::Job> Client::GetJob(const v1::GetJobRequest& request) {
+  v1::Job job;
+  absl::Status status = Unary(options_, true, [&](grpc::ClientContext* context) { return jobs_->GetJob(context, request, &job); });
+  return ResponseOr(status, std::move(job));
+}
+
+absl::StatusOr<v1::ListJobsResponse> Client::ListJobs(const v1::ListJobsRequest& request) {
+  v1::ListJobsResponse response;
+  absl::Status status = Unary(options_, true, [&](grpc::ClientContext* context) { return jobs_->ListJobs(context, request, &response); });
+  return ResponseOr(status, std::move(response));
+}
+
+absl::StatusOr<v1::Job> Client::CancelJob(const v1::CancelJobRequest& request) {
+  v1::Job job;
+  // Cancelling a cancelled job changes nothing, but with an etag the second attempt would be refused for what the first one did.
+  const bool idempotent = request.etag().empty();
+  absl::Status status = Unary(options_, idempotent, [&](grpc::ClientContext* context) { return jobs_->CancelJob(context, request, &job); });
+  return ResponseOr(status, std::move(job));
+}
+
+absl::Status Client::DeleteJob(const v1::DeleteJobRequest& request) {
+  google::protobuf::Empty empty;
+  return Unary(options_, false, [&](grpc::ClientContext* context) { return jobs_->DeleteJob(context, request, &empty); });
+}
+
+absl::StatusOr<WatchEnd> Client::Watch(const std::string& job, const WatchOptions& options,
+                                       absl::FunctionRef<absl::Status(const WatchUpdate&)> on_update) {
+  return WatchJob(*jobs_, job, options, options_.retry, options_.timeout, options_.max_tensor_values, on_update);
+}
+
+absl::StatusOr<Tensor> Client::Sample(const v1::SampleJobRequest& request) {
+  Tensor tensor;
+  absl::Status status = WithRetries(options_.retry, absl::Now() + options_.transfer_timeout, [&](absl::Time deadline) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(deadline));
+    auto reader = jobs_->SampleJob(&context, request);
+    return ReadTensor(*reader, context, options_.max_tensor_values, &tensor);
+  });
+  return ResponseOr(status, std::move(tensor));
+}
+
+absl::StatusOr<Tensor> Client::EvaluateDensity(const std::string& job, std::optional<int32_t> step, const Tensor& points) {
+  Tensor tensor;
+  absl::Status status = WithRetries(options_.retry, absl::Now() + options_.transfer_timeout, [&](absl::Time deadline) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(deadline));
+    auto stream = jobs_->EvaluateDensity(&context);
+    bool first = true;
+    // The server answers after the last point, or closes the stream early; then Finish says why.
+    ForEachChunk(points, [&](v1::TensorChunk chunk) {
+      v1::EvaluateDensityRequest request;
+      if (std::exchange(first, false)) {
+        request.set_name(job);
+        if (step) request.set_step(*step);
+      }
+      *request.mutable_points() = std::move(chunk);
+      return stream->Write(request) ? absl::OkStatus() : absl::CancelledError();
+    }).IgnoreError();
+    stream->WritesDone();
+    return ReadTensor(*stream, context, options_.max_tensor_values, &tensor);
+  });
+  return ResponseOr(status, std::move(tensor));
+}
+
+absl::StatusOr<v1::Dataset> Client::UploadDataset(const UploadOptions& options) {
+  return UploadFile(*datasets_, options, options_.retry, options_.transfer_timeout);
+}
+
+absl::StatusOr<v1::Dataset> Client::GetDataset(const v1::GetDatasetRequest& request) {
+  v1::Dataset dataset;
+  absl::Status status = Unary(options_, true, [&](grpc::ClientContext* context) { return datasets_->GetDataset(context, request, &dataset); });
+  return ResponseOr(status, std::move(dataset));
+}
+
+absl::StatusOr<v1::ListDatasetsResponse> Client::ListDatasets(const v1::ListDatasetsRequest& request) {
+  v1::ListDatasetsResponse response;
+  absl::Status status =
+      Unary(options_, true, [&](grpc::ClientContext* context) { return datasets_->ListDatasets(context, request, &response); });
+  return ResponseOr(status, std::move(response));
+}
+
+absl::Status Client::DeleteDataset(const v1::DeleteDatasetRequest& request) {
+  google::protobuf::Empty empty;
+  return Unary(options_, false, [&](grpc::ClientContext* context) { return datasets_->DeleteDataset(context, request, &empty); });
+}
+
+absl::StatusOr<v1::ServerInfo> Client::GetServerInfo() {
+  v1::ServerInfo info;
+  absl::Status status =
+      Unary(options_, true, [&](grpc::ClientContext* context) { return server_->GetServerInfo(context, v1::GetServerInfoRequest(), &info); });
+  return ResponseOr(status, std::move(info));
+}
+
+}  // namespace sliceflow::client

@@ -1,0 +1,77 @@
+// A client of sliceflowd. Thin: it moves messages and files, and leaves all checking to the server.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "client/cpp/retry.h"
+#include "client/cpp/upload.h"
+#include "client/cpp/watch.h"
+#include "common/tensor.h"
+#include "sliceflow/v1/dataset_service.grpc.pb.h"
+#include "sliceflow/v1/job_service.grpc.pb.h"
+#include "sliceflow/v1/server_service.grpc.pb.h"
+
+namespace sliceflow::client {
+
+struct ClientOptions {
+  // Deadline of a call that answers with one message; attempts and pauses between them count.
+  absl::Duration timeout = absl::Seconds(30);
+  // Deadline of a call that moves a table or samples.
+  absl::Duration transfer_timeout = absl::Minutes(10);
+  RetryPolicy retry;
+  // Most float32 values that one answer may carry.
+  int64_t max_tensor_values = int64_t{1} << 30;
+};
+
+// Thread-safe: each call is on its own. Every error is the server's status with its details (common/errors.h reads them), or UNAVAILABLE /
+// DEADLINE_EXCEEDED without an ErrorInfo when the server could not be reached. Calls that change nothing twice are tried again after
+// UNAVAILABLE; the others are sent once.
+class Client {
+ public:
+  // `server`: `host:port` or another gRPC target. Does not connect yet.
+  explicit Client(const std::string& server, ClientOptions options = {});
+  Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options);
+
+  // Gives the request a request_id when it has none, so that another attempt cannot make a second job.
+  absl::StatusOr<v1::Job> CreateJob(v1::CreateJobRequest request);
+  absl::StatusOr<v1::Job> GetJob(const v1::GetJobRequest& request);
+  // One page.
+  absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
+  absl::StatusOr<v1::Job> CancelJob(const v1::CancelJobRequest& request);
+  absl::Status DeleteJob(const v1::DeleteJobRequest& request);
+
+  // Follows a job to its end, through lost connections; see client/cpp/watch.h.
+  absl::StatusOr<WatchEnd> Watch(const std::string& job, const WatchOptions& options, absl::FunctionRef<absl::Status(const WatchUpdate&)> on_update);
+
+  // Shape [count, dimension].
+  absl::StatusOr<Tensor> Sample(const v1::SampleJobRequest& request);
+  // log ρ at `points` of shape [count, dimension]; shape [count]. `step`: the newest kept one when not given.
+  absl::StatusOr<Tensor> EvaluateDensity(const std::string& job, std::optional<int32_t> step, const Tensor& points);
+
+  // Sends a file, going on where an upload of the same bytes broke off; see client/cpp/upload.h.
+  absl::StatusOr<v1::Dataset> UploadDataset(const UploadOptions& options);
+  absl::StatusOr<v1::Dataset> GetDataset(const v1::GetDatasetRequest& request);
+  absl::StatusOr<v1::ListDatasetsResponse> ListDatasets(const v1::ListDatasetsRequest& request);
+  absl::Status DeleteDataset(const v1::DeleteDatasetRequest& request);
+
+  absl::StatusOr<v1::ServerInfo> GetServerInfo();
+
+ private:
+  ClientOptions options_;
+  std::unique_ptr<v1::JobService::Stub> jobs_;
+  std::unique_ptr<v1::DatasetService::Stub> datasets_;
+  std::unique_ptr<v1::ServerService::Stub> server_;
+};
+
+}  // namespace sliceflow::client

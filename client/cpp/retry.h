@@ -1,0 +1,36 @@
+// When a call is made again.
+#pragma once
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace sliceflow::client {
+
+struct RetryPolicy {
+  int max_attempts = 4;
+  // Pauses double from the first to the longest, each shortened at random by up to a half. A RetryInfo of the server lengthens one.
+  absl::Duration first_pause = absl::Milliseconds(100);
+  absl::Duration longest_pause = absl::Seconds(2);
+};
+
+// Doubling pauses. Not thread-safe.
+class BackOff {
+ public:
+  explicit BackOff(const RetryPolicy& policy) : policy_(policy), next_(policy.first_pause) {}
+  // The pause before the next attempt, at least what `status` asks for in a RetryInfo.
+  absl::Duration Next(const absl::Status& status);
+  void Reset() { next_ = policy_.first_pause; }
+
+ private:
+  RetryPolicy policy_;
+  absl::Duration next_;
+};
+
+// Runs `attempt(deadline)` until it answers something else than UNAVAILABLE, attempts are used up, or another pause would pass the deadline.
+absl::Status WithRetries(const RetryPolicy& policy, absl::Time deadline, absl::FunctionRef<absl::Status(absl::Time)> attempt);
+
+// Whether the status says that no server answered, rather than that a server refused.
+bool IsUnreachable(const absl::Status& status);
+
+}  // namespace sliceflow::client
