@@ -1,5 +1,7 @@
 #include "common/errors.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -9,25 +11,37 @@
 namespace sliceflow {
 namespace {
 
-// A message that names more violations than this is no longer read.
-constexpr size_t kViolationsInMessage = 5;
+constexpr absl::string_view kTypeUrlPrefix = "type.googleapis.com/";
 
-template <typename Message>
+// A status travels in the trailer of a call, for which many clients take 8 KiB in all, once as text and once (base64) in its details.
+constexpr size_t kMaxViolationBytes = 3000;
+constexpr size_t kMaxDescriptionBytes = 400;
+constexpr size_t kViolationsInMessage = 3;
+
+template <typename Detail>
 std::string TypeUrl() {
-  return absl::StrCat("type.googleapis.com/", Message::descriptor()->full_name());
+  return absl::StrCat(kTypeUrlPrefix, Detail::descriptor()->full_name());
 }
 
-template <typename Message>
-void Attach(absl::Status& status, const Message& message) {
-  status.SetPayload(TypeUrl<Message>(), absl::Cord(message.SerializeAsString()));
+template <typename Detail>
+void Attach(const Detail& detail, absl::Status& status) {
+  status.SetPayload(TypeUrl<Detail>(), absl::Cord(detail.SerializeAsString()));
 }
 
-template <typename Message>
-Message Detail(const absl::Status& status) {
-  Message message;
-  const auto payload = status.GetPayload(TypeUrl<Message>());
-  if (payload.has_value()) message.ParseFromString(std::string(*payload));
-  return message;
+template <typename Detail>
+std::optional<Detail> Find(const absl::Status& status) {
+  const absl::optional<absl::Cord> payload = status.GetPayload(TypeUrl<Detail>());
+  Detail detail;
+  if (!payload.has_value() || !detail.ParseFromString(std::string(*payload))) return std::nullopt;
+  return detail;
+}
+
+// Cut to a number of bytes without splitting a character of UTF-8.
+std::string Shortened(absl::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  size_t end = most;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return absl::StrCat(text.substr(0, end), "…");
 }
 
 }  // namespace
@@ -36,90 +50,107 @@ absl::Status WithReason(absl::Status status, absl::string_view reason, const std
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(reason));
   info.set_domain(std::string(kErrorDomain));
-  for (const auto& [key, value] : metadata) (*info.mutable_metadata())[key] = value;
-  Attach(status, info);
+  info.mutable_metadata()->insert(metadata.begin(), metadata.end());
+  Attach(info, status);
   return status;
 }
 
 absl::Status WithRetry(absl::Status status, absl::Duration delay) {
-  google::rpc::RetryInfo info;
-  const int64_t nanoseconds = absl::ToInt64Nanoseconds(delay);
-  info.mutable_retry_delay()->set_seconds(nanoseconds / 1'000'000'000);
-  info.mutable_retry_delay()->set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
-  Attach(status, info);
+  google::rpc::RetryInfo retry;
+  const timespec time = absl::ToTimespec(delay);
+  retry.mutable_retry_delay()->set_seconds(time.tv_sec);
+  retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(time.tv_nsec));
+  Attach(retry, status);
   return status;
 }
 
-std::string Reason(const absl::Status& status) { return Detail<google::rpc::ErrorInfo>(status).reason(); }
+std::string Reason(const absl::Status& status) {
+  const auto info = Find<google::rpc::ErrorInfo>(status);
+  return info.has_value() ? info->reason() : "";
+}
 
 absl::Status ResourceNotFound(absl::string_view type, absl::string_view name) {
-  absl::Status status = absl::NotFoundError(absl::StrCat("there is no ", name));
-  google::rpc::ResourceInfo info;
-  info.set_resource_type(std::string(type));
-  info.set_resource_name(std::string(name));
-  info.set_description(std::string(status.message()));
-  Attach(status, info);
+  google::rpc::ResourceInfo resource;
+  resource.set_resource_type(std::string(type));
+  resource.set_resource_name(std::string(name));
+  resource.set_description("does not exist");
+  absl::Status status = absl::NotFoundError(absl::StrCat(name, " does not exist"));
+  Attach(resource, status);
   return WithReason(std::move(status), "RESOURCE_NOT_FOUND", {{"resource", std::string(name)}});
 }
 
 absl::Status PreconditionError(absl::string_view type, absl::string_view subject, absl::string_view description) {
-  absl::Status status = absl::FailedPreconditionError(absl::StrCat(subject, ": ", description));
   google::rpc::PreconditionFailure failure;
-  auto* violation = failure.add_violations();
-  violation->set_type(std::string(type));
-  violation->set_subject(std::string(subject));
-  violation->set_description(std::string(description));
-  Attach(status, failure);
+  auto& violation = *failure.add_violations();
+  violation.set_type(std::string(type));
+  violation.set_subject(std::string(subject));
+  violation.set_description(std::string(description));
+  absl::Status status = absl::FailedPreconditionError(absl::StrCat(subject, ": ", description));
+  Attach(failure, status);
   return WithReason(std::move(status), type, {{"subject", std::string(subject)}});
 }
 
 void FieldViolations::Add(std::string field, std::string description) {
-  violations_.push_back({std::move(field), std::move(description)});
+  violations_.push_back({std::move(field), Shortened(description, kMaxDescriptionBytes)});
 }
 
 absl::Status FieldViolations::ToStatus(absl::StatusCode code) const {
   if (violations_.empty()) return absl::OkStatus();
-  std::string message;
   google::rpc::BadRequest bad_request;
-  for (size_t i = 0; i < violations_.size(); ++i) {
-    auto* violation = bad_request.add_field_violations();
-    violation->set_field(violations_[i].field);
-    violation->set_description(violations_[i].description);
-    if (i < kViolationsInMessage) absl::StrAppend(&message, i ? "; " : "", violations_[i].field, ": ", violations_[i].description);
+  size_t bytes = 0;
+  for (const FieldViolation& violation : violations_) {
+    bytes += violation.field.size() + violation.description.size();
+    if (bytes > kMaxViolationBytes) break;
+    auto& field = *bad_request.add_field_violations();
+    field.set_field(violation.field);
+    field.set_description(violation.description);
   }
-  if (violations_.size() > kViolationsInMessage) {
-    absl::StrAppend(&message, "; and ", violations_.size() - kViolationsInMessage, " more");
+  const size_t left_out = violations_.size() - bad_request.field_violations_size();
+  if (left_out > 0) {
+    auto& field = *bad_request.add_field_violations();
+    field.set_field("...");
+    field.set_description(absl::StrCat("and ", left_out, " more"));
   }
+  std::string message;
+  const size_t named = std::min(violations_.size(), kViolationsInMessage);
+  for (size_t i = 0; i < named; ++i) {
+    absl::StrAppend(&message, i == 0 ? "" : "; ", violations_[i].field, ": ", Shortened(violations_[i].description, 200));
+  }
+  if (violations_.size() > named) absl::StrAppend(&message, "; and ", violations_.size() - named, " more");
   absl::Status status(code, message);
-  Attach(status, bad_request);
+  Attach(bad_request, status);
   return WithReason(std::move(status), "INVALID_FIELD");
 }
 
 std::vector<FieldViolation> ViolationsOf(const absl::Status& status) {
   std::vector<FieldViolation> violations;
-  const auto bad_request = Detail<google::rpc::BadRequest>(status);
-  for (const auto& violation : bad_request.field_violations()) {
-    violations.push_back({violation.field(), violation.description()});
-  }
+  const auto bad_request = Find<google::rpc::BadRequest>(status);
+  if (!bad_request.has_value()) return violations;
+  for (const auto& violation : bad_request->field_violations()) violations.push_back({violation.field(), violation.description()});
   return violations;
 }
 
 google::rpc::Status ToRpcStatus(const absl::Status& status) {
-  google::rpc::Status message;
-  message.set_code(static_cast<int>(status.code()));
-  message.set_message(std::string(status.message()));
+  google::rpc::Status result;
+  result.set_code(static_cast<int>(status.code()));
+  result.set_message(std::string(status.message()));
   status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& payload) {
-    auto* detail = message.add_details();
-    detail->set_type_url(std::string(type_url));
-    detail->set_value(std::string(payload));
+    google::protobuf::Any& detail = *result.add_details();
+    detail.set_type_url(std::string(type_url));
+    detail.set_value(std::string(payload));
   });
-  return message;
+  // The order of payloads is that of a hash table; readers and tests want the same bytes each time.
+  std::sort(result.mutable_details()->pointer_begin(), result.mutable_details()->pointer_end(),
+            [](const auto* a, const auto* b) { return a->type_url() < b->type_url(); });
+  return result;
 }
 
-absl::Status FromRpcStatus(const google::rpc::Status& message) {
-  absl::Status status(static_cast<absl::StatusCode>(message.code()), message.message());
-  for (const auto& detail : message.details()) status.SetPayload(detail.type_url(), absl::Cord(detail.value()));
-  return status;
+absl::Status FromRpcStatus(const google::rpc::Status& status) {
+  if (status.code() == 0) return absl::OkStatus();
+  const bool known = status.code() > 0 && status.code() <= static_cast<int>(absl::StatusCode::kUnauthenticated);
+  absl::Status result(known ? static_cast<absl::StatusCode>(status.code()) : absl::StatusCode::kUnknown, status.message());
+  for (const google::protobuf::Any& detail : status.details()) result.SetPayload(detail.type_url(), absl::Cord(detail.value()));
+  return result;
 }
 
 }  // namespace sliceflow

@@ -1,10 +1,13 @@
 #include "common/filesystem.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -15,119 +18,171 @@
 namespace sliceflow {
 namespace {
 
-absl::Status SystemError(int error, absl::string_view doing, const std::string& path) {
-  const std::string message = absl::StrCat("cannot ", doing, " ", path, ": ", std::strerror(error));
+absl::Status SystemError(int error, absl::string_view doing, absl::string_view path) {
+  const std::string message = absl::StrCat(doing, " ", path, ": ", std::strerror(error));
   if (error == ENOENT) return absl::NotFoundError(message);
-  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) return absl::ResourceExhaustedError(message);
   return absl::UnavailableError(message);
 }
 
-absl::Status WriteAll(int file, absl::string_view bytes, int64_t offset, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = pwrite(file, bytes.data(), bytes.size(), offset);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError(errno, "write", path);
-    bytes.remove_prefix(written);
-    offset += written;
+// A descriptor that closes itself.
+class File {
+ public:
+  File(const std::string& path, int flags) : path_(path), descriptor_(open(path.c_str(), flags | O_CLOEXEC, 0600)) {
+    if (descriptor_ < 0) status_ = SystemError(errno, "open", path);
   }
-  return absl::OkStatus();
+  ~File() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  const absl::Status& status() const { return status_; }
+
+  absl::StatusOr<int64_t> Size() const {
+    struct stat info;
+    if (fstat(descriptor_, &info) != 0) return SystemError(errno, "stat", path_);
+    return static_cast<int64_t>(info.st_size);
+  }
+
+  // Fills `bytes` as far as the file goes.
+  absl::Status Read(std::string& bytes) const {
+    size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t count = pread(descriptor_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return SystemError(errno, "read", path_);
+      if (count == 0) break;
+      done += static_cast<size_t>(count);
+    }
+    bytes.resize(done);
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(int64_t offset, absl::string_view bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t count = pwrite(descriptor_, bytes.data(), bytes.size(), offset);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return SystemError(errno, "write", path_);
+      offset += count;
+      bytes.remove_prefix(static_cast<size_t>(count));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CutAt(int64_t size) const {
+    return ftruncate(descriptor_, size) == 0 ? absl::OkStatus() : SystemError(errno, "truncate", path_);
+  }
+
+  absl::Status Sync() const { return fsync(descriptor_) == 0 ? absl::OkStatus() : SystemError(errno, "sync", path_); }
+
+ private:
+  std::string path_;
+  int descriptor_;
+  absl::Status status_;
+};
+
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-absl::Status SyncFolderOf(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const int handle = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (handle < 0) return SystemError(errno, "open", folder);
-  const absl::Cleanup close_handle = [handle] { close(handle); };
-  if (fsync(handle) != 0) return SystemError(errno, "sync", folder);
-  return absl::OkStatus();
+// What was made or renamed in a folder lasts only once the folder itself is synced.
+absl::Status SyncFolder(const std::string& folder) {
+  const File file(folder, O_RDONLY | O_DIRECTORY);
+  return file.status().ok() ? file.Sync() : file.status();
 }
 
-// Writes and syncs a new file; its folder is not synced.
+// Begins with a dot, so that no name of the program's own is one.
+std::string TemporaryName(const std::string& path) {
+  static std::atomic<uint64_t> counter{0};
+  const size_t name = path.rfind('/') + 1;  // npos + 1 is 0
+  return absl::StrCat(path.substr(0, name), ".", path.substr(name), ".", getpid(), ".", counter.fetch_add(1));
+}
+
 absl::Status WriteNewFile(const std::string& path, absl::string_view bytes) {
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return SystemError(errno, "create", path);
-  const absl::Cleanup close_file = [file] { close(file); };
-  if (absl::Status status = WriteAll(file, bytes, 0, path); !status.ok()) return status;
-  if (fsync(file) != 0) return SystemError(errno, "sync", path);
-  return absl::OkStatus();
+  const File file(path, O_WRONLY | O_CREAT | O_EXCL);
+  if (!file.status().ok()) return file.status();
+  absl::Status status = file.Write(0, bytes);
+  return status.ok() ? file.Sync() : status;
 }
 
-class PosixFileSystem : public FileSystem {
+class PosixFileSystem final : public FileSystem {
  public:
   absl::StatusOr<std::string> ReadFile(const std::string& path) override {
-    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return SystemError(errno, "open", path);
-    const absl::Cleanup close_file = [file] { close(file); };
-    struct stat info;
-    if (fstat(file, &info) != 0) return SystemError(errno, "look at", path);
-    std::string bytes(info.st_size, '\0');
-    size_t have = 0;
-    while (have < bytes.size()) {
-      const ssize_t got = read(file, bytes.data() + have, bytes.size() - have);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return SystemError(errno, "read", path);
-      if (got == 0) break;
-      have += got;
-    }
-    bytes.resize(have);
+    const File file(path, O_RDONLY);
+    if (!file.status().ok()) return file.status();
+    const absl::StatusOr<int64_t> size = file.Size();
+    if (!size.ok()) return size.status();
+    std::string bytes(static_cast<size_t>(*size), '\0');
+    absl::Status status = file.Read(bytes);
+    if (!status.ok()) return status;
     return bytes;
   }
 
   absl::Status WriteFileDurably(const std::string& path, absl::string_view bytes) override {
-    const std::string temporary = path + ".tmp";
+    const std::string temporary = TemporaryName(path);
+    absl::Cleanup remove = [&] { unlink(temporary.c_str()); };
     absl::Status status = WriteNewFile(temporary, bytes);
-    if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) status = SystemError(errno, "rename to", path);
-    if (!status.ok()) {
-      unlink(temporary.c_str());
-      return status;
-    }
-    return SyncFolderOf(path);
+    if (!status.ok()) return status;
+    if (std::rename(temporary.c_str(), path.c_str()) != 0) return SystemError(errno, "rename to", path);
+    std::move(remove).Cancel();
+    return SyncFolder(FolderOf(path));
   }
 
   absl::Status WriteAt(const std::string& path, int64_t offset, absl::string_view bytes) override {
-    const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (file < 0) return SystemError(errno, "open", path);
-    const absl::Cleanup close_file = [file] { close(file); };
-    if (absl::Status status = WriteAll(file, bytes, offset, path); !status.ok()) return status;
-    if (ftruncate(file, offset + static_cast<int64_t>(bytes.size())) != 0) return SystemError(errno, "cut", path);
-    if (fsync(file) != 0) return SystemError(errno, "sync", path);
-    return SyncFolderOf(path);
+    const bool is_new = access(path.c_str(), F_OK) != 0;
+    const File file(path, O_WRONLY | O_CREAT);
+    if (!file.status().ok()) return file.status();
+    absl::Status status = file.Write(offset, bytes);
+    if (status.ok()) status = file.CutAt(offset + static_cast<int64_t>(bytes.size()));
+    if (status.ok()) status = file.Sync();
+    return status.ok() && is_new ? SyncFolder(FolderOf(path)) : status;
   }
 
   absl::StatusOr<int64_t> FileSize(const std::string& path) override {
     struct stat info;
-    if (stat(path.c_str(), &info) != 0) return SystemError(errno, "look at", path);
+    if (stat(path.c_str(), &info) != 0) return SystemError(errno, "stat", path);
     return static_cast<int64_t>(info.st_size);
   }
 
   absl::Status Remove(const std::string& path) override {
-    if (unlink(path.c_str()) != 0 && errno != ENOENT) return SystemError(errno, "remove", path);
-    return absl::OkStatus();
+    if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+    return SystemError(errno, "remove", path);
   }
 
   absl::Status RemoveTree(const std::string& path) override {
     std::error_code error;
     std::filesystem::remove_all(path, error);
-    if (error) return SystemError(error.value(), "remove", path);
-    return absl::OkStatus();
+    return error ? SystemError(error.value(), "remove", path) : absl::OkStatus();
   }
 
   absl::Status CreateFolders(const std::string& path) override {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) return SystemError(error.value(), "make folder", path);
-    return absl::OkStatus();
+    struct stat info;
+    if (stat(path.c_str(), &info) == 0) {
+      return S_ISDIR(info.st_mode) ? absl::OkStatus() : SystemError(ENOTDIR, "make folder", path);
+    }
+    if (errno != ENOENT) return SystemError(errno, "make folder", path);
+    const std::string parent = FolderOf(path);
+    absl::Status status = CreateFolders(parent);
+    if (!status.ok()) return status;
+    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return SystemError(errno, "make folder", path);
+    return SyncFolder(parent);
   }
 
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
     std::vector<std::string> names;
-    std::error_code error;
-    std::filesystem::directory_iterator entry(path, error);
-    if (error.value() == ENOENT) return names;
-    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-      names.push_back(entry->path().filename().string());
+    DIR* folder = opendir(path.c_str());
+    if (folder == nullptr && errno == ENOENT) return names;
+    if (folder == nullptr) return SystemError(errno, "list", path);
+    absl::Cleanup close = [&] { closedir(folder); };
+    errno = 0;
+    while (const dirent* entry = readdir(folder)) {
+      const absl::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
     }
-    if (error) return SystemError(error.value(), "list", path);
+    if (errno != 0) return SystemError(errno, "list", path);
     return names;
   }
 };
@@ -135,8 +190,8 @@ class PosixFileSystem : public FileSystem {
 }  // namespace
 
 FileSystem& RealFileSystem() {
-  static FileSystem* const real = new PosixFileSystem();
-  return *real;
+  static auto& files = *new PosixFileSystem;
+  return files;
 }
 
 }  // namespace sliceflow

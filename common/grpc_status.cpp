@@ -6,20 +6,20 @@
 
 namespace sliceflow {
 
-// absl's and gRPC's codes are the same numbers.
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
-                      ToRpcStatus(status).SerializeAsString());
+  const google::rpc::Status rpc = ToRpcStatus(status);
+  return grpc::Status(static_cast<grpc::StatusCode>(rpc.code()), rpc.message(), rpc.SerializeAsString());
 }
 
 absl::Status FromGrpcStatus(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  google::rpc::Status message;
-  const bool detailed = !status.error_details().empty() && message.ParseFromString(status.error_details()) &&
-                        message.code() == static_cast<int>(status.error_code());
-  if (detailed) return FromRpcStatus(message);
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  google::rpc::Status rpc;
+  // Details of another kind, or of another error than the status, are not ours to read.
+  if (!rpc.ParseFromString(status.error_details()) || rpc.code() != static_cast<int>(status.error_code())) rpc.clear_details();
+  rpc.set_code(static_cast<int>(status.error_code()));
+  rpc.set_message(status.error_message());
+  return FromRpcStatus(rpc);
 }
 
 }  // namespace sliceflow

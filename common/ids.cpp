@@ -1,54 +1,62 @@
 #include "common/ids.h"
 
-#include <cstdint>
+#include <sys/random.h>
 
-#include "absl/random/random.h"
-#include "absl/strings/ascii.h"
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <random>
+
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
-#include "common/errors.h"
 
 namespace sliceflow {
 namespace {
 
-// Crockford's base 32 in lower case: sorted, and without letters that read like digits.
-constexpr char kAlphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+// Crockford's base 32, in lower case: in the order of the bytes, so that ids sort by their time.
+constexpr absl::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+constexpr int kTimeCharacters = 10;
+constexpr int kRandomCharacters = 16;
 constexpr size_t kMaxIdLength = 63;
 
-void AppendBase32(std::string& id, uint64_t value, int digits) {
-  for (int digit = digits - 1; digit >= 0; --digit) id.push_back(kAlphabet[(value >> (5 * digit)) & 31]);
+uint8_t RandomByte() {
+  uint8_t byte = 0;
+  while (getrandom(&byte, 1, 0) != 1) {
+    if (errno != EINTR) return static_cast<uint8_t>(std::random_device()());
+  }
+  return byte;
 }
 
+bool IsLetterOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
 bool IsId(absl::string_view id) {
-  if (id.empty() || id.size() > kMaxIdLength || id[0] == '-') return false;
-  for (const char c : id) {
-    if (!absl::ascii_islower(c) && !absl::ascii_isdigit(c) && c != '-') return false;
-  }
-  return true;
+  return !id.empty() && id.size() <= kMaxIdLength && IsLetterOrDigit(id[0]) &&
+         std::all_of(id.begin(), id.end(), [](char c) { return IsLetterOrDigit(c) || c == '-'; });
 }
 
 }  // namespace
 
 std::string NewId() {
-  thread_local absl::BitGen generator;
-  std::string id;
-  AppendBase32(id, static_cast<uint64_t>(absl::GetCurrentTimeNanos() / 1'000'000), 10);
-  AppendBase32(id, absl::Uniform<uint64_t>(generator), 8);
-  AppendBase32(id, absl::Uniform<uint64_t>(generator), 8);
+  std::string id(kTimeCharacters + kRandomCharacters, '0');
+  uint64_t time = static_cast<uint64_t>(absl::ToUnixMillis(absl::Now()));
+  for (int i = kTimeCharacters - 1; i >= 0; --i, time /= 32) id[i] = kAlphabet[time % 32];
+  for (int i = 0; i < kRandomCharacters; ++i) id[kTimeCharacters + i] = kAlphabet[RandomByte() % 32];
   return id;
 }
 
 absl::StatusOr<std::string> ParseResourceName(absl::string_view collection, absl::string_view name, absl::string_view field) {
-  const std::string prefix = absl::StrCat(collection, "/");
-  const absl::string_view id = name.substr(0, prefix.size()) == prefix ? name.substr(prefix.size()) : absl::string_view();
-  if (IsId(id)) return std::string(id);
-  FieldViolations violations;
-  violations.Add(std::string(field), absl::StrCat("must be of the form ", prefix, "ID with an ID of at most ", kMaxIdLength,
-                                                  " characters of a-z, 0-9 and -; is \"", name.substr(0, 100), "\""));
-  return violations.ToStatus();
+  absl::string_view id = name;
+  if (absl::ConsumePrefix(&id, absl::StrCat(collection, "/")) && IsId(id)) return std::string(id);
+  if (name.empty()) return absl::InvalidArgumentError(absl::StrCat(field, ": is required, as ", collection, "/ID"));
+  return absl::InvalidArgumentError(absl::StrCat(field, ": must be ", collection, "/ID with an ID of a-z, 0-9 and -, is '",
+                                                 absl::Utf8SafeCEscape(name.substr(0, 100)), "'"));
 }
 
 std::string JobName(absl::string_view id) { return absl::StrCat("jobs/", id); }
+
 std::string DatasetName(absl::string_view id) { return absl::StrCat("datasets/", id); }
 
 }  // namespace sliceflow
