@@ -1,0 +1,290 @@
+// What workers report of the jobs they were given.
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/errors.h"
+#include "common/ids.h"
+#include "server/events/projection.h"
+#include "server/jobs/decisions.h"
+#include "server/jobs/jobs.h"
+#include "server/jobs/retention.h"
+
+namespace sliceflow::jobs {
+namespace {
+
+constexpr size_t kKeptStepsNamed = 20;  // in an error, the newest ones
+
+absl::Status CheckOrder(const v1::Job& job, int step) {
+  const int next = NextStep(job.progress());
+  if (step >= 0 && step <= next && step <= job.progress().total_steps()) return absl::OkStatus();
+  return PreconditionError("STEP_OUT_OF_ORDER", job.name(),
+                           absl::StrCat("step ", step, " was reported where ", next, " of ", job.progress().total_steps(), " comes next"));
+}
+
+v1::JobEvent StepEvent(const v1::Job& job, const v1::StepReport& report, int64_t sample_count, absl::Time time) {
+  v1::JobEvent event;
+  *event.mutable_time() = events::ToTimestamp(time);
+  v1::StepCompleted& completed = *event.mutable_step_completed();
+  *completed.mutable_report() = report;
+  completed.set_sample_count(static_cast<int32_t>(sample_count));
+  completed.set_checkpoint_kept(IsKept(job, report.step()));
+  return event;
+}
+
+absl::Status FailureOf(const Outcome& outcome) {
+  return outcome.error.ok() ? absl::InternalError("the worker failed without saying why") : outcome.error;
+}
+
+}  // namespace
+
+absl::StatusOr<Jobs::GoodCheckpoint> Jobs::FindGoodCheckpoint(const std::string& job_id) {
+  const auto kept = store_.KeptSteps(job_id);
+  if (!kept.ok()) return kept.status();
+  GoodCheckpoint good;
+  for (const store::StepRow& row : *kept) {
+    absl::StatusOr<std::string> bytes = blobs_.Get(row.checkpoint_key);
+    if (bytes.ok()) {
+      good.step = row.step;
+      good.bytes = *std::move(bytes);
+      return good;
+    }
+    if (!absl::IsDataLoss(bytes.status()) && !absl::IsNotFound(bytes.status())) return bytes.status();
+    good.damaged.push_back(row.step);
+  }
+  return good;
+}
+
+absl::StatusOr<Assignment> Jobs::Start(const std::string& job_id) {
+  GoodCheckpoint good;
+  absl::StatusOr<Applied> applied = Apply(job_id, [&](const events::JobView& view) -> Decision {
+    if (view.job.state() != v1::Job::QUEUED) {
+      return PreconditionError("JOB_NOT_QUEUED", view.job.name(), absl::StrCat("the job is ", v1::Job::State_Name(view.job.state())));
+    }
+    absl::StatusOr<GoodCheckpoint> found = FindGoodCheckpoint(job_id);
+    if (!found.ok()) return found.status();
+    good = *std::move(found);
+    events::Change change = ChangeOf(view);
+    const absl::Time now = clock_.Now();
+    for (const int step : good.damaged) {
+      const std::string message = absl::StrCat("the checkpoint of step ", step, " is damaged and was dropped");
+      change.events.push_back(LogEvent(v1::LogEntry::WARNING, message, now));
+    }
+    change.dropped_checkpoints = good.damaged;
+    absl::Status status = Transition(change, v1::Job::RUNNING, "", now);
+    if (!status.ok()) return status;
+    return change;
+  });
+  if (!applied.ok()) return applied.status();
+  DeleteCheckpoints(job_id, good.damaged);
+  return Assignment{applied->job.progress().assignments(), std::move(applied->job), good.step, std::move(good.bytes)};
+}
+
+absl::StatusOr<store::StepRow> Jobs::WriteStepBlobs(const std::string& job_id, int step, const Tensor& samples,
+                                                    const std::string& checkpoint) {
+  store::StepRow row;
+  row.step = step;
+  row.samples_shape = samples.shape;
+  if (!samples.values.empty()) {
+    row.samples_key = SamplesKey(job_id, step);
+    absl::Status status = blobs_.Put(row.samples_key, PackValues(samples.values));
+    if (!status.ok()) return status;
+  }
+  if (!checkpoint.empty()) {
+    row.checkpoint_key = CheckpointKey(job_id, step);
+    absl::Status status = blobs_.Put(row.checkpoint_key, checkpoint);
+    if (!status.ok()) return status;
+  }
+  return row;
+}
+
+absl::Status Jobs::RecordStep(const std::string& job_id, int64_t assignment, v1::StepReport report, const Tensor& samples,
+                              const std::string& checkpoint) {
+  const int step = report.step();
+  const absl::StatusOr<events::JobView> before = log_.Get(job_id);
+  if (!before.ok()) return before.status();
+  absl::Status status = CheckAssignment(before->job, assignment);
+  if (status.ok()) status = CheckOrder(before->job, step);
+  if (!status.ok()) return status;
+  if (step < NextStep(before->job.progress())) return RestoreStep(job_id, assignment, step, checkpoint);
+  const absl::StatusOr<store::StepRow> row = WriteStepBlobs(job_id, step, samples, checkpoint);
+  if (!row.ok()) return row.status();
+
+  std::vector<int> dropped;
+  const absl::StatusOr<Applied> applied = Apply(job_id, [&](const events::JobView& view) -> Decision {
+    absl::Status check = CheckAssignment(view.job, assignment);
+    if (!check.ok()) return check;
+    if (step < NextStep(view.job.progress())) return std::nullopt;  // the same report came twice at once
+    events::Change change = ChangeOf(view);
+    change.events.push_back(StepEvent(view.job, report, samples.rows(), clock_.Now()));
+    change.job.mutable_progress()->set_completed_steps(step);
+    *change.job.mutable_progress()->mutable_last_step() = report;
+    change.worker_failures = 0;
+    change.step = *row;
+    dropped.clear();
+    if (step > 0 && !row->checkpoint_key.empty() && !IsKept(view.job, step - 1)) dropped.push_back(step - 1);
+    change.dropped_checkpoints = dropped;
+    return change;
+  });
+  if (absl::IsNotFound(applied.status())) blobs_.DeleteTree(BlobFolder(job_id)).IgnoreError();  // deleted meanwhile
+  if (!applied.ok()) return applied.status();
+  if (!applied->changed) return absl::OkStatus();
+  if (!row->samples_key.empty()) samples_.Put(row->samples_key, std::make_shared<const Tensor>(samples));
+  DeleteCheckpoints(job_id, dropped);
+  return absl::OkStatus();
+}
+
+absl::Status Jobs::RestoreStep(const std::string& job_id, int64_t assignment, int step, const std::string& checkpoint) {
+  const auto stored = store_.GetStep(job_id, step);
+  if (!stored.ok()) return stored.status();
+  if (!stored->checkpoint_key.empty() || checkpoint.empty()) return absl::OkStatus();
+  const auto wanted = [&](const v1::Job& job) { return IsKept(job, step) || step + 1 == NextStep(job.progress()); };
+  return Apply(job_id,
+               [&](const events::JobView& view) -> Decision {
+                 absl::Status status = CheckAssignment(view.job, assignment);
+                 if (!status.ok()) return status;
+                 if (!wanted(view.job)) return std::nullopt;
+                 events::Change change = ChangeOf(view);
+                 change.step = *stored;
+                 change.step->checkpoint_key = CheckpointKey(job_id, step);
+                 status = blobs_.Put(change.step->checkpoint_key, checkpoint);
+                 if (!status.ok()) return status;
+                 return change;
+               })
+      .status();
+}
+
+void Jobs::DeleteCheckpoints(const std::string& job_id, const std::vector<int>& steps) {
+  for (const int step : steps) blobs_.Delete(CheckpointKey(job_id, step)).IgnoreError();
+}
+
+void Jobs::RecordProgress(const std::string& job_id, int64_t assignment, const v1::InnerProgress& progress) {
+  const absl::StatusOr<events::JobView> view = log_.Get(job_id);
+  if (!view.ok() || !CheckAssignment(view->job, assignment).ok()) return;
+  log_.PublishProgress(job_id, progress);
+}
+
+absl::Status Jobs::End(const std::string& job_id, Decide decide) {
+  const absl::StatusOr<Applied> applied = Apply(job_id, decide);
+  if (!applied.ok()) return applied.status();
+  if (applied->changed && applied->job.state() == v1::Job::QUEUED && listener_ != nullptr) listener_->OnQueued(job_id);
+  return absl::OkStatus();
+}
+
+Jobs::Decision Jobs::DecideLoss(const events::JobView& view, const std::string& reason) const {
+  events::Change change = ChangeOf(view);
+  ++change.worker_failures;
+  absl::Status status;
+  if (change.worker_failures < kMaxAssignmentsWithoutProgress) {
+    status = Transition(change, v1::Job::QUEUED, reason, clock_.Now());
+  } else {
+    const std::string message =
+        absl::StrCat("the worker was lost ", change.worker_failures, " times in a row without a new step, at last: ", reason);
+    status = Transition(change, v1::Job::FAILED, message, clock_.Now(), WithReason(absl::UnavailableError(message), "WORKER_LOST"));
+  }
+  if (!status.ok()) return status;
+  return change;
+}
+
+absl::Status Jobs::Finish(const std::string& job_id, int64_t assignment, const Outcome& outcome) {
+  return End(job_id, [&](const events::JobView& view) -> Decision {
+    if (EndedUnder(view.job, assignment)) return std::nullopt;
+    absl::Status status = CheckAssignment(view.job, assignment);
+    if (!status.ok()) return status;
+    const v1::JobProgress& progress = view.job.progress();
+    const bool complete = progress.has_last_step() && progress.completed_steps() == progress.total_steps();
+    events::Change change = ChangeOf(view);
+    switch (outcome.kind) {
+      case Outcome::Kind::kCompleted:
+        if (!complete) return DecideLoss(view, absl::StrCat("the worker ended after step ", progress.completed_steps(), " of ", progress.total_steps()));
+        status = Transition(change, v1::Job::SUCCEEDED, "", clock_.Now());
+        break;
+      case Outcome::Kind::kStopped:
+        status = Transition(change, v1::Job::QUEUED, "the worker stopped", clock_.Now());
+        break;
+      case Outcome::Kind::kFailed:
+        status = Transition(change, v1::Job::FAILED, FailureOf(outcome).message(), clock_.Now(), FailureOf(outcome));
+        break;
+    }
+    if (!status.ok()) return status;
+    return change;
+  });
+}
+
+absl::Status Jobs::LoseWorker(const std::string& job_id, int64_t assignment, const std::string& reason) {
+  return End(job_id, [&](const events::JobView& view) -> Decision {
+    if (EndedUnder(view.job, assignment)) return std::nullopt;
+    absl::Status status = CheckAssignment(view.job, assignment);
+    if (!status.ok()) return status;
+    return DecideLoss(view, reason);
+  });
+}
+
+absl::Status Jobs::RefuseCheckpoint(const std::string& job_id, int64_t assignment, int step, const std::string& reason) {
+  bool dropped = false;
+  absl::Status ended = End(job_id, [&](const events::JobView& view) -> Decision {
+    if (EndedUnder(view.job, assignment)) return std::nullopt;
+    absl::Status status = CheckAssignment(view.job, assignment);
+    if (!status.ok()) return status;
+    const auto stored = store_.GetStep(job_id, step);
+    if (!stored.ok() && !absl::IsNotFound(stored.status())) return stored.status();
+    dropped = stored.ok() && !stored->checkpoint_key.empty();
+    // Dropping one each time, refusals come to an end; one of a checkpoint that is not there must be counted to do so.
+    if (!dropped) return DecideLoss(view, absl::StrCat("the worker refused a checkpoint of step ", step, " that is not kept: ", reason));
+    events::Change change = ChangeOf(view);
+    change.dropped_checkpoints = {step};
+    const std::string message = absl::StrCat("the checkpoint of step ", step, " could not be used and was dropped: ", reason);
+    change.events.push_back(LogEvent(v1::LogEntry::WARNING, message, clock_.Now()));
+    status = Transition(change, v1::Job::QUEUED, "goes on from the checkpoint before", clock_.Now());
+    if (!status.ok()) return status;
+    return change;
+  });
+  if (ended.ok() && dropped) DeleteCheckpoints(job_id, {step});
+  return ended;
+}
+
+absl::Status Jobs::CheckpointNotKept(const std::string& job_id, std::optional<int> step) {
+  const auto kept = store_.KeptSteps(job_id);
+  if (!kept.ok()) return kept.status();
+  std::vector<int> steps;
+  for (const store::StepRow& row : *kept) steps.push_back(row.step);
+  const bool shortened = steps.size() > kKeptStepsNamed;
+  if (shortened) steps.resize(kKeptStepsNamed);
+  const std::string named = steps.empty() ? "no step has one" : absl::StrCat("steps with one, newest first: ", absl::StrJoin(steps, ", "));
+  const std::string asked = step.has_value() ? absl::StrCat("the checkpoint of step ", *step, " is not kept") : "there is no checkpoint yet";
+  return PreconditionError("CHECKPOINT_NOT_KEPT", JobName(job_id), absl::StrCat(asked, "; ", named, shortened ? ", …" : ""));
+}
+
+absl::StatusOr<Checkpoint> Jobs::LoadCheckpoint(const std::string& job_id, std::optional<int> step) {
+  absl::StatusOr<v1::Job> job = Get(job_id);
+  if (!job.ok()) return job.status();
+  const auto kept = store_.KeptSteps(job_id);
+  if (!kept.ok()) return kept.status();
+  for (const store::StepRow& row : *kept) {
+    if (step.has_value() && row.step != *step) continue;
+    absl::StatusOr<std::string> bytes = blobs_.Get(row.checkpoint_key);
+    if (bytes.ok()) return Checkpoint{std::move(*job->mutable_spec()), row.step, *std::move(bytes)};
+    // Not found: dropped since the rows were read. Damaged: an older one serves where any does.
+    const bool passable = absl::IsNotFound(bytes.status()) || (absl::IsDataLoss(bytes.status()) && !step.has_value());
+    if (!passable) return bytes.status();
+  }
+  return CheckpointNotKept(job_id, step);
+}
+
+absl::StatusOr<std::shared_ptr<const Tensor>> Jobs::LoadSamples(const std::string& job_id, int step) {
+  std::shared_ptr<const Tensor> samples = samples_.Get(SamplesKey(job_id, step));
+  if (samples != nullptr) return samples;
+  const auto row = store_.GetStep(job_id, step);
+  if (!row.ok()) return row.status();
+  if (row->samples_key.empty()) return std::make_shared<const Tensor>(Tensor{row->samples_shape, {}});
+  const absl::StatusOr<std::string> bytes = blobs_.Get(row->samples_key);
+  if (!bytes.ok()) return bytes.status();
+  absl::StatusOr<Tensor> tensor = UnpackValues(*bytes, row->samples_shape);
+  if (!tensor.ok()) return tensor.status();
+  samples = std::make_shared<const Tensor>(*std::move(tensor));
+  samples_.Put(row->samples_key, samples);
+  return samples;
+}
+
+}  // namespace sliceflow::jobs
