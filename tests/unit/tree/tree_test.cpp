@@ -3,6 +3,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/unit/tree/kinds.h"
 #include "tests/unit/tree/rules.h"
 #include "tests/unit/tree/source_tree.h"
 
@@ -58,6 +59,10 @@ TEST(ThisTreeTest, NothingNamesAMachine) {
 }
 TEST(ThisTreeTest, NoFileIsDead) {
   EXPECT_CLEAN(CheckDeadFiles(ThisTree()));
+}
+
+TEST(ThisTreeTest, NoKindIsForgotten) {
+  EXPECT_CLEAN(CheckKinds(ThisTree()));
 }
 
 // ---- rooms -----------------------------------------------------------------------------------------------------------------------
@@ -204,6 +209,37 @@ TEST(CheckDeadFilesTest, FindsWhatNothingUses) {
   };
   EXPECT_THAT(CheckDeadFiles(tree), ElementsAre(HasSubstr("common/unused.cpp"), HasSubstr("common/unused.h"), HasSubstr("unused.proto"),
                                                 HasSubstr("scripts/orphan.py")));
+}
+
+// ---- kinds -----------------------------------------------------------------------------------------------------------------------
+
+TEST(CheckKindsTest, ReadsTheOneofsOfAMessage) {
+  const std::string proto =
+      "message A {\n  oneof kind {\n    // One { of them.\n    B first_one = 1;\n    C second = 2 [deprecated = true];\n  }\n  int32 other "
+      "= 3;\n}\n"
+      "message D {\n  message A {\n    oneof kind {\n      B hidden = 1;\n    }\n  }\n  oneof kind {\n    B third = 1;\n  }\n}\nmessage E "
+      "{}\n"
+      "message F {\n  oneof kind {\n    B fourth = 1;\n  }\n}\n";
+  EXPECT_THAT(OneofFields(proto, "A"), ElementsAre("first_one", "second"));
+  EXPECT_THAT(OneofFields(proto, "D"), ElementsAre("third"));
+  EXPECT_THAT(OneofFields(proto, "F"), ElementsAre("fourth"));
+}
+
+TEST(CheckKindsTest, FindsAForgottenKind) {
+  SourceTree tree = ThisTree();
+  const Findings before = CheckKinds(tree);
+  std::string& proto = tree.at("proto/sliceflow/v1/functional.proto");
+  const std::string place = "    Potential potential = 2;\n";
+  ASSERT_NE(proto.find(place), std::string::npos);
+  proto.insert(proto.find(place), "    Novelty brand_new_kind = 99;\n");
+  const Findings after = CheckKinds(tree);
+  EXPECT_THAT(after, SizeIs(before.size() + 3));
+  EXPECT_THAT(after, testing::Contains(HasSubstr("FunctionalTerm.brand_new_kind: server/worker")));
+}
+
+TEST(CheckKindsTest, KnowsTheKindsOfTheContract) {
+  EXPECT_THAT(OneofFields(ThisTree().at("proto/sliceflow/v1/model.proto"), "Model"), testing::Contains("real_nvp"));
+  EXPECT_THAT(OneofFields(ThisTree().at("proto/sliceflow/v1/functional.proto"), "Potential"), testing::Contains("quadratic"));
 }
 
 }  // namespace

@@ -1,0 +1,84 @@
+#include "tests/unit/tree/kinds.h"
+
+#include <cctype>
+#include <regex>
+#include <utility>
+
+namespace sliceflow::tree {
+namespace {
+
+// Messages of which each kind is a field of a oneof, with their files.
+const std::vector<std::pair<std::string, std::string>>& Choices() {
+  static const auto& choices = *new std::vector<std::pair<std::string, std::string>>{
+      {"proto/sliceflow/v1/distribution.proto", "Distribution"},
+      {"proto/sliceflow/v1/functional.proto", "FunctionalTerm"},
+      {"proto/sliceflow/v1/functional.proto", "Potential"},
+      {"proto/sliceflow/v1/functional.proto", "Interaction"},
+      {"proto/sliceflow/v1/model.proto", "Model"},
+      {"proto/sliceflow/v1/solver.proto", "Solver"},
+      {"proto/sliceflow/v1/solver.proto", "Optimizer"},
+      {"proto/sliceflow/v1/flow.proto", "Metric"},
+  };
+  return choices;
+}
+
+// `real_nvp` → `RealNvp`, or `realNvp` as in JSON.
+std::string Camel(const std::string& snake, bool upper_first) {
+  std::string camel;
+  bool upper = upper_first;
+  for (const char c : snake) {
+    if (c == '_') {
+      upper = true;
+      continue;
+    }
+    camel += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+    upper = false;
+  }
+  return camel;
+}
+
+bool AnyMatches(const SourceTree& tree, const std::string& folder, const std::string& suffix, const std::regex& pattern) {
+  for (const auto& [path, text] : tree) {
+    if (HasPrefix(path, folder) && HasSuffix(path, suffix) && std::regex_search(text, pattern)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<std::string> OneofFields(const std::string& proto, const std::string& message) {
+  std::vector<std::string> fields;
+  static const std::regex& field = *new std::regex(R"(^\s*[\w.]+\s+(\w+)\s*=\s*\d+.*;)");
+  std::vector<std::string> open;  // the heads of the blocks that a line lies in
+  for (const std::string& raw : Lines(proto)) {
+    const std::string line = raw.substr(0, raw.find("//"));
+    std::smatch match;
+    const bool in_oneof = open.size() == 2 && open[0] == "message " + message && HasPrefix(open[1], "oneof ");
+    if (in_oneof && std::regex_search(line, match, field)) fields.push_back(match[1]);
+    const size_t begin = line.find('{');
+    const size_t first = line.find_first_not_of(' ');
+    if (begin != std::string::npos) open.push_back(begin > first + 1 ? line.substr(first, begin - first - 1) : "");
+    if (line.find('}') != std::string::npos && !open.empty()) open.pop_back();
+  }
+  return fields;
+}
+
+Findings CheckKinds(const SourceTree& tree) {
+  Findings findings;
+  for (const auto& [path, message] : Choices()) {
+    const auto proto = tree.find(path);
+    const std::vector<std::string> kinds = proto == tree.end() ? std::vector<std::string>{} : OneofFields(proto->second, message);
+    if (kinds.empty()) findings.push_back(path + ": no kinds of " + message);
+    for (const std::string& kind : kinds) {
+      const std::string what = message + "." + kind;
+      const std::regex code("\\b(k" + Camel(kind, true) + "|(has_|mutable_)?" + kind + "\\(\\))");
+      if (!AnyMatches(tree, "server/api/", ".cpp", code)) findings.push_back(what + ": server/api does not know it");
+      if (!AnyMatches(tree, "server/worker/", ".cpp", code)) findings.push_back(what + ": server/worker does not translate it");
+      const std::regex name("\\b" + Camel(kind, false) + "\\b\"?:");
+      if (!AnyMatches(tree, "examples/", ".yaml", name)) findings.push_back(what + ": no example uses it");
+    }
+  }
+  return findings;
+}
+
+}  // namespace sliceflow::tree
