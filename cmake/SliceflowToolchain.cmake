@@ -10,10 +10,11 @@ if(MOLD_PROGRAM)
   add_link_options(-fuse-ld=mold)
 endif()
 
-add_compile_options(-Wall -Wextra -Werror=return-type -Wno-missing-field-initializers)
+# For C++ only: nvcc has no such options.
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wall$<SEMICOLON>-Wextra$<SEMICOLON>-Werror=return-type$<SEMICOLON>-Wno-missing-field-initializers>)
 # Winvalid-pch would fail a build silently falling back to slow includes; -fpch-preprocess lets ccache cache users of such headers.
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  add_compile_options(-fpch-preprocess)
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
 endif()
 
 if(SLICEFLOW_SANITIZE)
