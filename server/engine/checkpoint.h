@@ -1,0 +1,30 @@
+// A flow's state as bytes: docs/checkpoint_format.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/engine/flow.h"
+#include "server/engine/flow_spec.h"
+
+namespace sliceflow::engine {
+
+// All that a flow carries from one step to the next. Random generators are derived from the seed and the step and have no state.
+struct CheckpointState {
+  StepReport report;              // its `step` is the flow's
+  std::vector<float> parameters;  // the model's flat parameters
+};
+
+// A number that differs between specs that differ in anything that determines the flow's bits, data sets included, up to chance 2⁻⁶⁴.
+uint64_t Fingerprint(const FlowSpec& spec);
+
+std::string EncodeCheckpoint(uint64_t fingerprint, const CheckpointState& state);
+
+// DataLoss for bytes that are damaged or cut short; FailedPrecondition for another format or another spec. Never reads past `bytes` and
+// never allocates more than a small multiple of them.
+absl::StatusOr<CheckpointState> DecodeCheckpoint(uint64_t fingerprint, absl::string_view bytes);
+
+}  // namespace sliceflow::engine

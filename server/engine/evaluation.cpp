@@ -1,0 +1,88 @@
+#include "server/engine/evaluation.h"
+
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+#include "absl/strings/str_cat.h"
+#include "server/engine/directions.h"
+#include "server/engine/random.h"
+
+namespace sliceflow::engine {
+namespace {
+
+constexpr double kAllowedErrors = 3;  // standard errors by which the inequality may be missed
+constexpr double kRounding = 1e-6;    // of the energies: what float arithmetic leaves uncertain
+
+double MeanVariance(const at::Tensor& per_sample) {
+  const int64_t n = per_sample.size(0);
+  if (n < 2) return 0;
+  return per_sample.var(/*unbiased=*/true).item<double>() / static_cast<double>(n);
+}
+
+}  // namespace
+
+Evaluator::Evaluator(const Model& model, std::vector<Term>& terms, int dimension, int64_t num_projections, uint64_t seed)
+    : model_(model), terms_(terms), seed_(seed) {
+  at::Generator random = MakeGenerator(seed, Purpose::kEvaluation);
+  noise_ = model.Draw(model.exact() ? model.max_samples() : kBatch, /*paired=*/false, random);
+  directions_ = DrawDirections(num_projections, dimension, random);
+}
+
+Batch Evaluator::BatchAt(const at::Tensor& parameters) const {
+  const at::NoGradGuard no_graph;
+  return model_.Transport(parameters, noise_);
+}
+
+Energy Evaluator::EnergyOf(const Batch& batch) {
+  const at::NoGradGuard no_graph;
+  Energy energy;
+  for (size_t i = 0; i < terms_.size(); ++i) {
+    const Term& term = terms_[i];
+    const TermDraw draw{.random = MakeGenerator(seed_, Purpose::kEvaluationTerms, i), .thorough = true, .with_gradient = false};
+    const TermValue value = term.functional->Evaluate(batch, draw);
+    if (!std::isfinite(value.value)) {
+      energy.divergence = Divergence{term.name, absl::StrCat("its value is ", value.value)};
+      return energy;
+    }
+    energy.terms.push_back(term.weight * value.value);
+    energy.total += energy.terms.back();
+    energy.other_variance += std::pow(term.weight * value.other_error, 2);
+    if (!value.per_sample.defined()) continue;
+    const at::Tensor weighted = value.per_sample.to(at::kDouble) * term.weight;
+    energy.per_sample = energy.per_sample.defined() ? energy.per_sample + weighted : weighted;
+  }
+  return energy;
+}
+
+double Evaluator::StandardError(const Energy& energy) const {
+  const bool sampled = !model_.exact() && energy.per_sample.defined();
+  return std::sqrt(energy.other_variance + (sampled ? MeanVariance(energy.per_sample) : 0));
+}
+
+SlicedDistance::Result Evaluator::Distance(const Batch& now, const Batch& before) {
+  return distance_.Evaluate(now.x, before.x, directions_, /*with_gradient=*/false);
+}
+
+EnergyInequality Evaluator::Inequality(const Energy& before, const Energy& now, const SlicedDistance::Result& distance, double tau) const {
+  EnergyInequality result;
+  result.slack = before.total - now.total - distance.value / (2 * tau);
+  double variance = before.other_variance + now.other_variance + std::pow(distance.standard_error / (2 * tau), 2);
+  if (!model_.exact() && now.per_sample.defined()) variance += MeanVariance(before.per_sample - now.per_sample);
+  result.standard_error = std::sqrt(variance);
+  const double rounding = kRounding * (std::abs(before.total) + std::abs(now.total));
+  result.holds = result.slack >= -kAllowedErrors * result.standard_error - rounding;
+  return result;
+}
+
+std::optional<Divergence> CheckBatch(const Batch& batch, double limit) {
+  const double largest = batch.x.detach().abs().max().item<double>();
+  if (std::isnan(largest)) return Divergence{"model", "samples are not finite"};
+  if (largest > limit) return Divergence{"model", absl::StrCat("samples are further out than ", limit)};
+  if (!batch.log_density.defined()) return std::nullopt;
+  const double log_density = batch.log_density.detach().abs().max().item<double>();
+  if (!std::isfinite(log_density)) return Divergence{"model", "log-densities are not finite"};
+  return std::nullopt;
+}
+
+}  // namespace sliceflow::engine

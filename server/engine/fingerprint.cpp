@@ -1,0 +1,89 @@
+#include <type_traits>
+
+#include "server/engine/checkpoint.h"
+
+namespace sliceflow::engine {
+namespace {
+
+// FNV-1a over every field of a spec in a fixed order.
+class Hasher {
+ public:
+  uint64_t result() const { return state_; }
+
+  template <typename Number>
+  requires std::is_arithmetic_v<Number>
+  void Add(Number number) {
+    const double wide = static_cast<double>(number);
+    AddBytes(&wide, sizeof(wide));
+  }
+  void Add(uint64_t number) { AddBytes(&number, sizeof(number)); }
+  void Add(const std::vector<double>& values) {
+    Add(static_cast<uint64_t>(values.size()));
+    AddBytes(values.data(), values.size() * sizeof(double));
+  }
+  void Add(const TablePtr& table) {
+    Add(table->rows);
+    Add(table->columns);
+    AddBytes(table->values.data(), table->values.size() * sizeof(float));
+  }
+  void Add(const Gaussian& spec) { All(spec.mean, spec.covariance); }
+  void Add(const GaussianMixture& spec) {
+    Add(static_cast<uint64_t>(spec.components.size()));
+    for (const WeightedGaussian& component : spec.components) All(component.weight, component.gaussian);
+  }
+  void Add(const UniformBox& spec) { All(spec.lower, spec.upper); }
+  void Add(const Dirac& spec) { Add(spec.point); }
+  void Add(const Ring& spec) { All(spec.center, spec.radius, spec.thickness); }
+  void Add(const Empirical& spec) { Add(spec.table); }
+  void Add(const QuadraticPotential& spec) { All(spec.center, spec.precision); }
+  void Add(const GaussianMixturePotential& spec) { Add(spec.mixture); }
+  void Add(const RingPotential& spec) { All(spec.center, spec.radius, spec.stiffness); }
+  void Add(const BayesianLogisticRegressionPotential& spec) { All(spec.table, spec.train_fraction, spec.shuffle, spec.batch_size); }
+  void Add(const PowerLawInteraction& spec) { All(spec.attraction, spec.repulsion); }
+  void Add(const EntropyTerm& /*spec*/) {}
+  void Add(const SlicedWassersteinTerm& spec) { All(spec.table, spec.num_projections); }
+  void Add(const WeightedTerm& spec) { All(spec.weight, spec.term); }
+  void Add(const RealNvpModel& spec) { All(spec.couplings, spec.hidden_width, spec.learned_linear); }
+  void Add(const ParticlesModel& spec) { Add(spec.count); }
+  void Add(const SwJkoSolver& spec) {
+    All(spec.inner_iterations, spec.num_projections, spec.batch_size, spec.adam.learning_rate, spec.adam.beta1, spec.adam.beta2,
+        spec.max_attempts);
+  }
+  void Add(const HeldOutPredictionMetric& /*spec*/) {}
+  void Add(const RadiusMetric& /*spec*/) {}
+  void Add(const ClosedFormMetric& /*spec*/) {}
+
+  template <typename... Kinds>
+  void Add(const std::variant<Kinds...>& spec) {
+    Add(static_cast<uint64_t>(spec.index()));
+    std::visit([this](const auto& kind) { Add(kind); }, spec);
+  }
+
+  template <typename... Fields>
+  void All(const Fields&... fields) {
+    (Add(fields), ...);
+  }
+
+ private:
+  void AddBytes(const void* data, size_t size) {
+    constexpr uint64_t kPrime = 0x100000001B3ull;
+    const auto* bytes = static_cast<const unsigned char*>(data);
+    for (size_t i = 0; i < size; ++i) state_ = (state_ ^ bytes[i]) * kPrime;
+  }
+
+  uint64_t state_ = 0xCBF29CE484222325ull;
+};
+
+}  // namespace
+
+uint64_t Fingerprint(const FlowSpec& spec) {
+  Hasher hasher;
+  hasher.All(spec.dimension, spec.initial, static_cast<uint64_t>(spec.terms.size()));
+  for (const WeightedTerm& term : spec.terms) hasher.Add(term);
+  hasher.All(spec.solver, spec.model, spec.sliced_step_size, spec.num_steps, static_cast<uint64_t>(spec.metrics.size()));
+  for (const MetricSpec& metric : spec.metrics) hasher.Add(metric);
+  hasher.Add(spec.seed);
+  return hasher.result();
+}
+
+}  // namespace sliceflow::engine

@@ -1,0 +1,146 @@
+#include "server/engine/flow.h"
+
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include "absl/strings/str_cat.h"
+#include "server/engine/flow_state.h"
+#include "server/engine/validate.h"
+
+namespace sliceflow::engine {
+namespace {
+
+// The one place where exceptions of LibTorch and of the standard library become statuses. `work` returns a Status or a StatusOr.
+template <typename Work>
+auto Guarded(const Work& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory");
+  } catch (const c10::Error& error) {
+    return absl::InternalError(absl::StrCat("LibTorch: ", error.what_without_backtrace()));
+  } catch (const std::exception& error) {
+    return absl::InternalError(error.what());
+  }
+}
+
+// Marks a flow as in use for a scope; `entered` is false where it already was.
+class Occupancy {
+ public:
+  explicit Occupancy(std::atomic<bool>& busy) : busy_(busy), entered_(!busy.exchange(true, std::memory_order_acquire)) {}
+  ~Occupancy() {
+    if (entered_) busy_.store(false, std::memory_order_release);
+  }
+  Occupancy(const Occupancy&) = delete;
+  Occupancy& operator=(const Occupancy&) = delete;
+
+  absl::Status status() const {
+    return entered_ ? absl::OkStatus() : absl::FailedPreconditionError("another call on this flow is running");
+  }
+
+ private:
+  std::atomic<bool>& busy_;
+  const bool entered_;
+};
+
+class GuardedFlow final : public Flow {
+ public:
+  explicit GuardedFlow(std::unique_ptr<FlowState> state) : state_(std::move(state)) {}
+
+  int step() const override { return state_->report().step; }
+  bool has_density() const override { return state_->model().has_density(); }
+  const StepReport& report() const override { return state_->report(); }
+
+  absl::StatusOr<StepResult> Step(const StopLatch& stop, absl::FunctionRef<void(const InnerProgress&)> progress) override {
+    const Occupancy occupancy(busy_);
+    if (!occupancy.status().ok()) return occupancy.status();
+    if (step() >= state_->spec().num_steps) return absl::OutOfRangeError(absl::StrCat("the flow ended with step ", step()));
+    return Guarded([&]() -> absl::StatusOr<StepResult> { return state_->Step(stop, progress); });
+  }
+
+  absl::StatusOr<SampleBatch> Samples(int64_t count, std::optional<uint64_t> seed) override {
+    const Occupancy occupancy(busy_);
+    if (!occupancy.status().ok()) return occupancy.status();
+    if (count < 1) return absl::InvalidArgumentError(absl::StrCat("count: is ", count, "; must be at least 1"));
+    if (count > state_->model().max_samples()) {
+      return absl::InvalidArgumentError(absl::StrCat("count: is ", count, "; there are ", state_->model().max_samples(), " particles"));
+    }
+    return Guarded([&]() -> absl::StatusOr<SampleBatch> {
+      const at::Tensor x = state_->Samples(count, seed).contiguous();
+      if (!at::isfinite(x).all().item<bool>()) return absl::InternalError("the model gives samples that are not finite");
+      const float* data = x.const_data_ptr<float>();
+      return SampleBatch{.count = count, .dimension = state_->spec().dimension, .values = {data, data + x.numel()}};
+    });
+  }
+
+  absl::StatusOr<std::vector<float>> LogDensity(absl::Span<const float> points) override {
+    const Occupancy occupancy(busy_);
+    if (!occupancy.status().ok()) return occupancy.status();
+    if (!has_density()) return absl::FailedPreconditionError("particles have no density");
+    const auto dimension = static_cast<size_t>(state_->spec().dimension);
+    if (points.empty() || points.size() % dimension != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("points: has ", points.size(), " numbers; must be a positive multiple of the dimension ", dimension));
+    }
+    for (const float value : points) {
+      if (!std::isfinite(value)) return absl::InvalidArgumentError("points: has values that are not finite");
+    }
+    return Guarded([&]() -> absl::StatusOr<std::vector<float>> { return FiniteOrOutside(points); });
+  }
+
+  absl::StatusOr<std::string> Save() const override {
+    const Occupancy occupancy(busy_);
+    if (!occupancy.status().ok()) return occupancy.status();
+    return Guarded([&]() -> absl::StatusOr<std::string> { return state_->Save(); });
+  }
+
+ private:
+  // −∞ says that ρ is 0 there; NaN never leaves.
+  absl::StatusOr<std::vector<float>> FiniteOrOutside(absl::Span<const float> points) const {
+    const int64_t dimension = state_->spec().dimension;
+    const auto count = static_cast<int64_t>(points.size()) / dimension;
+    const at::Tensor x = at::from_blob(const_cast<float*>(points.data()), {count, dimension}, at::TensorOptions(at::kFloat));
+    const at::Tensor values = state_->LogDensity(x).contiguous();
+    if (at::isnan(values).any().item<bool>()) return absl::InternalError("the model gives log-densities that are not numbers");
+    const float* data = values.const_data_ptr<float>();
+    return std::vector<float>(data, data + values.numel());
+  }
+
+  std::unique_ptr<FlowState> state_;
+  mutable std::atomic<bool> busy_{false};
+};
+
+// A flow whose state `begin` puts somewhere.
+template <typename Begin>
+absl::StatusOr<std::unique_ptr<Flow>> MakeFlow(FlowSpec spec, const Begin& begin) {
+  absl::Status valid = Validate(spec);
+  if (!valid.ok()) return valid;
+  return Guarded([&]() -> absl::StatusOr<std::unique_ptr<Flow>> {
+    auto state = std::make_unique<FlowState>(std::move(spec));
+    absl::Status begun = begin(*state);
+    if (!begun.ok()) return begun;
+    return std::make_unique<GuardedFlow>(std::move(state));
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Flow>> Flow::Create(FlowSpec spec, const StopLatch& stop) {
+  return MakeFlow(std::move(spec), [&](FlowState& state) { return state.Start(stop); });
+}
+
+absl::StatusOr<std::unique_ptr<Flow>> Flow::Restore(FlowSpec spec, absl::string_view checkpoint, const StopLatch& /*stop*/) {
+  return MakeFlow(std::move(spec), [&](FlowState& state) { return state.Resume(checkpoint); });
+}
+
+void SetThreads(int threads) {
+  at::set_num_threads(threads);
+  at::set_num_interop_threads(1);
+}
+
+}  // namespace sliceflow::engine

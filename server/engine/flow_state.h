@@ -1,0 +1,66 @@
+// The flow behind the face: parts made from a valid spec, and the step. Exceptions of LibTorch pass through; server/engine/flow.cpp stops
+// them. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "server/engine/checkpoint.h"
+#include "server/engine/evaluation.h"
+#include "server/engine/flow.h"
+#include "server/engine/metrics/metric.h"
+#include "server/engine/random.h"
+#include "server/engine/solvers/sw_jko.h"
+
+namespace sliceflow::engine {
+
+class FlowState {
+ public:
+  explicit FlowState(FlowSpec spec);
+
+  // Puts the flow at step 0. Cancelled when `stop` triggers during a fit.
+  absl::Status Start(const StopLatch& stop);
+
+  // Puts the flow where `checkpoint`, of this spec, says.
+  absl::Status Resume(absl::string_view checkpoint);
+
+  const StepReport& report() const { return report_; }
+  const FlowSpec& spec() const { return spec_; }
+  const Model& model() const { return *model_; }
+
+  StepResult Step(const StopLatch& stop, absl::FunctionRef<void(const InnerProgress&)> progress);
+
+  // Float, count × d.
+  at::Tensor Samples(int64_t count, std::optional<uint64_t> seed) const;
+
+  at::Tensor LogDensity(const at::Tensor& points) const;
+
+  std::string Save() const;
+
+ private:
+  struct Candidate;
+
+  std::vector<Metric> ComputeMetrics(const at::Tensor& parameters, double wasserstein_time) const;
+  at::Tensor TransportInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const;
+  StepReport NewReport(int step) const;
+  Candidate Judge(const Minimisation& minimised, const Energy& before, const Batch& before_batch);
+  Termination Terminate(Termination::Reason reason, const Divergence& cause, double last_energy) const;
+
+  FlowSpec spec_;
+  uint64_t fingerprint_ = 0;
+  std::shared_ptr<const InitialDistribution> initial_;
+  std::unique_ptr<Model> model_;
+  std::vector<Term> terms_;
+  std::vector<std::unique_ptr<StepMetric>> metrics_;
+  std::unique_ptr<Evaluator> evaluator_;
+  std::unique_ptr<SwJko> solver_;
+  at::Tensor parameters_;
+  StepReport report_;
+};
+
+}  // namespace sliceflow::engine

@@ -1,0 +1,56 @@
+// Terms Fⱼ of the functional F(ρ) = Σⱼ cⱼ Fⱼ(ρ), estimated on batches of samples.
+#pragma once
+
+#include <memory>
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+namespace sliceflow::engine {
+
+// Samples of ρ. Float tensors; they may be part of a graph.
+struct Batch {
+  at::Tensor x;            // n × d
+  at::Tensor log_density;  // n: log ρ(x); undefined for a model without a density
+};
+
+// What a term may draw from while it evaluates, and how carefully it should do so.
+struct TermDraw {
+  at::Generator random;
+  bool thorough = false;       // an evaluation that is reported, not one of many iterations: no mini-batches that would be noisy
+  bool with_gradient = false;  // whether `gradient` is wanted
+};
+
+// The estimate of one term, weight not included.
+struct TermValue {
+  double value = 0;
+  // n values whose mean is `value` and whose standard deviation / √n is its error over samples. Undefined where the term has none.
+  at::Tensor per_sample;
+  // Standard error from anything but the samples (random directions, rows).
+  double other_error = 0;
+  // ∂value/∂xᵢ at fixed log-densities, n × d. Undefined when it was not asked for or is zero.
+  at::Tensor gradient;
+  // ∂value/∂ log ρ(xᵢ), the same for every i.
+  double density_gradient = 0;
+};
+
+// One kind of term. Implementations assume valid input (the flow validated it) and finite samples; they are not thread-safe.
+// Values are invariant under permutations of the samples up to rounding.
+class Functional {
+ public:
+  virtual ~Functional() = default;
+
+  // Whether Evaluate needs Batch::log_density.
+  virtual bool needs_density() const { return false; }
+
+  // Estimates the term and, where `draw.with_gradient`, its derivatives in closed form. Reads the batch outside its graph.
+  virtual TermValue Evaluate(const Batch& batch, const TermDraw& draw) = 0;
+};
+
+// `value` as a differentiable scalar of the batch's graph, whose derivatives are the closed forms in it.
+at::Tensor Differentiable(const TermValue& value, const Batch& batch);
+
+// The value of a potential from its values at samples, v (n), and its gradient there (undefined where not wanted).
+TermValue PotentialValue(const at::Tensor& v, const at::Tensor& gradient);
+
+}  // namespace sliceflow::engine

@@ -1,0 +1,32 @@
+#include "server/engine/functionals/sliced_wasserstein.h"
+
+#include <algorithm>
+
+#include <ATen/ATen.h>
+
+#include "server/engine/dense.h"
+#include "server/engine/directions.h"
+
+namespace sliceflow::engine {
+
+SlicedWassersteinFunctional::SlicedWassersteinFunctional(const SlicedWassersteinTerm& spec, int64_t batch_size)
+    : table_(spec.table), rows_(ViewOf(*spec.table)), num_projections_(spec.num_projections), batch_size_(batch_size) {}
+
+TermValue SlicedWassersteinFunctional::Evaluate(const Batch& batch, const TermDraw& draw) {
+  at::Generator random = draw.random;
+  const int64_t wanted = draw.thorough ? std::max(batch_size_, kThoroughRows) : batch_size_;
+  at::Tensor rows = rows_;
+  if (wanted < rows_.size(0)) {
+    const at::Tensor order = at::randperm(rows_.size(0), random, at::TensorOptions(at::kLong));
+    rows = rows_.index_select(0, order.narrow(0, 0, wanted));
+  }
+  const at::Tensor directions = DrawDirections(num_projections_, rows.size(1), random);
+  const SlicedDistance::Result distance = distance_.Evaluate(batch.x, rows, directions, draw.with_gradient);
+  TermValue result;
+  result.value = 0.5 * distance.value;
+  result.other_error = 0.5 * distance.standard_error;
+  if (draw.with_gradient) result.gradient = 0.5 * distance.gradient;
+  return result;
+}
+
+}  // namespace sliceflow::engine

@@ -1,0 +1,49 @@
+// The density of a finite mixture of Gaussians, shared by the mixture as an initial distribution and as a potential.
+#pragma once
+
+#include <vector>
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include "server/engine/flow_spec.h"
+
+namespace sliceflow::engine {
+
+// Σᵢ wᵢ N(mᵢ, Σᵢ), weights divided by their sum. Covariances are symmetric positive definite (validated before). Immutable.
+class MixtureDensity {
+ public:
+  MixtureDensity(const GaussianMixture& mixture, int dimension);
+
+  struct Values {
+    at::Tensor log_density;  // n
+    at::Tensor gradient;     // ∇ log density, n × d; undefined when not asked for
+  };
+
+  // At the rows of x, float n × d.
+  Values Evaluate(const at::Tensor& x, bool with_gradient) const;
+
+  // `count` independent samples, float count × d.
+  at::Tensor Sample(int64_t count, at::Generator& random) const;
+
+  int dimension() const { return dimension_; }
+  // Float tensors of d entries: the mixture's mean and the standard deviation of each coordinate.
+  const at::Tensor& mean() const { return mean_; }
+  const at::Tensor& deviation() const { return deviation_; }
+
+ private:
+  struct Component {
+    double log_factor = 0;  // log wᵢ − ½ log det(2πΣᵢ)
+    at::Tensor mean;        // d
+    at::Tensor factor;      // lower Cholesky factor C of Σᵢ
+    at::Tensor whitening;   // C⁻¹
+  };
+
+  int dimension_;
+  std::vector<Component> components_;
+  at::Tensor weights_;  // double
+  at::Tensor mean_;
+  at::Tensor deviation_;
+};
+
+}  // namespace sliceflow::engine

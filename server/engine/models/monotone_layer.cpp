@@ -1,0 +1,56 @@
+#include "server/engine/models/monotone_layer.h"
+
+#include <ATen/ATen.h>
+
+namespace sliceflow::engine {
+namespace {
+
+at::Tensor Slopes(const at::Tensor& raw) {
+  return (at::tanh(raw / MonotoneLayer::kLogSlopeBound) * MonotoneLayer::kLogSlopeBound).exp();
+}
+
+}  // namespace
+
+at::Tensor MonotoneLayer::Edges(at::ScalarType type) const {
+  const double spacing = 2 * kReach / static_cast<double>(edges_ + 1);
+  return (at::arange(edges_, at::TensorOptions(type)) + 1) * spacing - kReach;
+}
+
+std::vector<at::Tensor> MonotoneLayer::InitialParameters(at::Generator& /*random*/) const {
+  return {at::zeros({edges_ + 1}, at::kFloat), at::zeros({1}, at::kFloat)};
+}
+
+Pushed MonotoneLayer::Forward(absl::Span<const at::Tensor> parameters, const at::Tensor& u) const {
+  const at::Tensor slopes = Slopes(parameters[0]);
+  const at::Tensor base = slopes.narrow(0, 0, 1);
+  const at::Tensor increments = slopes.narrow(0, 1, edges_) - slopes.narrow(0, 0, edges_);
+  const at::Tensor scaled = (u - Edges(u.scalar_type())) * sharpness();  // n × J
+  const at::Tensor bent = at::matmul(at::softplus(scaled), increments.unsqueeze(1)) / sharpness();
+  const at::Tensor slope = base + at::matmul(at::sigmoid(scaled), increments);
+  return {.v = u * base + bent + parameters[1], .log_determinant = slope.clamp_min(1e-30).log()};
+}
+
+at::Tensor MonotoneLayer::Inverse(absl::Span<const at::Tensor> parameters, const at::Tensor& v) const {
+  constexpr int kDoublings = 64;
+  constexpr int kHalvings = 80;
+  const std::vector<at::Tensor> exact = {parameters[0].to(at::kDouble), parameters[1].to(at::kDouble)};
+  const at::Tensor target = v.to(at::kDouble);
+  at::Tensor low = at::full_like(target, -kReach);
+  at::Tensor high = at::full_like(target, kReach);
+  for (int i = 0; i < kDoublings; ++i) {
+    const at::Tensor low_over = Forward(exact, low).v > target;
+    const at::Tensor high_under = Forward(exact, high).v < target;
+    if (!low_over.any().item<bool>() && !high_under.any().item<bool>()) break;
+    low = at::where(low_over, low * 2, low);
+    high = at::where(high_under, high * 2, high);
+  }
+  for (int i = 0; i < kHalvings; ++i) {
+    const at::Tensor middle = 0.5 * (low + high);
+    const at::Tensor over = Forward(exact, middle).v > target;
+    high = at::where(over, middle, high);
+    low = at::where(over, low, middle);
+  }
+  return (0.5 * (low + high)).to(at::kFloat);
+}
+
+}  // namespace sliceflow::engine

@@ -1,0 +1,104 @@
+#include "server/engine/models/real_nvp.h"
+
+#include <limits>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "server/engine/models/coupling_layer.h"
+#include "server/engine/models/linear_layer.h"
+#include "server/engine/models/monotone_layer.h"
+
+namespace sliceflow::engine {
+namespace {
+
+constexpr int64_t kEdgesPerCoupling = 8;
+
+}  // namespace
+
+RealNvp::RealNvp(const RealNvpModel& spec, int dimension, std::shared_ptr<const InitialDistribution> base, bool base_is_initial)
+    : base_(std::move(base)), base_is_initial_(base_is_initial), mean_(base_->mean()), deviation_(base_->deviation()) {
+  if (dimension == 1) {
+    Add(std::make_unique<MonotoneLayer>(kEdgesPerCoupling * spec.couplings), 0);
+    return;
+  }
+  for (int i = 0; i < spec.couplings; ++i) {
+    const bool rotates = !spec.learned_linear && dimension > 2 && i > 0 && i % 2 == 0;
+    Add(std::make_unique<CouplingLayer>(dimension, spec.hidden_width, i % 2 == 0), rotates ? 1 : 0);
+    if (spec.learned_linear) Add(std::make_unique<LinearLayer>(dimension), 0);
+  }
+}
+
+void RealNvp::Add(std::unique_ptr<Layer> layer, int64_t rotation) {
+  const std::vector<Layer::Shape> shapes = layer->shapes();
+  places_.push_back({.layer = std::move(layer), .first_tensor = shapes_.size(), .tensors = shapes.size(), .rotation = rotation});
+  total_rotation_ += rotation;
+  for (const Layer::Shape& shape : shapes) {
+    int64_t size = 1;
+    for (const int64_t side : shape) size *= side;
+    shapes_.push_back(shape);
+    sizes_.push_back(size);
+    num_parameters_ += size;
+  }
+}
+
+at::Tensor RealNvp::InitialParameters(at::Generator& random) const {
+  std::vector<at::Tensor> flat;
+  for (const Place& place : places_) {
+    for (const at::Tensor& tensor : place.layer->InitialParameters(random)) flat.push_back(tensor.view({-1}));
+  }
+  return at::cat(flat);
+}
+
+Noise RealNvp::Draw(int64_t count, bool paired, at::Generator& random) const {
+  Noise noise;
+  if (paired && base_->symmetric() && count % 2 == 0) {
+    const at::Tensor half = base_->Sample(count / 2, random);
+    noise.z = at::cat({half, 2 * mean_ - half});
+  } else {
+    noise.z = base_->Sample(count, random);
+  }
+  noise.log_density = base_->LogDensity(noise.z);
+  return noise;
+}
+
+// One split whose backward is one concatenation: the gradient comes out flat.
+std::vector<at::Tensor> RealNvp::SplitParameters(const at::Tensor& parameters) const {
+  std::vector<at::Tensor> tensors = parameters.split_with_sizes(sizes_);
+  for (size_t i = 0; i < tensors.size(); ++i) tensors[i] = tensors[i].view(shapes_[i]);
+  return tensors;
+}
+
+Batch RealNvp::Transport(const at::Tensor& parameters, const Noise& noise) const {
+  const std::vector<at::Tensor> tensors = SplitParameters(parameters);
+  at::Tensor u = (noise.z - mean_) / deviation_;
+  at::Tensor log_density = noise.log_density;
+  for (const Place& place : places_) {
+    if (place.rotation != 0) u = u.roll(place.rotation, 1);
+    Pushed pushed = place.layer->Forward(absl::MakeConstSpan(tensors).subspan(place.first_tensor, place.tensors), u);
+    u = pushed.v;
+    log_density = log_density - pushed.log_determinant;
+  }
+  if (total_rotation_ != 0) u = u.roll(-total_rotation_, 1);
+  return {.x = u * deviation_ + mean_, .log_density = log_density};
+}
+
+at::Tensor RealNvp::Inverse(const at::Tensor& parameters, const at::Tensor& x) const {
+  const std::vector<at::Tensor> tensors = SplitParameters(parameters);
+  at::Tensor v = (x - mean_) / deviation_;
+  if (total_rotation_ != 0) v = v.roll(total_rotation_, 1);
+  for (auto place = places_.rbegin(); place != places_.rend(); ++place) {
+    v = place->layer->Inverse(absl::MakeConstSpan(tensors).subspan(place->first_tensor, place->tensors), v);
+    if (place->rotation != 0) v = v.roll(-place->rotation, 1);
+  }
+  return v * deviation_ + mean_;
+}
+
+at::Tensor RealNvp::LogDensity(const at::Tensor& parameters, const at::Tensor& x) const {
+  const at::Tensor z = Inverse(parameters, x);
+  return Transport(parameters, {.z = z, .log_density = base_->LogDensity(z)}).log_density;
+}
+
+int64_t RealNvp::max_samples() const { return std::numeric_limits<int64_t>::max(); }
+
+}  // namespace sliceflow::engine

@@ -1,0 +1,17 @@
+// The table of models.
+#pragma once
+
+#include <memory>
+
+#include "server/engine/flow_spec.h"
+#include "server/engine/initial/initial.h"
+#include "server/engine/models/model.h"
+
+namespace sliceflow::engine {
+
+// `spec` is valid. `least_deviation`: the smallest standard deviation that the Gaussian base of a flow may have in a direction, used where
+// ρ₀ has no density and is flat there (a Dirac, constant columns). Never null.
+std::unique_ptr<Model> MakeModel(const ModelSpec& spec, int dimension, std::shared_ptr<const InitialDistribution> initial,
+                                 double least_deviation, at::Generator& random);
+
+}  // namespace sliceflow::engine

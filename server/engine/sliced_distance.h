@@ -1,0 +1,37 @@
+// The sliced-Wasserstein distance between batches of samples, as a node of LibTorch's graph.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <ATen/core/Tensor.h>
+
+#include "server/engine/kernels/sliced_transport.h"
+
+namespace sliceflow::engine {
+
+// SW2² between float tensors of shape n × d and m × d over given unit directions (L × d). Keeps one evaluator of the kernels and grows it
+// when a larger batch comes; batches of one size allocate nothing but the gradient. Not thread-safe.
+class SlicedDistance {
+ public:
+  struct Result {
+    double value = 0;
+    double standard_error = 0;  // over directions
+    at::Tensor gradient;        // n × d, with respect to x; undefined when not asked for
+  };
+
+  // Values and gradient outside any graph. All tensors finite and contiguous float.
+  Result Evaluate(const at::Tensor& x, const at::Tensor& y, const at::Tensor& directions, bool with_gradient);
+
+  // The same as a differentiable scalar: a torch::autograd::Function whose backward hands on the gradient computed with the value.
+  // `y` gets no gradient.
+  at::Tensor Differentiable(const at::Tensor& x, const at::Tensor& y, const at::Tensor& directions);
+
+ private:
+  void Reserve(int64_t x_count, int64_t y_count, int64_t dimension, int64_t directions);
+
+  kernels::SlicedTransportShape shape_;
+  std::unique_ptr<kernels::SlicedTransport> transport_;
+};
+
+}  // namespace sliceflow::engine

@@ -1,0 +1,228 @@
+#include "server/engine/validate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <type_traits>
+
+#include "absl/strings/str_cat.h"
+#include "server/engine/dense.h"
+#include "server/engine/flow.h"
+
+namespace sliceflow::engine {
+namespace {
+
+constexpr double kSymmetryShare = 1e-9;  // of the largest entry
+
+// Remembers the first thing that is wrong.
+class Checker {
+ public:
+  explicit Checker(int dimension) : dimension_(dimension) {}
+
+  const absl::Status& status() const { return status_; }
+
+  void Require(bool holds, const std::string& path, absl::string_view what) {
+    if (!holds && status_.ok()) status_ = absl::InvalidArgumentError(absl::StrCat(path, ": ", what));
+  }
+
+  void Above(double value, double least, const std::string& path) {
+    Require(std::isfinite(value) && value > least, path, absl::StrCat("is ", value, "; must be finite and above ", least));
+  }
+
+  void AtLeast(double value, double least, const std::string& path) {
+    Require(std::isfinite(value) && value >= least, path, absl::StrCat("is ", value, "; must be finite and at least ", least));
+  }
+
+  void Vector(const std::vector<double>& values, const std::string& path) {
+    Require(static_cast<int>(values.size()) == dimension_, path,
+            absl::StrCat("has ", values.size(), " entries; the dimension is ", dimension_));
+    Require(std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }), path, "has entries that are not finite");
+  }
+
+  void PositiveDefinite(const std::vector<double>& values, const std::string& path) {
+    const auto wanted = static_cast<size_t>(dimension_) * static_cast<size_t>(dimension_);
+    Require(values.size() == wanted, path, absl::StrCat("has ", values.size(), " entries; dimension² is ", wanted));
+    Require(std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }), path, "has entries that are not finite");
+    if (!status_.ok()) return;
+    const Eigen::MatrixXd matrix = ToMatrix(values, dimension_);
+    const double largest = matrix.cwiseAbs().maxCoeff();
+    Require((matrix - matrix.transpose()).cwiseAbs().maxCoeff() <= kSymmetryShare * largest, path, "is not symmetric");
+    Require(matrix.llt().info() == Eigen::Success, path, "is not positive definite");
+  }
+
+  void Data(const TablePtr& table, int64_t columns, int64_t least_rows, const std::string& path) {
+    Require(table != nullptr, path, "is missing");
+    if (!status_.ok()) return;
+    Require(table->columns == columns, path, absl::StrCat("has ", table->columns, " columns; must have ", columns));
+    Require(table->rows >= least_rows, path, absl::StrCat("has ", table->rows, " rows; must have at least ", least_rows));
+    Require(static_cast<int64_t>(table->values.size()) == table->rows * table->columns, path, "does not fill its rows and columns");
+    Require(std::all_of(table->values.begin(), table->values.end(), [](float v) { return std::isfinite(v); }), path,
+            "has values that are not finite");
+  }
+
+  void Mixture(const GaussianMixture& mixture, const std::string& path) {
+    Require(!mixture.components.empty(), path + ".components", "is empty");
+    for (size_t i = 0; i < mixture.components.size(); ++i) {
+      const std::string component = absl::StrCat(path, ".components[", i, "]");
+      Above(mixture.components[i].weight, 0, component + ".weight");
+      Vector(mixture.components[i].gaussian.mean, component + ".mean");
+      PositiveDefinite(mixture.components[i].gaussian.covariance, component + ".covariance");
+    }
+  }
+
+  int dimension() const { return dimension_; }
+
+ private:
+  int dimension_;
+  absl::Status status_;
+};
+
+struct InitialChecker {
+  Checker& check;
+
+  void operator()(const Gaussian& spec) const {
+    check.Vector(spec.mean, "initial.gaussian.mean");
+    check.PositiveDefinite(spec.covariance, "initial.gaussian.covariance");
+  }
+  void operator()(const GaussianMixture& spec) const { check.Mixture(spec, "initial.mixture"); }
+  void operator()(const UniformBox& spec) const {
+    check.Vector(spec.lower, "initial.uniform_box.lower");
+    check.Vector(spec.upper, "initial.uniform_box.upper");
+    if (!check.status().ok()) return;
+    for (size_t i = 0; i < spec.lower.size(); ++i) check.Above(spec.upper[i], spec.lower[i], absl::StrCat("initial.uniform_box.upper[", i, "]"));
+  }
+  void operator()(const Dirac& spec) const { check.Vector(spec.point, "initial.dirac.point"); }
+  void operator()(const Ring& spec) const {
+    check.Vector(spec.center, "initial.ring.center");
+    check.Above(spec.radius, 0, "initial.ring.radius");
+    check.AtLeast(spec.thickness, 0, "initial.ring.thickness");
+  }
+  void operator()(const Empirical& spec) const { check.Data(spec.table, check.dimension(), 1, "initial.dataset"); }
+};
+
+struct TermChecker {
+  Checker& check;
+  const FlowSpec& spec;
+  double weight;
+  std::string path;
+
+  void operator()(const QuadraticPotential& term) const {
+    check.Vector(term.center, path + ".potential.quadratic.center");
+    check.PositiveDefinite(term.precision, path + ".potential.quadratic.precision");
+  }
+  void operator()(const GaussianMixturePotential& term) const { check.Mixture(term.mixture, path + ".potential.gaussian_mixture"); }
+  void operator()(const RingPotential& term) const {
+    check.Vector(term.center, path + ".potential.ring.center");
+    check.Above(term.radius, 0, path + ".potential.ring.radius");
+    check.Above(term.stiffness, 0, path + ".potential.ring.stiffness");
+  }
+  void operator()(const BayesianLogisticRegressionPotential& term) const {
+    const std::string here = path + ".potential.bayesian_logistic_regression";
+    check.Data(term.table, check.dimension() - 1, 2, here + ".dataset");
+    check.Above(term.train_fraction, 0, here + ".train_fraction");
+    check.Require(term.train_fraction < 1, here + ".train_fraction", "must be below 1");
+    check.Require(term.batch_size >= 0, here + ".batch_size", "must be at least 0");
+    if (!check.status().ok()) return;
+    CheckLabels(*term.table, here + ".dataset");
+  }
+  void operator()(const PowerLawInteraction& term) const {
+    check.Above(term.repulsion, 0, path + ".interaction.power_law.repulsion");
+    check.Above(term.attraction, term.repulsion, path + ".interaction.power_law.attraction");
+  }
+  void operator()(const EntropyTerm& /*term*/) const {
+    check.Require(weight >= 0, path + ".weight", "must not be negative for entropy: the functional would have no minimum");
+    check.Require(HasDensity(spec.model), path + ".entropy", "needs a model with a density, such as real_nvp");
+  }
+  void operator()(const SlicedWassersteinTerm& term) const {
+    check.Data(term.table, check.dimension(), 1, path + ".sliced_wasserstein.dataset");
+    check.AtLeast(static_cast<double>(term.num_projections), 1, path + ".sliced_wasserstein.num_projections");
+  }
+
+  void CheckLabels(const Table& table, const std::string& where) const {
+    bool zero = false;
+    bool minus = false;
+    for (int64_t row = 0; row < table.rows; ++row) {
+      const float label = table.values[static_cast<size_t>((row + 1) * table.columns - 1)];
+      zero = zero || label == 0;
+      minus = minus || label == -1;
+      check.Require(label == 0 || label == 1 || label == -1, where,
+                    absl::StrCat("row ", row + 1, " has the label ", label, "; labels are -1 and 1, or 0 and 1"));
+    }
+    check.Require(!(zero && minus), where, "has labels 0 and -1; labels are -1 and 1, or 0 and 1");
+  }
+};
+
+struct ModelChecker {
+  Checker& check;
+
+  void operator()(const RealNvpModel& spec) const {
+    check.AtLeast(spec.couplings, 1, "model.real_nvp.couplings");
+    check.AtLeast(spec.hidden_width, 1, "model.real_nvp.hidden_width");
+  }
+  void operator()(const ParticlesModel& spec) const { check.AtLeast(static_cast<double>(spec.count), 1, "model.particles.count"); }
+};
+
+struct SolverChecker {
+  Checker& check;
+
+  void operator()(const SwJkoSolver& spec) const {
+    check.AtLeast(spec.inner_iterations, 1, "solver.sw_jko.inner_iterations");
+    check.AtLeast(spec.num_projections, 1, "solver.sw_jko.num_projections");
+    check.AtLeast(static_cast<double>(spec.batch_size), 2, "solver.sw_jko.batch_size");
+    check.AtLeast(spec.max_attempts, 1, "solver.sw_jko.max_attempts");
+    check.Above(spec.adam.learning_rate, 0, "solver.sw_jko.optimizer.adam.learning_rate");
+    for (const auto& [value, name] : {std::pair{spec.adam.beta1, "beta1"}, std::pair{spec.adam.beta2, "beta2"}}) {
+      check.Require(value >= 0 && value < 1, absl::StrCat("solver.sw_jko.optimizer.adam.", name), "must be in [0, 1)");
+    }
+  }
+};
+
+template <typename Kind>
+int64_t CountTerms(const FlowSpec& spec) {
+  return std::count_if(spec.terms.begin(), spec.terms.end(), [](const WeightedTerm& term) { return std::holds_alternative<Kind>(term.term); });
+}
+
+struct MetricChecker {
+  Checker& check;
+  const FlowSpec& spec;
+  std::string path;
+
+  void operator()(const HeldOutPredictionMetric& /*metric*/) const {
+    check.Require(CountTerms<BayesianLogisticRegressionPotential>(spec) == 1, path + ".held_out_prediction",
+                  "needs exactly one term of Bayesian logistic regression");
+  }
+  void operator()(const RadiusMetric& /*metric*/) const {}
+  void operator()(const ClosedFormMetric& /*metric*/) const {
+    const bool positive = std::all_of(spec.terms.begin(), spec.terms.end(), [](const WeightedTerm& term) { return term.weight > 0; });
+    const bool fits = spec.terms.size() == 2 && CountTerms<QuadraticPotential>(spec) == 1 && CountTerms<EntropyTerm>(spec) == 1 && positive &&
+                      std::holds_alternative<Gaussian>(spec.initial);
+    check.Require(fits, path + ".closed_form",
+                  "needs a Gaussian initial distribution, one quadratic potential and one entropy, both of positive weight");
+  }
+};
+
+}  // namespace
+
+absl::Status Validate(const FlowSpec& spec) {
+  Checker check(spec.dimension);
+  check.AtLeast(spec.dimension, 1, "dimension");
+  if (!check.status().ok()) return check.status();
+  std::visit(InitialChecker{check}, spec.initial);
+  check.Require(!spec.terms.empty(), "terms", "is empty");
+  for (size_t i = 0; i < spec.terms.size(); ++i) {
+    const std::string path = absl::StrCat("terms[", i, "]");
+    const double weight = spec.terms[i].weight;
+    check.Require(std::isfinite(weight) && weight != 0, path + ".weight", absl::StrCat("is ", weight, "; must be finite and not 0"));
+    std::visit(TermChecker{check, spec, weight, path}, spec.terms[i].term);
+  }
+  std::visit(SolverChecker{check}, spec.solver);
+  std::visit(ModelChecker{check}, spec.model);
+  check.Above(spec.sliced_step_size, 0, "sliced_step_size");
+  check.AtLeast(spec.num_steps, 1, "num_steps");
+  for (size_t i = 0; i < spec.metrics.size(); ++i) {
+    std::visit(MetricChecker{check, spec, absl::StrCat("metrics[", i, "]")}, spec.metrics[i]);
+  }
+  return check.status();
+}
+
+}  // namespace sliceflow::engine
