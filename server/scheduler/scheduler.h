@@ -19,17 +19,23 @@
 
 namespace sliceflow::scheduler {
 
-struct SchedulerOptions {
-  absl::Duration heartbeat_timeout = absl::Seconds(15);  // a worker silent for longer is killed and its job queued again
-  int max_waiting_queries = 64;                          // more are refused with ResourceExhausted and RetryInfo
-  absl::Duration query_timeout = absl::Seconds(60);
-};
-
 struct DeviceState {
   std::string name;
   int threads = 0;
   bool ready = false;
   int running_jobs = 0;
+};
+
+struct SchedulerOptions {
+  std::string version;  // a worker of another one is refused
+  absl::Duration heartbeat_timeout = absl::Seconds(15);  // a worker silent for longer is killed and its job queued again
+  int max_waiting_queries = 64;                          // more are refused with ResourceExhausted and RetryInfo
+  absl::Duration query_timeout = absl::Seconds(60);
+  absl::Duration stop_timeout = absl::Seconds(30);  // a worker that goes on for longer with what it was told to give up is killed
+  int64_t max_blob_bytes = int64_t{1} << 30;        // most bytes of samples, checkpoint or answer that a worker may have in flight
+  int64_t max_worker_dataset_bytes = int64_t{1} << 30;  // data sets beyond are dropped by a worker, least recently used first
+  std::vector<DeviceState> devices;                 // those that workers are spawned for: listed also while none is attached
+  std::function<void(const std::string& worker_id, int64_t pid)> kill_worker;  // ends the process of a hung worker; may be empty
 };
 
 // Draws or evaluates at a kept step.
@@ -60,7 +66,9 @@ class Scheduler : public jobs::Listener {
 
   virtual std::vector<DeviceState> devices() const = 0;
 
-  // Hands out nothing more, asks workers to stop, and returns when they have gone or the deadline has passed.
+  // Hands out nothing more, asks workers to stop, and returns when they have gone or the deadline has passed (then their streams are cut).
+  // Jobs that were running stay so in the store: Jobs::Recover queues them again. To be called before the server of worker_service is
+  // shut down, which in turn comes before the scheduler is destroyed.
   virtual void Shutdown(absl::Time deadline) = 0;
 };
 

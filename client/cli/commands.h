@@ -1,0 +1,41 @@
+// The program's commands. Each function adds its commands to the parser; the one that is called sets `context.run`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+
+#include "client/cli/console.h"
+#include "client/cpp/client.h"
+
+namespace sliceflow::cli {
+
+struct Context {
+  std::string server = "127.0.0.1:50051";
+  double timeout_seconds = 0;  // 0: the client library's own
+  Console console;
+  // What the command line asks for; answers the exit code.
+  std::function<int()> run;
+
+  client::Client MakeClient() const;
+};
+
+void AddSubmitCommands(CLI::App& app, Context& context);      // submit, validate
+void AddWatchCommand(CLI::App& app, Context& context);        // watch
+void AddJobCommands(CLI::App& app, Context& context);         // get, list
+void AddControlCommands(CLI::App& app, Context& context);     // cancel, delete, info
+void AddDataCommands(CLI::App& app, Context& context);        // sample, density, upload, datasets
+void AddCompletionCommand(CLI::App& app, Context& context);   // completion
+
+struct WatchArguments {
+  std::string job;
+  int64_t after = 0;
+  std::string save_samples;  // a .npz; empty for none
+  double patience_seconds = 120;
+};
+
+// Follows a job to its end, as `watch` and `submit --watch` do.
+int RunWatch(Context& context, const WatchArguments& arguments);
+
+}  // namespace sliceflow::cli

@@ -1,0 +1,203 @@
+// sample, density, upload and datasets.
+#include <memory>
+#include <optional>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "client/cli/commands.h"
+#include "client/cli/describe.h"
+#include "client/cli/errors.h"
+#include "client/cli/table_files.h"
+
+namespace sliceflow::cli {
+namespace {
+
+struct DrawArguments {
+  std::string job;
+  std::optional<int32_t> step;
+  int32_t count = 0;
+  uint64_t seed = 0;
+  std::string points;
+  std::string output;  // empty: standard output
+};
+
+struct UploadArguments {
+  std::string file;
+  std::string id;
+  std::string title;
+  std::optional<double> scale;
+  int64_t rows = 0;
+  std::string format;
+};
+
+// An array as lists of lists; what JSON has no number for becomes a string, as in protobuf's JSON.
+std::string JsonArray(const std::string& name, const Tensor& tensor) {
+  const auto number = [](std::string* out, float value) {
+    const std::string text = absl::StrFormat("%.9g", value);
+    const bool finite = text.find_first_not_of("+-.0123456789e") == std::string::npos;
+    absl::StrAppend(out, finite ? text : absl::StrCat("\"", absl::StrContains(text, "nan") ? "NaN" : value > 0 ? "Infinity" : "-Infinity", "\""));
+  };
+  const int64_t columns = tensor.shape.size() > 1 ? tensor.shape[1] : 0;
+  std::vector<std::string> rows;
+  for (int64_t i = 0; i < tensor.rows(); ++i) {
+    if (columns == 0) {
+      rows.push_back(absl::StrJoin(tensor.values.begin() + i, tensor.values.begin() + i + 1, ",", number));
+    } else {
+      const auto begin = tensor.values.begin() + i * columns;
+      rows.push_back(absl::StrCat("[", absl::StrJoin(begin, begin + columns, ",", number), "]"));
+    }
+  }
+  return absl::StrCat("{\"", name, "\":[", absl::StrJoin(rows, ","), "]}");
+}
+
+int Deliver(Context& context, const std::string& output, const std::string& name, const Tensor& tensor) {
+  Console& console = context.console;
+  if (output.empty()) {
+    std::string text = console.json() ? JsonArray(name, tensor) : ToCsv(tensor);
+    console.Data(absl::StripSuffix(text, "\n"));
+    return kExitSuccess;
+  }
+  if (absl::Status status = WriteTable(output, name, tensor); !status.ok()) return ReportUsage(console, status);
+  const std::string shape = absl::StrJoin(tensor.shape, ", ");
+  if (console.json()) {
+    console.Data(absl::StrCat("{\"name\":\"", name, "\",\"shape\":[", shape, "]}"));
+  } else {
+    console.Message(absl::StrCat(name, " of shape [", shape, "] in ", output));
+  }
+  return kExitSuccess;
+}
+
+int Sample(Context& context, const DrawArguments& arguments) {
+  if (!arguments.output.empty()) {
+    if (absl::Status status = CheckOutputName(arguments.output); !status.ok()) return ReportUsage(context.console, status);
+  }
+  v1::SampleJobRequest request;
+  request.set_name(FullName("jobs", arguments.job));
+  if (arguments.step) request.set_step(*arguments.step);
+  request.set_count(arguments.count);
+  request.set_seed(arguments.seed);
+  absl::StatusOr<Tensor> samples = context.MakeClient().Sample(request);
+  if (!samples.ok()) return ReportError(context.console, samples.status());
+  return Deliver(context, arguments.output, "samples", *samples);
+}
+
+int Density(Context& context, const DrawArguments& arguments) {
+  if (!arguments.output.empty()) {
+    if (absl::Status status = CheckOutputName(arguments.output); !status.ok()) return ReportUsage(context.console, status);
+  }
+  absl::StatusOr<Tensor> points = ReadPoints(arguments.points);
+  if (!points.ok()) return ReportUsage(context.console, points.status());
+  absl::StatusOr<Tensor> values = context.MakeClient().EvaluateDensity(FullName("jobs", arguments.job), arguments.step, *points);
+  if (!values.ok()) return ReportError(context.console, values.status());
+  return Deliver(context, arguments.output, "log_density", *values);
+}
+
+// By the name's ending: .csv .tsv .txt, .npy, .idx and MNIST's -ubyte, each also with .gz.
+absl::StatusOr<v1::DatasetFormat> FormatOf(const UploadArguments& arguments) {
+  const std::string lower = absl::AsciiStrToLower(arguments.file);
+  absl::string_view name = lower;
+  v1::DatasetFormat format;
+  format.set_gzip(absl::ConsumeSuffix(&name, ".gz"));
+  const auto ends = [&](absl::string_view suffix) { return absl::EndsWith(name, suffix); };
+  const std::string& asked = arguments.format;
+  if (asked == "csv" || (asked.empty() && (ends(".csv") || ends(".tsv") || ends(".txt")))) {
+    format.set_kind(v1::DatasetFormat::CSV);
+  } else if (asked == "npy" || (asked.empty() && ends(".npy"))) {
+    format.set_kind(v1::DatasetFormat::NPY);
+  } else if (asked == "idx" || (asked.empty() && (ends(".idx") || ends("-ubyte")))) {
+    format.set_kind(v1::DatasetFormat::IDX);
+  } else {
+    return absl::InvalidArgumentError(absl::StrCat(arguments.file, ": its name does not tell its format; say --format csv, npy or idx"));
+  }
+  if (arguments.scale) format.set_scale(*arguments.scale);
+  format.set_max_rows(arguments.rows);
+  return format;
+}
+
+int Upload(Context& context, const UploadArguments& arguments) {
+  Console& console = context.console;
+  absl::StatusOr<v1::DatasetFormat> format = FormatOf(arguments);
+  if (!format.ok()) return ReportUsage(console, format.status());
+  client::UploadOptions options;
+  options.path = arguments.file;
+  options.dataset_id = absl::StartsWith(arguments.id, "datasets/") ? arguments.id.substr(9) : arguments.id;
+  options.display_name = arguments.title;
+  options.format = *format;
+  if (console.live()) {
+    options.on_progress = [&console](int64_t sent, int64_t size) { console.Draw(absl::StrCat("\r\x1b[Ksending: ", sent * 100 / size, " %")); };
+  }
+  absl::StatusOr<v1::Dataset> dataset = context.MakeClient().UploadDataset(options);
+  if (console.live()) console.Draw("\r\x1b[K");
+  if (!dataset.ok()) {
+    // Errors with the file itself name it; the server does not know its name.
+    const bool local = absl::StartsWith(dataset.status().message(), arguments.file);
+    return local ? ReportUsage(console, dataset.status()) : ReportError(console, dataset.status());
+  }
+  if (console.json()) {
+    console.Json(*dataset, false);
+  } else {
+    console.Data(dataset->name());
+    console.Message(DatasetLine(*dataset));
+  }
+  return kExitSuccess;
+}
+
+int ListDatasets(Context& context) {
+  client::Client client = context.MakeClient();
+  v1::ListDatasetsResponse all;
+  v1::ListDatasetsRequest request;
+  do {
+    absl::StatusOr<v1::ListDatasetsResponse> page = client.ListDatasets(request);
+    if (!page.ok()) return ReportError(context.console, page.status());
+    all.mutable_datasets()->MergeFrom(page->datasets());
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  if (context.console.json()) {
+    context.console.Json(all, false);
+  } else {
+    context.console.Data(DatasetTable({all.datasets().begin(), all.datasets().end()}));
+  }
+  return kExitSuccess;
+}
+
+void AddStep(CLI::App* command, const std::shared_ptr<DrawArguments>& arguments) {
+  command->add_option("JOB", arguments->job, "jobs/ID or ID")->required();
+  command->add_option("--step", arguments->step, "The step (default: the newest that is kept)")->check(CLI::NonNegativeNumber);
+  command->add_option("-o,--output", arguments->output, "Where to: .npz, .npy or .csv (default: CSV on standard output)");
+}
+
+}  // namespace
+
+void AddDataCommands(CLI::App& app, Context& context) {
+  auto drawing = std::make_shared<DrawArguments>();
+  CLI::App* sample = app.add_subcommand("sample", "Draw samples at a step of a job");
+  AddStep(sample, drawing);
+  sample->add_option("--count", drawing->count, "How many")->required()->check(CLI::PositiveNumber);
+  sample->add_option("--seed", drawing->seed, "The same seed gives the same samples (default 0)");
+  sample->callback([&context, drawing] { context.run = [&context, drawing] { return Sample(context, *drawing); }; });
+
+  auto evaluating = std::make_shared<DrawArguments>();
+  CLI::App* density = app.add_subcommand("density", "Evaluate the logarithm of a job's density at points");
+  AddStep(density, evaluating);
+  density->add_option("--points", evaluating->points, "The points, one a row: .npy, .npz or .csv")->required();
+  density->callback([&context, evaluating] { context.run = [&context, evaluating] { return Density(context, *evaluating); }; });
+
+  auto sending = std::make_shared<UploadArguments>();
+  CLI::App* upload = app.add_subcommand("upload", "Upload a table and print its name; an upload that broke off goes on where it was");
+  upload->add_option("FILE", sending->file, "Numbers in .csv, .npy or .idx (also ...-ubyte), each also with .gz")->required();
+  upload->add_option("--id", sending->id, "The id in datasets/ID (default: made from the content)");
+  upload->add_option("--title", sending->title, "A title for people");
+  upload->add_option("--scale", sending->scale, "Multiply every value by this");
+  upload->add_option("--rows", sending->rows, "Keep only the first rows")->check(CLI::PositiveNumber);
+  upload->add_option("--format", sending->format, "csv, npy or idx (default: by the name)")->check(CLI::IsMember({"csv", "npy", "idx"}));
+  upload->callback([&context, sending] { context.run = [&context, sending] { return Upload(context, *sending); }; });
+
+  CLI::App* datasets = app.add_subcommand("datasets", "List data sets, newest first");
+  datasets->callback([&context] { context.run = [&context] { return ListDatasets(context); }; });
+}
+
+}  // namespace sliceflow::cli

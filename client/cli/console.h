@@ -1,0 +1,48 @@
+// What the program prints: data on standard output, messages on standard error.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace sliceflow::cli {
+
+struct ConsoleOptions {
+  bool json = false;
+  bool color = true;  // only used where standard error is a terminal
+};
+
+// Not thread-safe.
+class Console {
+ public:
+  void Configure(const ConsoleOptions& options);
+
+  // A line of data. Once nobody reads standard output any more, nothing is written.
+  void Data(absl::string_view line);
+  // The JSON form of a message, on one line or over several.
+  void Json(const google::protobuf::Message& message, bool one_line);
+  // A line for people.
+  void Message(absl::string_view line);
+  // Text for people, as it is, such as a drawing.
+  void Draw(absl::string_view text);
+
+  bool json() const { return json_; }
+  bool color() const { return color_; }
+  // Whether both outputs are terminals that can move their cursor, so that progress may be drawn in place.
+  bool live() const { return live_; }
+  // Whether the reader of standard output has gone.
+  bool output_closed() const { return output_closed_; }
+  // Size of the terminal now; 80 by 24 where it is not known.
+  int width() const;
+  int height() const;
+
+ private:
+  bool json_ = false;
+  bool color_ = false;
+  bool live_ = false;
+  bool output_closed_ = false;
+};
+
+}  // namespace sliceflow::cli

@@ -1,0 +1,197 @@
+#include "client/cli/describe.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "client/cli/source_text.h"
+
+namespace sliceflow::cli {
+namespace {
+
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()), absl::LocalTimeZone());
+}
+
+std::string StateName(v1::Job::State state) { return v1::Job::State_Name(state); }
+
+std::string Steps(const v1::Job& job) { return absl::StrCat(job.progress().completed_steps(), "/", job.progress().total_steps()); }
+
+std::string StepLine(const v1::StepReport& report, int total_steps) {
+  std::string line = absl::StrFormat("step %d/%d  time %s (sliced %s)  energy %s ± %s", report.step(), total_steps, Number(report.wasserstein_time()),
+                                     Number(report.sliced_time()), Number(report.energy()), Number(report.energy_standard_error()));
+  if (report.step() > 0) absl::StrAppend(&line, "  SW2² ", Number(report.distance_squared()), "  ", InequalityText(report.energy_inequality()));
+  if (report.metrics_size() > 0) absl::StrAppend(&line, "  ", MetricsText(report));
+  return line + absl::StrFormat("  %.1f s", report.seconds());
+}
+
+std::string SeverityWord(v1::LogEntry::Severity severity) {
+  switch (severity) {
+    case v1::LogEntry::WARNING:
+      return "warning: ";
+    case v1::LogEntry::ERROR:
+      return "error: ";
+    default:
+      return "note: ";
+  }
+}
+
+// Names of the kinds, with their parameters and defaults.
+void AppendKinds(std::string* text, absl::string_view title, const google::protobuf::RepeatedPtrField<v1::Kind>& kinds) {
+  absl::StrAppend(text, title, "\n");
+  for (const v1::Kind& kind : kinds) {
+    absl::StrAppend(text, "  ", kind.name(), kind.description().empty() ? "" : ": ", kind.description(), "\n");
+    for (const v1::Parameter& parameter : kind.parameters()) {
+      absl::StrAppend(text, "      ", parameter.name(), " (", parameter.type(), ", ",
+                      parameter.default_value().empty() ? "required" : "default " + parameter.default_value(), ") ", parameter.description(), "\n");
+    }
+  }
+}
+
+}  // namespace
+
+std::string Number(double value) { return absl::StrFormat("%.6g", value); }
+
+std::string Clock(absl::Duration duration) {
+  const int64_t seconds = std::max<int64_t>(0, absl::ToInt64Seconds(duration));
+  if (seconds >= 3600) return absl::StrFormat("%d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  return absl::StrFormat("%d:%02d", seconds / 60, seconds % 60);
+}
+
+std::string FullName(absl::string_view collection, absl::string_view name) {
+  return absl::StrContains(name, '/') ? std::string(name) : absl::StrCat(collection, "/", name);
+}
+
+std::string Table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<int> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+  }
+  std::vector<std::string> lines;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) absl::StrAppend(&line, row[i], std::string(widths[i] - DisplayWidth(row[i]) + 2, ' '));
+    lines.emplace_back(absl::StripTrailingAsciiWhitespace(line));
+  }
+  return absl::StrJoin(lines, "\n");
+}
+
+std::string JobTable(const std::vector<v1::Job>& jobs) {
+  std::vector<std::vector<std::string>> rows = {{"NAME", "STATE", "STEPS", "ENERGY", "CREATED", "TITLE"}};
+  for (const v1::Job& job : jobs) {
+    const bool has_step = job.progress().has_last_step();
+    rows.push_back({job.name(), StateName(job.state()), Steps(job), has_step ? Number(job.progress().last_step().energy()) : "-",
+                    TimeText(job.create_time()), Printable(job.display_name())});
+  }
+  return Table(rows);
+}
+
+std::string DatasetTable(const std::vector<v1::Dataset>& datasets) {
+  std::vector<std::vector<std::string>> rows = {{"NAME", "ROWS", "COLUMNS", "CREATED", "TITLE"}};
+  for (const v1::Dataset& dataset : datasets) {
+    rows.push_back({dataset.name(), absl::StrCat(dataset.rows()), absl::StrCat(dataset.columns()), TimeText(dataset.create_time()),
+                    Printable(dataset.display_name())});
+  }
+  return Table(rows);
+}
+
+std::string JobText(const v1::Job& job) {
+  std::vector<std::vector<std::string>> rows = {{"name", job.name()}};
+  if (!job.display_name().empty()) rows.push_back({"title", Printable(job.display_name())});
+  rows.push_back({"state", StateName(job.state())});
+  if (job.has_error()) rows.push_back({"error", Printable(job.error().message())});
+  rows.push_back({"steps", Steps(job)});
+  rows.push_back({"last sequence", absl::StrCat(job.progress().last_sequence())});
+  if (job.progress().has_last_step()) {
+    const v1::StepReport& step = job.progress().last_step();
+    rows.push_back({"time", absl::StrCat(Number(step.wasserstein_time()), " (sliced ", Number(step.sliced_time()), ")")});
+    rows.push_back({"energy", absl::StrCat(Number(step.energy()), " ± ", Number(step.energy_standard_error()))});
+    if (step.step() > 0) rows.push_back({"inequality", InequalityText(step.energy_inequality())});
+    if (step.metrics_size() > 0) rows.push_back({"metrics", MetricsText(step)});
+  }
+  rows.push_back({"dimension", absl::StrCat(job.spec().dimension())});
+  rows.push_back({"created", TimeText(job.create_time())});
+  if (job.has_start_time()) rows.push_back({"started", TimeText(job.start_time())});
+  if (job.has_end_time()) rows.push_back({"ended", TimeText(job.end_time())});
+  for (const auto& [key, value] : job.labels()) rows.push_back({"label", Printable(absl::StrCat(key, " = ", value))});
+  return Table(rows);
+}
+
+std::string DatasetLine(const v1::Dataset& dataset) {
+  return absl::StrCat(dataset.name(), ": ", dataset.rows(), " rows, ", dataset.columns(), " columns",
+                      dataset.label_values().empty() ? "" : absl::StrCat(", labels ", absl::StrJoin(dataset.label_values(), " and ")));
+}
+
+std::string ServerText(const v1::ServerInfo& info) {
+  std::string text = absl::StrCat("version ", info.version(), "\ndevices\n");
+  for (const v1::Device& device : info.devices()) {
+    absl::StrAppend(&text, "  ", device.name(), ": ", device.threads(), " threads, ", device.ready() ? "ready" : "no worker attached", ", ",
+                    device.running_jobs(), " jobs running\n");
+  }
+  AppendKinds(&text, "initial distributions", info.initial_distributions());
+  AppendKinds(&text, "functionals", info.functionals());
+  AppendKinds(&text, "models", info.models());
+  AppendKinds(&text, "solvers", info.solvers());
+  AppendKinds(&text, "metrics", info.metrics());
+  const v1::Limits& limits = info.limits();
+  absl::StrAppend(&text, "limits\n  dimension ", limits.max_dimension(), ", steps ", limits.max_steps(), ", particles ", limits.max_particles(),
+                  ", inner iterations ", limits.max_inner_iterations(), ",\n  projections ", limits.max_projections(), ", batch ", limits.max_batch_size(),
+                  ", samples ", limits.max_samples(), ",\n  upload ", limits.max_upload_bytes(), " bytes, data set ", limits.max_dataset_values(),
+                  " values, active jobs ", limits.max_active_jobs(), ", specification ", limits.max_spec_bytes(), " bytes");
+  return text;
+}
+
+std::string ValidationText(const v1::Job& job) {
+  const v1::Schedule& schedule = job.spec().schedule();
+  const bool wasserstein = schedule.clock() != v1::Schedule::SLICED;
+  const int dimension = std::max(job.spec().dimension(), 1);
+  const int steps = job.progress().total_steps() > 0 ? job.progress().total_steps() : schedule.num_steps();
+  const double sliced_step = wasserstein ? schedule.step_size() / dimension : schedule.step_size();
+  const double sliced_end = sliced_step * steps;
+  std::string text = absl::StrCat("valid: dimension ", job.spec().dimension());
+  if (steps > 0) {
+    absl::StrAppend(&text, ", ", steps, steps == 1 ? " step" : " steps", " to time ", Number(sliced_end * dimension), " (sliced ", Number(sliced_end), ")");
+  } else {
+    absl::StrAppend(&text, ", to time ", Number(schedule.end_time() * (wasserstein ? 1 : dimension)));
+  }
+  absl::StrAppend(&text, ", step size ", Number(sliced_step * dimension), " (sliced ", Number(sliced_step), ")");
+  return text;
+}
+
+std::string InequalityText(const v1::EnergyInequality& inequality) {
+  return absl::StrCat(inequality.holds() ? "inequality holds" : "inequality VIOLATED", " (slack ", Number(inequality.slack()), " ± ",
+                      Number(inequality.standard_error()), ")");
+}
+
+std::string MetricsText(const v1::StepReport& report) {
+  std::vector<std::string> parts;
+  for (const v1::MetricValue& metric : report.metrics()) {
+    parts.push_back(absl::StrCat(metric.name(), " ", Number(metric.value()),
+                                 metric.standard_error() > 0 ? " ± " + Number(metric.standard_error()) : ""));
+  }
+  return absl::StrJoin(parts, "  ");
+}
+
+std::string EventLine(const v1::JobEvent& event, int total_steps) {
+  switch (event.kind_case()) {
+    case v1::JobEvent::kStateChanged: {
+      const v1::StateChanged& change = event.state_changed();
+      std::string line = StateName(change.state());
+      if (!change.reason().empty()) absl::StrAppend(&line, ": ", Printable(change.reason()));
+      if (change.has_error() && change.error().message() != change.reason()) absl::StrAppend(&line, ": ", Printable(change.error().message()));
+      return line;
+    }
+    case v1::JobEvent::kStepCompleted:
+      return StepLine(event.step_completed().report(), total_steps);
+    case v1::JobEvent::kLog:
+      return SeverityWord(event.log().severity()) + Printable(event.log().message());
+    default:
+      return "";
+  }
+}
+
+}  // namespace sliceflow::cli

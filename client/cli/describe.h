@@ -1,0 +1,41 @@
+// Jobs, events, data sets and servers in words.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "sliceflow/v1/dataset.pb.h"
+#include "sliceflow/v1/job.pb.h"
+#include "sliceflow/v1/server_service.pb.h"
+
+namespace sliceflow::cli {
+
+// Six significant digits.
+std::string Number(double value);
+// 0:07, 12:03, 3:00:12.
+std::string Clock(absl::Duration duration);
+
+// `jobs/ID` from `jobs/ID` or `ID`; likewise for data sets. Other text is passed on, for the server to judge.
+std::string FullName(absl::string_view collection, absl::string_view name);
+
+// Columns aligned by their width in a terminal, two spaces apart; the first row is the heading.
+std::string Table(const std::vector<std::vector<std::string>>& rows);
+
+std::string JobTable(const std::vector<v1::Job>& jobs);
+std::string DatasetTable(const std::vector<v1::Dataset>& datasets);
+// Several lines about one job.
+std::string JobText(const v1::Job& job);
+std::string DatasetLine(const v1::Dataset& dataset);
+std::string ServerText(const v1::ServerInfo& info);
+// `valid` and what the job would do.
+std::string ValidationText(const v1::Job& job);
+
+// One line about an event, `total_steps` being the job's; empty for inner progress.
+std::string EventLine(const v1::JobEvent& event, int total_steps);
+// The energy inequality in words.
+std::string InequalityText(const v1::EnergyInequality& inequality);
+std::string MetricsText(const v1::StepReport& report);
+
+}  // namespace sliceflow::cli

@@ -1,0 +1,63 @@
+#include "client/cli/errors.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/source_text.h"
+#include "client/cli/yaml_message.h"
+#include "client/cpp/retry.h"
+#include "common/errors.h"
+
+namespace sliceflow::cli {
+namespace {
+
+void PrintLine(Console& console, absl::string_view text) {
+  console.Message(absl::StrCat(console.color() ? "\x1b[31merror:\x1b[0m " : "error: ", Printable(text)));
+}
+
+void PrintJson(Console& console, const absl::Status& status) {
+  std::string text;
+  const auto converted = google::protobuf::util::MessageToJsonString(ToRpcStatus(status), &text);
+  if (converted.ok()) return console.Message(text);
+  PrintLine(console, status.message());
+}
+
+}  // namespace
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  if (status.ok()) return kExitSuccess;
+  return client::IsUnreachable(status) ? kExitUnreachable : kExitRefused;
+}
+
+ExitCode ReportError(Console& console, const absl::Status& status) {
+  const ExitCode code = ExitCodeOf(status);
+  if (console.json()) {
+    PrintJson(console, status);
+    return code;
+  }
+  const auto violations = ViolationsOf(status);
+  if (code == kExitUnreachable) {
+    PrintLine(console, absl::StrCat("the server does not answer: ", status.message()));
+  } else if (violations.empty()) {
+    PrintLine(console, absl::StrCat(status.message(), " (", absl::StatusCodeToString(status.code()), ")"));
+  } else {
+    PrintLine(console, absl::StrCat("refused (", absl::StatusCodeToString(status.code()), ")"));
+  }
+  for (const FieldViolation& violation : violations) {
+    console.Message(absl::StrCat("  ", Printable(JsonPath(violation.field)), ": ", Printable(violation.description)));
+  }
+  return code;
+}
+
+ExitCode ReportUsage(Console& console, const absl::Status& status) {
+  if (console.json()) {
+    PrintJson(console, status);
+  } else {
+    PrintLine(console, status.message());
+  }
+  return kExitUsage;
+}
+
+}  // namespace sliceflow::cli

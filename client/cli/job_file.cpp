@@ -1,0 +1,67 @@
+#include "client/cli/job_file.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <iostream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+
+namespace sliceflow::cli {
+namespace {
+
+constexpr size_t kMaxBytes = 1 << 20;
+
+absl::StatusOr<std::string> ReadAtMost(std::istream& stream, const std::string& name) {
+  std::string text(kMaxBytes + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad()) return absl::UnknownError(absl::StrCat(name, ": cannot be read"));
+  text.resize(stream.gcount());
+  if (text.size() > kMaxBytes) return absl::InvalidArgumentError(absl::StrCat(name, ": is larger than 1 MiB, the limit of a job file"));
+  return text;
+}
+
+absl::StatusOr<std::string> ReadText(const std::string& path) {
+  if (path == "-") return ReadAtMost(std::cin, "standard input");
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return absl::ErrnoToStatus(errno, path);
+  if (S_ISDIR(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder"));
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::ErrnoToStatus(errno, path);
+  return ReadAtMost(file, path);
+}
+
+}  // namespace
+
+JobFile ParseJobFile(std::string name, std::string text) {
+  JobFile file{SourceText(std::move(name), std::move(text)), {}, {}};
+  if (!IsUtf8(file.source.text())) {
+    file.reading.problems.push_back({{}, "", "the file is not UTF-8 text"});
+    return file;
+  }
+  file.reading = ReadYaml(file.source.text(), &file.job);
+  return file;
+}
+
+absl::StatusOr<JobFile> ReadJobFile(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadText(path);
+  if (!text.ok()) return text.status();
+  return ParseJobFile(path == "-" ? "(standard input)" : path, *std::move(text));
+}
+
+std::vector<Problem> LocateViolations(const JobFile& file, const absl::Status& status) {
+  std::vector<Problem> problems;
+  for (const FieldViolation& violation : ViolationsOf(status)) {
+    problems.push_back({PlaceOf(file.reading, violation.field), JsonPath(violation.field), violation.description});
+  }
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return std::pair(a.position.line, a.position.column) < std::pair(b.position.line, b.position.column);
+  });
+  return problems;
+}
+
+}  // namespace sliceflow::cli

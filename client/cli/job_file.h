@@ -1,0 +1,32 @@
+// A job file: YAML or JSON with the field names of the contract.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/cli/source_text.h"
+#include "client/cli/yaml_message.h"
+#include "sliceflow/v1/job.pb.h"
+
+namespace sliceflow::cli {
+
+// What was read. `reading.problems` says what is wrong with the text; `job` counts only when that is empty.
+struct JobFile {
+  SourceText source;
+  YamlReading reading;
+  v1::Job job;
+};
+
+// Reads a file of at most 1 MiB of UTF-8; `-` is standard input. Errors are those of reading the file; what is wrong with the text is in the
+// answer.
+absl::StatusOr<JobFile> ReadJobFile(const std::string& path);
+
+// The same from a text.
+JobFile ParseJobFile(std::string name, std::string text);
+
+// The field violations of a server's answer, each beside the place of the file that it speaks of, in the order of the file.
+std::vector<Problem> LocateViolations(const JobFile& file, const absl::Status& status);
+
+}  // namespace sliceflow::cli

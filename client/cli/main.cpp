@@ -1,0 +1,49 @@
+// sliceflow: the command-line client.
+#include <csignal>
+#include <cstdlib>
+
+#include "client/cli/commands.h"
+#include "client/cli/errors.h"
+#include "common/version.h"
+
+namespace {
+
+constexpr char kFooter[] = R"(
+Data go to standard output, messages to standard error.
+Exit codes: 0 success; 1 the job that was watched failed or was cancelled; 2 wrong usage, or a file that cannot be read or written;
+3 no server answers; 4 refused: by the server, or because the job file is wrong; 130 Ctrl-C (a job that was watched goes on).)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using sliceflow::cli::Context;
+  // A reader that goes away ends the writing, not the program in the middle of it.
+  std::signal(SIGPIPE, SIG_IGN);
+  Context context;
+  sliceflow::cli::ConsoleOptions console;
+  bool no_color = false;
+  CLI::App app("Submit sliced-Wasserstein gradient flows to a sliceflow server and follow them.", "sliceflow");
+  app.footer(kFooter);
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(sliceflow::Version()));
+  app.add_option("--server", context.server, "host:port of the server (default 127.0.0.1:50051)")->envname("SLICEFLOW_SERVER");
+  app.add_option("--timeout", context.timeout_seconds, "Seconds that one call may take (default 30; 600 for samples and tables)")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--json", console.json, "Print the contract's JSON; one line an event when streaming");
+  app.add_flag("--no-color", no_color, "No colours; so does the environment variable NO_COLOR");
+  sliceflow::cli::AddSubmitCommands(app, context);
+  sliceflow::cli::AddWatchCommand(app, context);
+  sliceflow::cli::AddJobCommands(app, context);
+  sliceflow::cli::AddControlCommands(app, context);
+  sliceflow::cli::AddDataCommands(app, context);
+  sliceflow::cli::AddCompletionCommand(app, context);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? sliceflow::cli::kExitSuccess : sliceflow::cli::kExitUsage;
+  }
+  console.color = !no_color;
+  context.console.Configure(console);
+  return context.run();
+}

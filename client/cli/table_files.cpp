@@ -1,0 +1,100 @@
+#include "client/cli/table_files.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "common/filesystem.h"
+
+namespace sliceflow::cli {
+namespace {
+
+absl::StatusOr<Tensor> ParseCsv(absl::string_view text) {
+  Tensor tensor{{0, 0}, {}};
+  int line_number = 0;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    ++line_number;
+    line = absl::StripAsciiWhitespace(line);
+    if (line.empty()) continue;
+    int64_t columns = 0;
+    for (absl::string_view field : absl::StrSplit(line, ',')) {
+      float value = 0;
+      if (!absl::SimpleAtof(absl::StripAsciiWhitespace(field), &value)) {
+        return absl::InvalidArgumentError(absl::StrCat("line ", line_number, ", column ", columns + 1, " is no number: \"", field, "\""));
+      }
+      tensor.values.push_back(value);
+      ++columns;
+    }
+    if (tensor.shape[0] > 0 && columns != tensor.shape[1]) {
+      return absl::InvalidArgumentError(absl::StrCat("line ", line_number, " has ", columns, " columns, the ones before ", tensor.shape[1]));
+    }
+    tensor.shape = {tensor.shape[0] + 1, columns};
+  }
+  return tensor;
+}
+
+absl::StatusOr<Tensor> ReadArray(const std::string& path) {
+  if (absl::EndsWith(path, ".npz")) return DecodeNpz(path, "samples");
+  absl::StatusOr<std::string> bytes = RealFileSystem().ReadFile(path);
+  if (!bytes.ok()) return bytes.status();
+  if (absl::EndsWith(path, ".csv")) return ParseCsv(*bytes);
+  if (absl::EndsWith(path, ".npy")) return DecodeNpy(*bytes);
+  return absl::InvalidArgumentError("its name must end in .npy, .npz or .csv");
+}
+
+}  // namespace
+
+absl::Status CheckOutputName(const std::string& path) {
+  if (!absl::EndsWith(path, ".npz") && !absl::EndsWith(path, ".npy") && !absl::EndsWith(path, ".csv")) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": the name must end in .npz, .npy or .csv"));
+  }
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  if (access(folder.empty() ? "." : folder.c_str(), W_OK) != 0) return absl::ErrnoToStatus(errno, absl::StrCat(path, ": its folder cannot be written"));
+  return absl::OkStatus();
+}
+
+absl::Status WriteTable(const std::string& path, const std::string& name, const Tensor& tensor) {
+  if (absl::EndsWith(path, ".npz")) return WriteArchive(path, {{name, EncodeNpy(tensor)}});
+  if (absl::EndsWith(path, ".csv")) return RealFileSystem().WriteFileDurably(path, ToCsv(tensor));
+  return RealFileSystem().WriteFileDurably(path, EncodeNpy(tensor));
+}
+
+absl::Status WriteArchive(const std::string& path, const std::vector<NpzMember>& members) {
+  absl::StatusOr<std::string> bytes = EncodeNpz(members);
+  if (!bytes.ok()) return bytes.status();
+  return RealFileSystem().WriteFileDurably(path, *bytes);
+}
+
+std::string ToCsv(const Tensor& tensor) {
+  const int64_t columns = tensor.shape.size() > 1 ? tensor.shape[1] : 1;
+  std::string csv;
+  csv.reserve(tensor.values.size() * 12);
+  for (size_t i = 0; i < tensor.values.size(); ++i) {
+    char number[32];
+    const int length = std::snprintf(number, sizeof(number), "%.9g", static_cast<double>(tensor.values[i]));
+    csv.append(number, length);
+    csv.push_back((static_cast<int64_t>(i) + 1) % columns == 0 ? '\n' : ',');
+  }
+  return csv;
+}
+
+absl::StatusOr<Tensor> ReadPoints(const std::string& path) {
+  absl::StatusOr<Tensor> tensor = ReadArray(path);
+  if (!tensor.ok()) return absl::Status(tensor.status().code(), absl::StrCat(path, ": ", tensor.status().message()));
+  if (tensor->shape.size() == 1) tensor->shape.push_back(1);
+  if (tensor->shape.size() != 2) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": points need two axes, [count, dimension]; it has ", tensor->shape.size()));
+  }
+  if (tensor->values.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": holds no points"));
+  return tensor;
+}
+
+}  // namespace sliceflow::cli

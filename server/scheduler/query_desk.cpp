@@ -1,0 +1,157 @@
+#include "server/scheduler/query_desk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/errors.h"
+
+namespace sliceflow::scheduler {
+namespace {
+
+constexpr int kMaxLosses = 1;
+constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+
+absl::Status NoWorker(absl::string_view why) { return WithRetry(WithReason(absl::UnavailableError(why), "NO_WORKER"), kRetryDelay); }
+
+}  // namespace
+
+QueryDesk::QueryDesk(int max_waiting, absl::Duration timeout, std::function<void()> wake)
+    : max_waiting_(static_cast<size_t>(std::max(1, max_waiting))), timeout_(timeout), wake_(std::move(wake)) {}
+
+void QueryDesk::Add(Taker* taker) {
+  absl::MutexLock lock(&mutex_);
+  takers_.insert(taker);
+}
+
+void QueryDesk::Remove(Taker* taker) {
+  absl::MutexLock lock(&mutex_);
+  takers_.erase(taker);
+  for (const PendingPtr& pending : taken_) {
+    if (pending->taker == taker) pending->taker = nullptr;
+  }
+}
+
+std::function<void()> QueryDesk::Ask(Query query, QueryCallback callback) {
+  auto pending = std::make_shared<Pending>();
+  pending->query = std::move(query);
+  pending->callback = std::move(callback);
+  pending->deadline = absl::Now() + timeout_;
+  bool refused = true;
+  {
+    absl::MutexLock lock(&mutex_);
+    pending->number = ++last_number_;
+    if (closed_) {
+      ReplyLater(*pending, NoWorker("the server is stopping"));
+    } else if (waiting_.size() >= max_waiting_) {
+      ReplyLater(*pending, WithRetry(WithReason(absl::ResourceExhaustedError(absl::StrCat(
+                                                    max_waiting_, " draws and evaluations wait already; try again in a moment")),
+                                                "TOO_MANY_QUERIES"),
+                                     kRetryDelay));
+    } else {
+      refused = false;
+      waiting_.push_back(pending);
+      PokeAllLocked();
+    }
+  }
+  if (refused) wake_();
+  return [this, pending] { Cancel(pending); };
+}
+
+QueryDesk::PendingPtr QueryDesk::Take(Taker* taker) {
+  absl::MutexLock lock(&mutex_);
+  if (waiting_.empty()) return nullptr;
+  PendingPtr pending = std::move(waiting_.front());
+  waiting_.pop_front();
+  pending->taker = taker;
+  taken_.insert(pending);
+  return pending;
+}
+
+void QueryDesk::Answer(const PendingPtr& pending, absl::StatusOr<Tensor> result) {
+  QueryCallback callback;
+  {
+    absl::MutexLock lock(&mutex_);
+    taken_.erase(pending);
+    callback = std::exchange(pending->callback, nullptr);
+  }
+  if (callback) callback(std::move(result));
+}
+
+void QueryDesk::Lose(const PendingPtr& pending) {
+  bool give_up = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    taken_.erase(pending);
+    pending->taker = nullptr;
+    if (!pending->callback) return;
+    give_up = closed_ || ++pending->losses > kMaxLosses;
+    if (give_up) {
+      ReplyLater(*pending, NoWorker("the worker was lost while it computed the answer"));
+    } else {
+      waiting_.push_front(pending);
+      PokeAllLocked();
+    }
+  }
+  if (give_up) wake_();
+}
+
+void QueryDesk::Tick(absl::Time now) {
+  std::vector<Reply> replies;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const PendingPtr& pending : waiting_) {
+      if (pending->deadline > now) continue;
+      ReplyLater(*pending, NoWorker(absl::StrCat("no worker took the query within ", absl::FormatDuration(timeout_))));
+    }
+    for (const PendingPtr& pending : taken_) {
+      if (pending->deadline > now) continue;
+      if (pending->taker != nullptr) pending->taker->Kill();
+      pending->taker = nullptr;
+      ReplyLater(*pending, WithReason(absl::DeadlineExceededError(absl::StrCat("not answered within ", absl::FormatDuration(timeout_))),
+                                      "QUERY_TIMEOUT"));
+    }
+    DropAnswered();
+    replies.swap(replies_);
+  }
+  for (Reply& reply : replies) reply.callback(std::move(reply.result));
+}
+
+void QueryDesk::Close() {
+  {
+    absl::MutexLock lock(&mutex_);
+    closed_ = true;
+    for (const PendingPtr& pending : waiting_) ReplyLater(*pending, NoWorker("the server is stopping"));
+    for (const PendingPtr& pending : taken_) ReplyLater(*pending, NoWorker("the server is stopping"));
+    DropAnswered();
+  }
+  wake_();
+}
+
+void QueryDesk::Cancel(const PendingPtr& pending) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!pending->callback) return;
+    ReplyLater(*pending, absl::CancelledError("cancelled"));
+    DropAnswered();
+  }
+  wake_();
+}
+
+void QueryDesk::ReplyLater(Pending& pending, absl::Status status) {
+  if (!pending.callback) return;
+  replies_.push_back({std::exchange(pending.callback, nullptr), std::move(status)});
+}
+
+// What is with a worker stays in `taken_` until the worker is through with it, so that one that hangs is noticed.
+void QueryDesk::DropAnswered() {
+  waiting_.erase(std::remove_if(waiting_.begin(), waiting_.end(), [](const PendingPtr& pending) { return !pending->callback; }),
+                 waiting_.end());
+}
+
+void QueryDesk::PokeAllLocked() {
+  for (Taker* taker : takers_) taker->Poke();
+}
+
+}  // namespace sliceflow::scheduler

@@ -1,0 +1,90 @@
+// The short queries at checkpoints that wait for a worker or are with one.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/tensor.h"
+#include "server/scheduler/scheduler.h"
+
+namespace sliceflow::scheduler {
+
+// Thread-safe. Every query is answered exactly once. Callbacks run under no lock of the desk: on the thread of whoever calls Answer, or,
+// for refusals, cancellations and timeouts, of whoever calls Tick. Takers are told while the desk is locked, so what they do then is short
+// and calls nothing here.
+class QueryDesk {
+ public:
+  // A worker's lane as the desk sees it.
+  class Taker {
+   public:
+    virtual ~Taker() = default;
+    virtual void Poke() = 0;  // there may be something to take
+    virtual void Kill() = 0;  // it took too long: its worker is to be ended
+  };
+
+  // A query while it is not answered. Its members are read by the taker only.
+  struct Pending {
+    int64_t number = 0;
+    Query query;
+
+   private:
+    friend class QueryDesk;
+    QueryCallback callback;  // empty once answered
+    absl::Time deadline;
+    int losses = 0;
+    Taker* taker = nullptr;
+  };
+  using PendingPtr = std::shared_ptr<Pending>;
+
+  // `wake` is called, under no lock, when Tick has something to do at once.
+  QueryDesk(int max_waiting, absl::Duration timeout, std::function<void()> wake);
+
+  void Add(Taker* taker);
+  void Remove(Taker* taker);
+
+  // As Scheduler::Ask.
+  std::function<void()> Ask(Query query, QueryCallback callback);
+
+  // The oldest waiting query, or null.
+  PendingPtr Take(Taker* taker);
+  // Does nothing for a query that was answered (cancelled, timed out) meanwhile.
+  void Answer(const PendingPtr& pending, absl::StatusOr<Tensor> result);
+  // Its worker was lost: it waits again, first in the line; the second time it is answered Unavailable.
+  void Lose(const PendingPtr& pending);
+
+  // Answers what was refused, cancelled, or has timed out; kills takers that took too long.
+  void Tick(absl::Time now);
+  // Answers everything Unavailable, also what is asked later.
+  void Close();
+
+ private:
+  struct Reply {
+    QueryCallback callback;
+    absl::StatusOr<Tensor> result;
+  };
+  void ReplyLater(Pending& pending, absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Cancel(const PendingPtr& pending);
+  void DropAnswered() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PokeAllLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const size_t max_waiting_;
+  const absl::Duration timeout_;
+  const std::function<void()> wake_;
+  absl::Mutex mutex_;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  int64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::deque<PendingPtr> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::set<PendingPtr> taken_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Reply> replies_ ABSL_GUARDED_BY(mutex_);
+  std::set<Taker*> takers_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace sliceflow::scheduler

@@ -1,0 +1,89 @@
+#include "server/scheduler/query_lane.h"
+
+#include <memory>
+
+#include "common/errors.h"
+#include "common/ids.h"
+
+namespace sliceflow::scheduler {
+
+using worker::v1::AttachRequest;
+using worker::v1::AttachResponse;
+
+QueryLane::QueryLane(WorkerSession& session, QueryDesk& desk, jobs::Jobs& jobs, DatasetLedger ledger, std::function<void()> kill)
+    : session_(session), desk_(desk), jobs_(jobs), ledger_(std::move(ledger)), kill_(std::move(kill)) {
+  desk_.Add(this);
+}
+
+void QueryLane::Poke() {
+  if (!poked_.exchange(true)) session_.Post([this] { Pull(); });
+}
+
+void QueryLane::Pull() {
+  poked_ = false;
+  while (!closed_ && !current_) {
+    QueryDesk::PendingPtr pending = desk_.Take(this);
+    if (!pending) return;
+    const absl::Status handed = Hand(*pending);
+    if (handed.ok()) {
+      current_ = std::move(pending);
+    } else {
+      desk_.Answer(pending, handed);
+    }
+  }
+}
+
+absl::Status QueryLane::Hand(const QueryDesk::Pending& pending) {
+  absl::StatusOr<jobs::Checkpoint> checkpoint = jobs_.LoadCheckpoint(pending.query.job_id, pending.query.step);
+  if (!checkpoint.ok()) return checkpoint.status();
+  if (absl::Status status = ledger_.Provide(checkpoint->spec); !status.ok()) return status;
+
+  AttachResponse message;
+  worker::v1::Query& query = *message.mutable_query();
+  query.set_query(pending.number);
+  query.set_job(JobName(pending.query.job_id));
+  query.set_step(checkpoint->step);
+  *query.mutable_spec() = std::move(checkpoint->spec);
+  if (pending.query.draw.has_value()) {
+    query.mutable_draw_samples()->set_count(pending.query.draw->count);
+    query.mutable_draw_samples()->set_seed(pending.query.draw->seed);
+  } else if (pending.query.points.has_value()) {
+    query.mutable_evaluate_log_density();
+    auto points = std::make_shared<const Tensor>(*pending.query.points);
+    const absl::string_view bytes(reinterpret_cast<const char*>(points->values.data()), points->values.size() * sizeof(float));
+    session_.SendBlob("points", points->shape, {points, bytes});
+  } else {
+    return absl::InvalidArgumentError("a query asks for samples or for log-densities");
+  }
+  std::pair<std::string, int> at(pending.query.job_id, checkpoint->step);
+  if (held_ != at) {
+    auto bytes = std::make_shared<const std::string>(std::move(checkpoint->bytes));
+    session_.SendBlob("checkpoint", {}, {bytes, *bytes});
+    held_ = std::move(at);
+  }
+  session_.Send(std::move(message));
+  return absl::OkStatus();
+}
+
+absl::Status QueryLane::Handle(const AttachRequest& message) {
+  if (!message.has_query_done()) return absl::InvalidArgumentError("a worker of queries sent something else than an answer");
+  if (!current_ || message.query_done().query() != current_->number) return absl::InvalidArgumentError("an answer to no query");
+  const QueryDesk::PendingPtr answered = std::move(current_);
+  current_ = nullptr;
+  const absl::Status status = FromRpcStatus(message.query_done().status());
+  if (!status.ok()) held_.reset();  // the worker keeps a checkpoint only where it could use it
+  absl::StatusOr<Tensor> result = status.ok() ? session_.inbox().TakeTensor("result") : status;
+  session_.inbox().Clear();
+  desk_.Answer(answered, std::move(result));
+  Pull();
+  return absl::OkStatus();
+}
+
+void QueryLane::Closed() {
+  closed_ = true;
+  desk_.Remove(this);
+  if (current_) desk_.Lose(current_);
+  current_ = nullptr;
+}
+
+}  // namespace sliceflow::scheduler

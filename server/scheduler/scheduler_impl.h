@@ -1,0 +1,73 @@
+// The scheduler: what MakeScheduler makes.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "server/scheduler/flow_lane.h"
+#include "server/scheduler/job_queue.h"
+#include "server/scheduler/query_desk.h"
+#include "server/scheduler/query_lane.h"
+#include "server/scheduler/scheduler.h"
+#include "server/scheduler/worker_session.h"
+#include "sliceflow/worker/v1/worker.grpc.pb.h"
+
+namespace sliceflow::scheduler {
+
+// Threads: one a session (Executor), and one of its own that looks after timeouts and destroys sessions that have ended.
+class SchedulerImpl : public Scheduler, private SessionHost, private worker::v1::WorkerService::CallbackService {
+ public:
+  SchedulerImpl(jobs::Jobs& jobs, jobs::Datasets& datasets, SchedulerOptions options);
+  ~SchedulerImpl() override;
+
+  void Start(std::vector<std::string> queued_job_ids) override;
+  grpc::Service* worker_service() override { return this; }
+  std::function<void()> Ask(Query query, QueryCallback callback) override;
+  std::vector<DeviceState> devices() const override;
+  void Shutdown(absl::Time deadline) override;
+  void OnQueued(const std::string& job_id) override { queue_.Push(job_id); }
+  void OnStopRequested(const std::string& job_id) override { queue_.RequestStop(job_id); }
+
+ private:
+  // A stream, and who it is once it has said Hello. A lane lives as long as its session.
+  struct Attached {
+    std::unique_ptr<WorkerSession> session;
+    worker::v1::Hello hello;
+    const FlowLane* flow_lane = nullptr;
+    bool dead = false;  // the worker was killed; its stream is about to end
+  };
+
+  grpc::ServerBidiReactor<worker::v1::AttachRequest, worker::v1::AttachResponse>* Attach(grpc::CallbackServerContext* context) override;
+  absl::StatusOr<std::unique_ptr<Lane>> Admit(WorkerSession& session, const worker::v1::Hello& hello) override;
+  void Retire(WorkerSession* session) override;
+
+  absl::Status CheckHello(const worker::v1::Hello& hello) const;
+  std::unique_ptr<Lane> MakeLane(WorkerSession& session, Attached& attached) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void KillProcess(const worker::v1::Hello& hello);
+  void Wake();
+  void LookAfter();
+  void KillHung(absl::Time now);
+  void DestroyRetired();
+
+  jobs::Jobs& jobs_;
+  jobs::Datasets& datasets_;
+  const SchedulerOptions options_;
+  absl::Notification stopping_;
+  JobQueue queue_;
+  QueryDesk desk_;
+  mutable absl::Mutex mutex_;
+  std::map<WorkerSession*, Attached> sessions_ ABSL_GUARDED_BY(mutex_);
+  std::vector<WorkerSession*> retired_ ABSL_GUARDED_BY(mutex_);
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread caretaker_;
+};
+
+}  // namespace sliceflow::scheduler

@@ -1,0 +1,137 @@
+#include "server/scheduler/worker_session.h"
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/grpc_status.h"
+
+namespace sliceflow::scheduler {
+namespace {
+
+using worker::v1::AttachRequest;
+using worker::v1::AttachResponse;
+
+// Far above what a worker is sent at once (data sets, a checkpoint, an assignment, acknowledgements of two steps).
+constexpr size_t kMaxOutgoing = 256;
+
+}  // namespace
+
+WorkerSession::WorkerSession(grpc::CallbackServerContext* context, SessionHost& host, int64_t max_blob_bytes)
+    : host_(host), inbox_(max_blob_bytes), context_(context), last_heard_(absl::Now()) {
+  StartRead(&incoming_);
+}
+
+WorkerSession::~WorkerSession() = default;
+
+void WorkerSession::Send(AttachResponse message) {
+  absl::MutexLock lock(&mutex_);
+  if (closing_) return;
+  if (outbox_.size() >= kMaxOutgoing) return BeginClose({grpc::StatusCode::RESOURCE_EXHAUSTED, "the worker reads too slowly"});
+  outbox_.Push(std::move(message));
+  WriteNext();
+}
+
+void WorkerSession::SendBlob(std::string key, std::vector<int64_t> shape, SharedBytes bytes) {
+  absl::MutexLock lock(&mutex_);
+  if (closing_) return;
+  if (outbox_.size() >= kMaxOutgoing) return BeginClose({grpc::StatusCode::RESOURCE_EXHAUSTED, "the worker reads too slowly"});
+  outbox_.PushBlob(std::move(key), std::move(shape), std::move(bytes));
+  WriteNext();
+}
+
+void WorkerSession::Close(grpc::Status status) {
+  absl::MutexLock lock(&mutex_);
+  BeginClose(std::move(status));
+}
+
+void WorkerSession::Cut() {
+  absl::MutexLock lock(&mutex_);
+  if (context_ != nullptr) context_->TryCancel();
+}
+
+absl::Time WorkerSession::last_heard(absl::Time now) const {
+  absl::MutexLock lock(&mutex_);
+  return handling_ ? now : last_heard_;
+}
+
+void WorkerSession::OnReadDone(bool ok) {
+  absl::MutexLock lock(&mutex_);
+  if (!ok) return BeginClose(grpc::Status::OK);
+  last_heard_ = absl::Now();
+  handling_ = true;
+  executor_.Post([this] { HandleMessage(); });
+}
+
+void WorkerSession::OnWriteDone(bool ok) {
+  absl::MutexLock lock(&mutex_);
+  writing_ = false;
+  if (!ok) BeginClose({grpc::StatusCode::UNAVAILABLE, "the stream broke"});
+  if (closing_) return FinishWhenIdle();
+  WriteNext();
+}
+
+void WorkerSession::OnCancel() {
+  absl::MutexLock lock(&mutex_);
+  BeginClose({grpc::StatusCode::CANCELLED, "the worker went away"});
+}
+
+void WorkerSession::OnDone() {
+  {
+    absl::MutexLock lock(&mutex_);
+    context_ = nullptr;
+  }
+  // The lane lets go on the executor; only then nothing refers to the session any more.
+  executor_.Post([this] {
+    if (lane_) lane_->Closed();
+    host_.Retire(this);
+  });
+}
+
+void WorkerSession::HandleMessage() {
+  const absl::Status status = Dispatch();
+  absl::MutexLock lock(&mutex_);
+  handling_ = false;
+  last_heard_ = absl::Now();
+  if (!status.ok()) BeginClose(ToGrpcStatus(status));
+  // Under the lock: once Finish is called gRPC may be through with the call at any moment.
+  if (!closing_) StartRead(&incoming_);
+}
+
+absl::Status WorkerSession::Dispatch() {
+  if (incoming_.kind_case() == AttachRequest::kHeartbeat) return absl::OkStatus();
+  if (!lane_) {
+    if (!incoming_.has_hello()) return absl::FailedPreconditionError("the first message must be Hello");
+    hello_ = incoming_.hello();
+    absl::StatusOr<std::unique_ptr<Lane>> lane = host_.Admit(*this, hello_);
+    if (!lane.ok()) return lane.status();
+    lane_ = *std::move(lane);
+    lane_->Pull();
+    return absl::OkStatus();
+  }
+  if (incoming_.has_blob()) {
+    const worker::v1::Blob& blob = incoming_.blob();
+    return inbox_.Add(blob.key(), blob.data(), {blob.shape().begin(), blob.shape().end()});
+  }
+  return lane_->Handle(incoming_);
+}
+
+void WorkerSession::WriteNext() {
+  if (writing_ || closing_ || !outbox_.Next(outgoing_)) return;
+  writing_ = true;
+  StartWrite(&outgoing_);
+}
+
+void WorkerSession::FinishWhenIdle() {
+  if (writing_ || finished_) return;
+  finished_ = true;
+  Finish(status_);
+}
+
+void WorkerSession::BeginClose(grpc::Status status) {
+  if (closing_) return;
+  closing_ = true;
+  status_ = std::move(status);
+  FinishWhenIdle();
+}
+
+}  // namespace sliceflow::scheduler

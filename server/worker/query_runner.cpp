@@ -1,0 +1,129 @@
+#include "server/worker/query_runner.h"
+
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+
+namespace sliceflow::worker {
+namespace {
+
+absl::Status WithSomeReason(absl::Status status, absl::string_view reason) {
+  return Reason(status).empty() ? WithReason(std::move(status), reason) : status;
+}
+
+absl::StatusOr<Tensor> Draw(engine::Flow& flow, const v1::DrawSamples& draw) {
+  absl::StatusOr<engine::SampleBatch> samples = flow.Samples(draw.count(), draw.seed());
+  if (!samples.ok()) return samples.status();
+  return Tensor{{samples->count, samples->dimension}, std::move(samples->values)};
+}
+
+absl::StatusOr<Tensor> Evaluate(engine::Flow& flow, const Tensor& points) {
+  absl::StatusOr<std::vector<float>> densities = flow.LogDensity(points.values);
+  if (!densities.ok()) return densities.status();
+  return Tensor{{static_cast<int64_t>(densities->size())}, *std::move(densities)};
+}
+
+}  // namespace
+
+QueryRunner::QueryRunner(Connection& connection) : connection_(connection), thread_([this] { Run(); }) {}
+
+QueryRunner::~QueryRunner() {
+  (void)Stop(absl::InfiniteFuture());
+  thread_.join();
+}
+
+absl::Status QueryRunner::Handle(const v1::AttachResponse& message, BlobInbox& inbox, const Tables& tables) {
+  if (!message.has_query()) {
+    return absl::InvalidArgumentError(absl::StrCat("a worker of queries was sent a message of kind ", message.kind_case()));
+  }
+  auto task = std::make_unique<Task>();
+  task->query = message.query();
+  task->spec = TranslateSpec(message.query().spec(), tables);
+  if (inbox.Has("checkpoint")) {
+    absl::StatusOr<std::string> checkpoint = inbox.TakeBytes("checkpoint");
+    if (!checkpoint.ok()) return checkpoint.status();
+    task->checkpoint = *std::move(checkpoint);
+  }
+  if (message.query().has_evaluate_log_density()) {
+    absl::StatusOr<Tensor> points = inbox.TakeTensor("points");
+    if (!points.ok()) return points.status();
+    task->points = *std::move(points);
+  }
+  absl::MutexLock lock(&mutex_);
+  if (task_ || computing_) return absl::FailedPreconditionError("a query is being answered already");
+  task_ = std::move(task);
+  return absl::OkStatus();
+}
+
+bool QueryRunner::Stop(absl::Time deadline) {
+  stop_.Trigger();
+  absl::MutexLock lock(&mutex_);
+  ending_ = true;
+  task_ = nullptr;
+  const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !computing_; };
+  return mutex_.AwaitWithDeadline(absl::Condition(&idle), deadline);
+}
+
+void QueryRunner::Run() {
+  const auto ready = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return ending_ || task_ != nullptr; };
+  while (true) {
+    std::unique_ptr<Task> task;
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(&ready));
+      if (!task_) return;
+      task = std::move(task_);
+      computing_ = true;
+    }
+    Answer(*task);
+  }
+}
+
+void QueryRunner::Answer(Task& task) {
+  const absl::StatusOr<Tensor> result = Compute(task);
+  if (result.ok()) {
+    const absl::string_view bytes(reinterpret_cast<const char*>(result->values.data()), result->values.size() * sizeof(float));
+    connection_.SendBlob("result", result->shape, bytes);
+  } else {
+    held_.reset();
+  }
+  v1::AttachRequest message;
+  message.mutable_query_done()->set_query(task.query.query());
+  *message.mutable_query_done()->mutable_status() = ToRpcStatus(result.status());
+  {
+    // Before it is told: the daemon may answer with the next query at once.
+    absl::MutexLock lock(&mutex_);
+    computing_ = false;
+  }
+  connection_.Send(message);
+}
+
+absl::StatusOr<Tensor> QueryRunner::Compute(Task& task) {
+  try {
+    if (absl::Status status = Hold(task); !status.ok()) return status;
+    absl::StatusOr<Tensor> result =
+        task.query.has_draw_samples() ? Draw(*held_->flow, task.query.draw_samples()) : Evaluate(*held_->flow, task.points);
+    if (!result.ok()) return WithSomeReason(result.status(), "ENGINE_REFUSED");
+    return result;
+  } catch (const std::bad_alloc&) {
+    return WithReason(absl::ResourceExhaustedError("the worker's memory does not suffice for this query"), "OUT_OF_MEMORY");
+  }
+}
+
+absl::Status QueryRunner::Hold(Task& task) {
+  if (!task.checkpoint.has_value()) {
+    if (held_.has_value() && held_->job == task.query.job() && held_->step == task.query.step()) return absl::OkStatus();
+    return WithReason(absl::InternalError("the checkpoint of a query was not sent"), "CHECKPOINT_MISSING");
+  }
+  held_.reset();
+  if (!task.spec.ok()) return WithSomeReason(task.spec.status(), "ENGINE_REFUSED");
+  absl::StatusOr<std::unique_ptr<engine::Flow>> flow = engine::Flow::Restore(*task.spec, *task.checkpoint, stop_);
+  if (!flow.ok()) return WithSomeReason(flow.status(), "CHECKPOINT_REFUSED");
+  held_ = Held{task.query.job(), task.query.step(), *std::move(flow)};
+  return absl::OkStatus();
+}
+
+}  // namespace sliceflow::worker

@@ -1,0 +1,60 @@
+// Answers short queries at checkpoints, one at a time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/stop_latch.h"
+#include "common/tensor.h"
+#include "server/engine/flow.h"
+#include "server/worker/connection.h"
+#include "server/worker/runner.h"
+
+namespace sliceflow::worker {
+
+// Keeps the flow of its last answer, so that further queries at the same step need no checkpoint.
+class QueryRunner : public Runner {
+ public:
+  // `connection` must outlive the runner.
+  explicit QueryRunner(Connection& connection);
+  // Waits for what is being computed: see Stop.
+  ~QueryRunner() override;
+
+  absl::Status Handle(const v1::AttachResponse& message, BlobInbox& inbox, const Tables& tables) override;
+  bool Stop(absl::Time deadline) override;
+
+ private:
+  struct Task {
+    v1::Query query;
+    absl::StatusOr<engine::FlowSpec> spec;
+    std::optional<std::string> checkpoint;
+    Tensor points;
+  };
+  struct Held {
+    std::string job;
+    int step = 0;
+    std::unique_ptr<engine::Flow> flow;
+  };
+
+  void Run();
+  void Answer(Task& task);
+  absl::StatusOr<Tensor> Compute(Task& task);
+  absl::Status Hold(Task& task);
+
+  Connection& connection_;
+  StopLatch stop_;
+  std::optional<Held> held_;  // on the thread
+  absl::Mutex mutex_;
+  std::unique_ptr<Task> task_ ABSL_GUARDED_BY(mutex_);
+  bool computing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace sliceflow::worker

@@ -1,0 +1,237 @@
+#include "server/worker/translate.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace sliceflow::worker {
+namespace {
+
+template <typename Repeated>
+std::vector<double> Numbers(const Repeated& numbers) {
+  return {numbers.begin(), numbers.end()};
+}
+
+absl::Status Unknown(absl::string_view what) { return absl::InvalidArgumentError(absl::StrCat("this worker knows no such ", what)); }
+
+absl::StatusOr<engine::TablePtr> FindTable(const std::string& name, const Tables& tables) {
+  const auto found = tables.find(name);
+  if (found == tables.end()) return absl::NotFoundError(absl::StrCat(name, " is not with the worker"));
+  return found->second;
+}
+
+engine::Gaussian TranslateGaussian(const contract::GaussianDistribution& gaussian) {
+  return {Numbers(gaussian.mean()), Numbers(gaussian.covariance().values())};
+}
+
+// The mixtures of initial distributions and of potentials have the same fields.
+template <typename Mixture>
+engine::GaussianMixture TranslateMixture(const Mixture& mixture) {
+  engine::GaussianMixture translated;
+  for (const auto& component : mixture.components()) {
+    translated.components.push_back({component.weight(), {Numbers(component.mean()), Numbers(component.covariance().values())}});
+  }
+  return translated;
+}
+
+engine::UniformBox TranslateUniformBox(const contract::UniformBox& box) { return {Numbers(box.lower()), Numbers(box.upper())}; }
+
+engine::Ring TranslateRing(const contract::RingDistribution& ring) { return {Numbers(ring.center()), ring.radius(), ring.thickness()}; }
+
+absl::StatusOr<engine::InitialSpec> TranslateInitial(const contract::Distribution& initial, const Tables& tables) {
+  switch (initial.kind_case()) {
+    case contract::Distribution::kGaussian:
+      return TranslateGaussian(initial.gaussian());
+    case contract::Distribution::kMixture:
+      return TranslateMixture(initial.mixture());
+    case contract::Distribution::kUniformBox:
+      return TranslateUniformBox(initial.uniform_box());
+    case contract::Distribution::kDirac:
+      return engine::Dirac{Numbers(initial.dirac().point())};
+    case contract::Distribution::kRing:
+      return TranslateRing(initial.ring());
+    case contract::Distribution::kDataset: {
+      absl::StatusOr<engine::TablePtr> table = FindTable(initial.dataset().dataset(), tables);
+      if (!table.ok()) return table.status();
+      return engine::Empirical{*std::move(table)};
+    }
+    default:
+      return Unknown("initial distribution");
+  }
+}
+
+absl::StatusOr<engine::TermSpec> TranslateLogisticRegression(const contract::BayesianLogisticRegressionPotential& potential,
+                                                             const Tables& tables) {
+  absl::StatusOr<engine::TablePtr> table = FindTable(potential.dataset(), tables);
+  if (!table.ok()) return table.status();
+  return engine::BayesianLogisticRegressionPotential{*std::move(table), potential.train_fraction(), potential.shuffle(),
+                                                     potential.batch_size()};
+}
+
+absl::StatusOr<engine::TermSpec> TranslatePotential(const contract::Potential& potential, const Tables& tables) {
+  switch (potential.kind_case()) {
+    case contract::Potential::kQuadratic:
+      return engine::QuadraticPotential{Numbers(potential.quadratic().center()), Numbers(potential.quadratic().precision().values())};
+    case contract::Potential::kGaussianMixture:
+      return engine::GaussianMixturePotential{TranslateMixture(potential.gaussian_mixture())};
+    case contract::Potential::kRing:
+      return engine::RingPotential{Numbers(potential.ring().center()), potential.ring().radius(), potential.ring().stiffness()};
+    case contract::Potential::kBayesianLogisticRegression:
+      return TranslateLogisticRegression(potential.bayesian_logistic_regression(), tables);
+    default:
+      return Unknown("potential");
+  }
+}
+
+absl::StatusOr<engine::TermSpec> TranslateInteraction(const contract::Interaction& interaction) {
+  if (!interaction.has_power_law()) return Unknown("interaction");
+  return engine::PowerLawInteraction{interaction.power_law().attraction(), interaction.power_law().repulsion()};
+}
+
+absl::StatusOr<engine::TermSpec> TranslateSlicedWasserstein(const contract::SlicedWasserstein& term, const Tables& tables) {
+  absl::StatusOr<engine::TablePtr> table = FindTable(term.dataset(), tables);
+  if (!table.ok()) return table.status();
+  return engine::SlicedWassersteinTerm{*std::move(table), term.num_projections()};
+}
+
+absl::StatusOr<engine::TermSpec> TranslateTerm(const contract::FunctionalTerm& term, const Tables& tables) {
+  switch (term.kind_case()) {
+    case contract::FunctionalTerm::kPotential:
+      return TranslatePotential(term.potential(), tables);
+    case contract::FunctionalTerm::kInteraction:
+      return TranslateInteraction(term.interaction());
+    case contract::FunctionalTerm::kEntropy:
+      return engine::EntropyTerm{};
+    case contract::FunctionalTerm::kSlicedWasserstein:
+      return TranslateSlicedWasserstein(term.sliced_wasserstein(), tables);
+    default:
+      return Unknown("functional");
+  }
+}
+
+absl::StatusOr<std::vector<engine::WeightedTerm>> TranslateTerms(const contract::Functional& functional, const Tables& tables) {
+  std::vector<engine::WeightedTerm> terms;
+  for (const contract::FunctionalTerm& term : functional.terms()) {
+    absl::StatusOr<engine::TermSpec> translated = TranslateTerm(term, tables);
+    if (!translated.ok()) return translated.status();
+    terms.push_back({term.weight(), *std::move(translated)});
+  }
+  return terms;
+}
+
+absl::StatusOr<engine::SolverSpec> TranslateSolver(const contract::Solver& solver) {
+  if (!solver.has_sw_jko() || !solver.sw_jko().optimizer().has_adam()) return Unknown("solver");
+  const contract::SwJko& sw_jko = solver.sw_jko();
+  const contract::Adam& adam = sw_jko.optimizer().adam();
+  return engine::SwJkoSolver{sw_jko.inner_iterations(),
+                             sw_jko.num_projections(),
+                             sw_jko.batch_size(),
+                             {adam.learning_rate(), adam.beta1(), adam.beta2()},
+                             sw_jko.max_attempts()};
+}
+
+absl::StatusOr<engine::ModelSpec> TranslateModel(const contract::Model& model) {
+  switch (model.kind_case()) {
+    case contract::Model::kRealNvp:
+      return engine::RealNvpModel{model.real_nvp().couplings(), model.real_nvp().hidden_width(), model.real_nvp().learned_linear()};
+    case contract::Model::kParticles:
+      return engine::ParticlesModel{model.particles().count()};
+    default:
+      return Unknown("model");
+  }
+}
+
+absl::StatusOr<engine::MetricSpec> TranslateMetric(const contract::Metric& metric) {
+  switch (metric.kind_case()) {
+    case contract::Metric::kHeldOutPrediction:
+      return engine::HeldOutPredictionMetric{};
+    case contract::Metric::kRadius:
+      return engine::RadiusMetric{};
+    case contract::Metric::kClosedForm:
+      return engine::ClosedFormMetric{};
+    default:
+      return Unknown("metric");
+  }
+}
+
+absl::StatusOr<std::vector<engine::MetricSpec>> TranslateMetrics(const contract::Output& output) {
+  std::vector<engine::MetricSpec> metrics;
+  for (const contract::Metric& metric : output.metrics()) {
+    absl::StatusOr<engine::MetricSpec> translated = TranslateMetric(metric);
+    if (!translated.ok()) return translated.status();
+    metrics.push_back(*translated);
+  }
+  return metrics;
+}
+
+// A step of the Wasserstein clock is d times one of SW-JKO's own.
+double SlicedStepSize(const contract::Schedule& schedule, int dimension) {
+  return schedule.clock() == contract::Schedule::SLICED ? schedule.step_size() : schedule.step_size() / dimension;
+}
+
+}  // namespace
+
+absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables) {
+  if (spec.dimension() < 1) return absl::InvalidArgumentError("dimension: must be at least 1");
+  if (spec.schedule().length_case() != contract::Schedule::kNumSteps) {
+    return absl::InvalidArgumentError("schedule.num_steps: the gate must have filled it in");
+  }
+  absl::StatusOr<engine::InitialSpec> initial = TranslateInitial(spec.initial(), tables);
+  if (!initial.ok()) return initial.status();
+  absl::StatusOr<std::vector<engine::WeightedTerm>> terms = TranslateTerms(spec.functional(), tables);
+  if (!terms.ok()) return terms.status();
+  absl::StatusOr<engine::SolverSpec> solver = TranslateSolver(spec.solver());
+  if (!solver.ok()) return solver.status();
+  absl::StatusOr<engine::ModelSpec> model = TranslateModel(spec.model());
+  if (!model.ok()) return model.status();
+  absl::StatusOr<std::vector<engine::MetricSpec>> metrics = TranslateMetrics(spec.output());
+  if (!metrics.ok()) return metrics.status();
+  return engine::FlowSpec{spec.dimension(),
+                          *std::move(initial),
+                          *std::move(terms),
+                          *solver,
+                          *model,
+                          SlicedStepSize(spec.schedule(), spec.dimension()),
+                          spec.schedule().num_steps(),
+                          *std::move(metrics),
+                          spec.seed()};
+}
+
+contract::StepReport TranslateReport(const engine::StepReport& report, double seconds) {
+  contract::StepReport translated;
+  translated.set_step(report.step);
+  translated.set_sliced_time(report.sliced_time);
+  translated.set_wasserstein_time(report.wasserstein_time);
+  translated.set_energy(report.energy);
+  translated.set_energy_standard_error(report.energy_standard_error);
+  translated.mutable_term_energies()->Assign(report.term_energies.begin(), report.term_energies.end());
+  translated.set_distance_squared(report.distance_squared);
+  translated.set_distance_standard_error(report.distance_standard_error);
+  contract::EnergyInequality& inequality = *translated.mutable_energy_inequality();
+  inequality.set_slack(report.energy_inequality.slack);
+  inequality.set_standard_error(report.energy_inequality.standard_error);
+  inequality.set_holds(report.energy_inequality.holds);
+  translated.set_inner_iterations(report.inner_iterations);
+  translated.set_gradient_norm(report.gradient_norm);
+  translated.set_seconds(seconds);
+  for (const engine::Metric& metric : report.metrics) {
+    contract::MetricValue& value = *translated.add_metrics();
+    value.set_name(metric.name);
+    value.set_value(metric.value);
+    value.set_standard_error(metric.standard_error);
+  }
+  return translated;
+}
+
+contract::InnerProgress TranslateProgress(const engine::InnerProgress& progress) {
+  contract::InnerProgress translated;
+  translated.set_step(progress.step);
+  translated.set_iteration(progress.iteration);
+  translated.set_total_iterations(progress.total_iterations);
+  translated.set_loss(progress.loss);
+  return translated;
+}
+
+}  // namespace sliceflow::worker

@@ -1,0 +1,28 @@
+// The contract's specification of a flow as the engine's.
+#pragma once
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "server/engine/flow.h"
+#include "server/engine/flow_spec.h"
+#include "sliceflow/v1/flow.pb.h"
+#include "sliceflow/v1/job.pb.h"
+
+namespace sliceflow::worker {
+
+// The public contract; v1 is that of workers here.
+namespace contract = ::sliceflow::v1;
+
+// The data sets a worker holds, by name (datasets/…).
+using Tables = absl::flat_hash_map<std::string, engine::TablePtr>;
+
+// `spec` is complete: the daemon's gate has filled the defaults in. InvalidArgument for a kind that this build does not know or a length
+// told as a time; NotFound for a data set that was not sent.
+absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables);
+
+// `seconds`: wall time of the step.
+contract::StepReport TranslateReport(const engine::StepReport& report, double seconds);
+
+contract::InnerProgress TranslateProgress(const engine::InnerProgress& progress);
+
+}  // namespace sliceflow::worker

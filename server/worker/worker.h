@@ -1,0 +1,27 @@
+// A worker process: attaches to a daemon and computes what it is given until the stream ends.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "sliceflow/worker/v1/worker.pb.h"
+
+namespace sliceflow::worker {
+
+struct WorkerOptions {
+  std::string address;  // of the daemon, as gRPC names it, such as unix:/run/user/1000/sliceflow/worker
+  std::string worker_id;
+  std::string version;
+  std::string device = "cpu";
+  v1::Lane lane = v1::LANE_FLOW;
+  int threads = 1;
+  absl::Duration attach_timeout = absl::Seconds(10);
+  absl::Duration stop_timeout = absl::Seconds(2);  // how long a computation that is given up may go on
+};
+
+// Returns when the stream has ended: OK after the daemon asked for it, otherwise why. Everything a worker knows the daemon has stored, so a
+// computation that does not stop in time ends with the process (std::_Exit).
+absl::Status RunWorker(const WorkerOptions& options);
+
+}  // namespace sliceflow::worker

@@ -1,0 +1,172 @@
+// The engine's face: what a caller of Flow sees.
+#include "server/engine/flow.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/unit/engine/specs.h"
+
+namespace sliceflow::engine {
+namespace {
+
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+using testing::OrnsteinUhlenbeckSpec;
+using testing::RingSpec;
+
+const auto kIgnoreProgress = [](const InnerProgress&) {};
+
+std::unique_ptr<Flow> MakeFlow(const FlowSpec& spec) {
+  const StopLatch stop;
+  absl::StatusOr<std::unique_ptr<Flow>> flow = Flow::Create(spec, stop);
+  EXPECT_TRUE(flow.ok()) << flow.status();
+  return flow.ok() ? *std::move(flow) : nullptr;
+}
+
+StepReport MustStep(Flow& flow) {
+  const StopLatch stop;
+  absl::StatusOr<StepResult> result = flow.Step(stop, kIgnoreProgress);
+  EXPECT_TRUE(result.ok()) << result.status();
+  EXPECT_FALSE(result->termination.has_value()) << result->termination->detail;
+  return result->report;
+}
+
+TEST(FlowTest, StartsAtTheInitialDistribution) {
+  FlowSpec spec = OrnsteinUhlenbeckSpec(2);
+  const std::unique_ptr<Flow> flow = MakeFlow(spec);
+  EXPECT_EQ(flow->step(), 0);
+  EXPECT_EQ(flow->report().distance_squared, 0);
+  // F(N(0, I)) = ½ tr A (I + b bᵀ) − log(2πe) = 4 − 2.8379, up to the evaluation batch's own error.
+  const double exact = 4 - std::log(2 * M_PI * M_E);
+  EXPECT_NEAR(flow->report().energy, exact, 4 * flow->report().energy_standard_error);
+  EXPECT_GT(flow->report().energy_standard_error, 0);
+  const absl::StatusOr<std::vector<float>> density = flow->LogDensity({0.0f, 0.0f, 1.0f, -2.0f});
+  ASSERT_TRUE(density.ok());
+  EXPECT_NEAR((*density)[0], -std::log(2 * M_PI), 1e-6);
+  EXPECT_NEAR((*density)[1], -std::log(2 * M_PI) - 2.5, 1e-6);
+}
+
+TEST(FlowTest, StepsDescendAndReportBothClocks) {
+  const std::unique_ptr<Flow> flow = MakeFlow(OrnsteinUhlenbeckSpec(2));
+  double energy = flow->report().energy;
+  for (int step = 1; step <= 3; ++step) {
+    const StepReport report = MustStep(*flow);
+    EXPECT_EQ(report.step, step);
+    EXPECT_DOUBLE_EQ(report.sliced_time, 0.05 * step);
+    EXPECT_DOUBLE_EQ(report.wasserstein_time, 0.1 * step);
+    EXPECT_LT(report.energy, energy);
+    EXPECT_TRUE(report.energy_inequality.holds) << report.energy_inequality.slack;
+    EXPECT_GT(report.distance_squared, 0);
+    EXPECT_THAT(report.term_energies, SizeIs(2));
+    EXPECT_DOUBLE_EQ(report.term_energies[0] + report.term_energies[1], report.energy);
+    energy = report.energy;
+  }
+  const StopLatch stop;
+  EXPECT_EQ(flow->Step(stop, kIgnoreProgress).status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST(FlowTest, ProgressIsToldOfEveryIteration) {
+  const std::unique_ptr<Flow> flow = MakeFlow(RingSpec(50));
+  const StopLatch stop;
+  int calls = 0;
+  const auto progress = [&](const InnerProgress& inner) {
+    ++calls;
+    EXPECT_EQ(inner.iteration, calls);
+    EXPECT_EQ(inner.step, 1);
+    EXPECT_LE(inner.iteration, inner.total_iterations);
+  };
+  const absl::StatusOr<StepResult> result = flow->Step(stop, progress);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->report.inner_iterations, calls);
+}
+
+TEST(FlowTest, StoppedStepLeavesTheFlowWhereItWas) {
+  const std::unique_ptr<Flow> flow = MakeFlow(OrnsteinUhlenbeckSpec(2));
+  const std::string before = *flow->Save();
+  StopLatch stop;
+  const auto progress = [&](const InnerProgress& inner) {
+    if (inner.iteration == 5) stop.Trigger();
+  };
+  const absl::StatusOr<StepResult> result = flow->Step(stop, progress);
+  ASSERT_TRUE(result.ok());
+  ASSERT_TRUE(result->termination.has_value());
+  EXPECT_EQ(result->termination->reason, Termination::Reason::kStopped);
+  EXPECT_EQ(result->termination->step, 1);
+  EXPECT_EQ(*flow->Save(), before);
+}
+
+TEST(FlowTest, RefusesACallWhileAnotherRuns) {
+  const std::unique_ptr<Flow> flow = MakeFlow(RingSpec(20));
+  const StopLatch stop;
+  absl::Status inside;
+  const auto progress = [&](const InnerProgress&) { inside = flow->Samples(1, 1).status(); };
+  ASSERT_TRUE(flow->Step(stop, progress).ok());
+  EXPECT_EQ(inside.code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(FlowTest, SamplesFollowTrajectoriesAndSeeds) {
+  const std::unique_ptr<Flow> flow = MakeFlow(OrnsteinUhlenbeckSpec(3));
+  const SampleBatch few = *flow->Samples(100, std::nullopt);
+  const SampleBatch many = *flow->Samples(3000, std::nullopt);
+  EXPECT_THAT(few.values, SizeIs(300));
+  // A longer draw begins with the rows of a shorter one.
+  EXPECT_TRUE(std::equal(few.values.begin(), few.values.end(), many.values.begin()));
+  EXPECT_EQ(flow->Samples(10, 5)->values, flow->Samples(10, 5)->values);
+  EXPECT_NE(flow->Samples(10, 5)->values, flow->Samples(10, 6)->values);
+  EXPECT_EQ(flow->Samples(0, 5).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(FlowTest, ParticlesAreDrawnWithoutReplacement) {
+  const std::unique_ptr<Flow> flow = MakeFlow(RingSpec(30));
+  const SampleBatch all = *flow->Samples(30, std::nullopt);
+  const SampleBatch shuffled = *flow->Samples(30, 3);
+  std::vector<float> a = all.values;
+  std::vector<float> b = shuffled.values;
+  std::sort(a.begin(), a.end());
+  std::sort(b.begin(), b.end());
+  EXPECT_EQ(a, b);
+  EXPECT_EQ(flow->Samples(31, 3).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(flow->LogDensity({0.0f, 0.0f}).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(FlowTest, DensityOutsideABoxIsZero) {
+  FlowSpec spec = OrnsteinUhlenbeckSpec(2);
+  spec.initial = UniformBox{.lower = {0, 0}, .upper = {2, 4}};
+  const std::unique_ptr<Flow> flow = MakeFlow(spec);
+  const std::vector<float> density = *flow->LogDensity({1.0f, 1.0f, 3.0f, 1.0f});
+  EXPECT_NEAR(density[0], -std::log(8), 1e-6);
+  EXPECT_EQ(density[1], -std::numeric_limits<float>::infinity());
+}
+
+TEST(FlowTest, RefusesPointsThatAreNotFiniteOrDoNotFit) {
+  const std::unique_ptr<Flow> flow = MakeFlow(OrnsteinUhlenbeckSpec(2));
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(flow->LogDensity({0.0f, nan}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(flow->LogDensity({0.0f, 1.0f, 2.0f}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(flow->LogDensity({}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// A learning rate far too large throws the particles out; what drove them is named and the flow stays where it was.
+TEST(FlowTest, DivergenceIsNamedAndLeavesTheStepBefore) {
+  FlowSpec spec = RingSpec(20);
+  std::get<SwJkoSolver>(spec.solver).adam.learning_rate = 1e30;
+  const std::unique_ptr<Flow> flow = MakeFlow(spec);
+  const double energy = flow->report().energy;
+  const StopLatch stop;
+  const absl::StatusOr<StepResult> result = flow->Step(stop, kIgnoreProgress);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_TRUE(result->termination.has_value());
+  EXPECT_EQ(result->termination->reason, Termination::Reason::kDiverged);
+  EXPECT_EQ(result->termination->step, 1);
+  EXPECT_DOUBLE_EQ(result->termination->last_finite_energy, energy);
+  EXPECT_FALSE(result->termination->term.empty());
+  EXPECT_EQ(flow->step(), 0);
+  EXPECT_TRUE(flow->Samples(20, 1).ok());
+}
+
+}  // namespace
+}  // namespace sliceflow::engine
