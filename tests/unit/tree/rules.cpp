@@ -33,9 +33,7 @@ const std::map<std::string, std::set<std::string>>& Rooms() {
   return table;
 }
 
-bool IsBelow(const std::string& path, const std::string& folder) {
-  return HasPrefix(path, folder + "/");
-}
+bool IsBelow(const std::string& path, const std::string& folder) { return HasPrefix(path, folder + "/"); }
 
 bool IsBelowAny(const std::string& path, const std::vector<std::string>& folders) {
   return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) { return IsBelow(path, folder); });

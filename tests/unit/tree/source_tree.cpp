@@ -22,9 +22,7 @@ std::string ReadText(const fs::path& path) {
 }
 
 // Pictures and other data have zero bytes near their beginning.
-bool IsText(const std::string& bytes) {
-  return bytes.substr(0, 4096).find('\0') == std::string::npos;
-}
+bool IsText(const std::string& bytes) { return bytes.substr(0, 4096).find('\0') == std::string::npos; }
 
 std::string Trimmed(const std::string& text) {
   const size_t first = text.find_first_not_of(" \t");
@@ -37,13 +35,9 @@ bool HasSuffix(const std::string& path, const std::string& suffix) {
   return path.size() >= suffix.size() && path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
 
-bool HasPrefix(const std::string& path, const std::string& prefix) {
-  return path.compare(0, prefix.size(), prefix) == 0;
-}
+bool HasPrefix(const std::string& path, const std::string& prefix) { return path.compare(0, prefix.size(), prefix) == 0; }
 
-bool IsCpp(const std::string& path) {
-  return HasSuffix(path, ".h") || HasSuffix(path, ".cpp");
-}
+bool IsCpp(const std::string& path) { return HasSuffix(path, ".h") || HasSuffix(path, ".cpp"); }
 
 bool IsSource(const std::string& path, const std::string& text) {
   if (IsCpp(path) || HasSuffix(path, ".py") || HasSuffix(path, ".proto") || HasSuffix(path, ".sh")) return true;

@@ -42,34 +42,18 @@ TEST(ThisTreeTest, IsReadWhole) {
   }
 }
 
-TEST(ThisTreeTest, RoomsIncludeOnlyWhatTheyMay) {
-  EXPECT_CLEAN(CheckRooms(ThisTree()));
-}
-TEST(ThisTreeTest, LibrariesStayInTheirRooms) {
-  EXPECT_CLEAN(CheckLibraries(ThisTree()));
-}
-TEST(ThisTreeTest, NoSourceIsTooLong) {
-  EXPECT_CLEAN(CheckLength(ThisTree()));
-}
-TEST(ThisTreeTest, NothingIsMarkedUnfinished) {
-  EXPECT_CLEAN(CheckMarkers(ThisTree()));
-}
-TEST(ThisTreeTest, NothingNamesAMachine) {
-  EXPECT_CLEAN(CheckMachinePaths(ThisTree()));
-}
-TEST(ThisTreeTest, NoFileIsDead) {
-  EXPECT_CLEAN(CheckDeadFiles(ThisTree()));
-}
+TEST(ThisTreeTest, RoomsIncludeOnlyWhatTheyMay) { EXPECT_CLEAN(CheckRooms(ThisTree())); }
+TEST(ThisTreeTest, LibrariesStayInTheirRooms) { EXPECT_CLEAN(CheckLibraries(ThisTree())); }
+TEST(ThisTreeTest, NoSourceIsTooLong) { EXPECT_CLEAN(CheckLength(ThisTree())); }
+TEST(ThisTreeTest, NothingIsMarkedUnfinished) { EXPECT_CLEAN(CheckMarkers(ThisTree())); }
+TEST(ThisTreeTest, NothingNamesAMachine) { EXPECT_CLEAN(CheckMachinePaths(ThisTree())); }
+TEST(ThisTreeTest, NoFileIsDead) { EXPECT_CLEAN(CheckDeadFiles(ThisTree())); }
 
-TEST(ThisTreeTest, NoKindIsForgotten) {
-  EXPECT_CLEAN(CheckKinds(ThisTree()));
-}
+TEST(ThisTreeTest, NoKindIsForgotten) { EXPECT_CLEAN(CheckKinds(ThisTree())); }
 
 // ---- rooms -----------------------------------------------------------------------------------------------------------------------
 
-std::string Including(const std::string& header) {
-  return "#include \"" + header + "\"\n";
-}
+std::string Including(const std::string& header) { return "#include \"" + header + "\"\n"; }
 
 TEST(CheckRoomsTest, TakesTheLongestFolder) {
   EXPECT_EQ(RoomOf("server/engine/kernels/cpu/sort.cpp"), "server/engine/kernels");
@@ -100,9 +84,7 @@ TEST(CheckRoomsTest, AllowsTheArrowsOfTheTable) {
 
 // ---- libraries -------------------------------------------------------------------------------------------------------------------
 
-std::string IncludingSystem(const std::string& header) {
-  return "#include <" + header + ">\n";
-}
+std::string IncludingSystem(const std::string& header) { return "#include <" + header + ">\n"; }
 
 TEST(CheckLibrariesTest, FindsLibrariesOutsideTheirRooms) {
   for (const auto& [path, header] : std::vector<std::pair<std::string, std::string>>{
