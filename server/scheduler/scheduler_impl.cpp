@@ -79,7 +79,8 @@ void SchedulerImpl::Shutdown(absl::Time deadline) {
 }
 
 grpc::ServerBidiReactor<AttachRequest, AttachResponse>* SchedulerImpl::Attach(grpc::CallbackServerContext* context) {
-  auto session = std::make_unique<WorkerSession>(context, *this, options_.max_blob_bytes);
+  SessionHost& host = *this;
+  auto session = std::make_unique<WorkerSession>(context, host, options_.max_blob_bytes);
   WorkerSession* reactor = session.get();
   absl::MutexLock lock(&mutex_);
   if (stopping_.HasBeenNotified()) reactor->Close({grpc::StatusCode::UNAVAILABLE, "the server is stopping"});
