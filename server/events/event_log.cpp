@@ -162,8 +162,8 @@ class StoredEventLog final : public EventLog {
     if (!row.ok()) return Explain(row.status(), job_id);
     if (after_sequence < 0 || after_sequence > row->last_sequence) {
       FieldViolations violations;
-      violations.Add("after_sequence", absl::StrCat("must be between 0 and the job's newest sequence ", row->last_sequence, ", but is ",
-                                                    after_sequence));
+      violations.Add("after_sequence",
+                     absl::StrCat("must be between 0 and the job's newest sequence ", row->last_sequence, ", but is ", after_sequence));
       return violations.ToStatus();
     }
     Hub::WatcherPtr watcher = hub_.Join(job_id, row->last_sequence, IsFinal(row->state), inner_progress, std::move(wake));

@@ -45,11 +45,11 @@ class Watch {
   virtual ~Watch() = default;
 
   struct Batch {
-    std::vector<EventPtr> events;                // durable ones, in order, after what was returned before
-    EventPtr progress;                           // the newest inner progress since the last call, if any
-    std::optional<int64_t> compacted_to;         // set when what was asked for is no longer kept: the earliest sequence that is, and
-                                                 // where `events` goes on
-    bool ended = false;                          // the last event of a job in a final state has been returned
+    std::vector<EventPtr> events;         // durable ones, in order, after what was returned before
+    EventPtr progress;                    // the newest inner progress since the last call, if any
+    std::optional<int64_t> compacted_to;  // set when what was asked for is no longer kept: the earliest sequence that is, and
+                                          // where `events` goes on
+    bool ended = false;                   // the last event of a job in a final state has been returned
   };
   // What there is now, at most `limit` events (at least 1) and about 1 MiB; empty when there is nothing new, and only then is the next
   // event sure to wake. May be called from `wake`. Never blocks on other watchers. NotFound once the job is deleted.
@@ -82,9 +82,9 @@ class EventLog {
 };
 
 struct EventLogOptions {
-  int tail_events = 512;               // newest events of a job kept decoded
-  int64_t tail_bytes = 1 << 20;        // and their serialized size
-  int tail_jobs = 256;                 // jobs that have such a tail; the least recently used goes
+  int tail_events = 512;         // newest events of a job kept decoded
+  int64_t tail_bytes = 1 << 20;  // and their serialized size
+  int tail_jobs = 256;           // jobs that have such a tail; the least recently used goes
   absl::Duration progress_interval = absl::Milliseconds(200);
 };
 

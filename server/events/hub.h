@@ -61,11 +61,11 @@ class Hub {
   struct Channel {
     std::string job_id;
     View view;
-    EventPtr progress;             // what is shown
-    int64_t progress_number = 0;   // raised with each that is shown
-    EventPtr waiting;              // newer, to be shown at `next_progress`
-    SteadyTime next_progress;      // not before
-    unsigned reasons = 0;          // why its watchers are to be called; in `changed_` while not 0
+    EventPtr progress;            // what is shown
+    int64_t progress_number = 0;  // raised with each that is shown
+    EventPtr waiting;             // newer, to be shown at `next_progress`
+    SteadyTime next_progress;     // not before
+    unsigned reasons = 0;         // why its watchers are to be called; in `changed_` while not 0
     std::unordered_set<WatcherPtr> watchers;
   };
   using ChannelPtr = std::shared_ptr<Channel>;

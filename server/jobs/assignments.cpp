@@ -197,7 +197,9 @@ absl::Status Jobs::Finish(const std::string& job_id, int64_t assignment, const O
     events::Change change = ChangeOf(view);
     switch (outcome.kind) {
       case Outcome::Kind::kCompleted:
-        if (!complete) return DecideLoss(view, absl::StrCat("the worker ended after step ", progress.completed_steps(), " of ", progress.total_steps()));
+        if (!complete) {
+          return DecideLoss(view, absl::StrCat("the worker ended after step ", progress.completed_steps(), " of ", progress.total_steps()));
+        }
         status = Transition(change, v1::Job::SUCCEEDED, "", clock_.Now());
         break;
       case Outcome::Kind::kStopped:
@@ -252,7 +254,8 @@ absl::Status Jobs::CheckpointNotKept(const std::string& job_id, std::optional<in
   const bool shortened = steps.size() > kKeptStepsNamed;
   if (shortened) steps.resize(kKeptStepsNamed);
   const std::string named = steps.empty() ? "no step has one" : absl::StrCat("steps with one, newest first: ", absl::StrJoin(steps, ", "));
-  const std::string asked = step.has_value() ? absl::StrCat("the checkpoint of step ", *step, " is not kept") : "there is no checkpoint yet";
+  const std::string asked =
+      step.has_value() ? absl::StrCat("the checkpoint of step ", *step, " is not kept") : "there is no checkpoint yet";
   return PreconditionError("CHECKPOINT_NOT_KEPT", JobName(job_id), absl::StrCat(asked, "; ", named, shortened ? ", …" : ""));
 }
 

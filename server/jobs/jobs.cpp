@@ -79,8 +79,8 @@ absl::Status Jobs::CheckQuota(int max_active_jobs) {
   const auto active = store_.CountJobs({std::begin(kActiveStates), std::end(kActiveStates)});
   if (!active.ok()) return active.status();
   if (*active < max_active_jobs) return absl::OkStatus();
-  const std::string message =
-      absl::StrCat("there are ", *active, " jobs that have not ended, and at most ", max_active_jobs, " are allowed: wait for one to end or cancel one");
+  const std::string message = absl::StrCat("there are ", *active, " jobs that have not ended, and at most ", max_active_jobs,
+                                           " are allowed: wait for one to end or cancel one");
   absl::Status status = WithReason(absl::ResourceExhaustedError(message), "TOO_MANY_ACTIVE_JOBS");
   google::rpc::QuotaFailure failure;
   failure.add_violations()->set_subject("limits.max_active_jobs");
@@ -92,8 +92,9 @@ absl::Status Jobs::CheckQuota(int max_active_jobs) {
 absl::StatusOr<v1::Job> Jobs::AnswerRepeatedRequest(const store::Store::RequestRow& request, const std::string& request_id,
                                                     const std::string& hash) {
   if (request.request_hash == hash) return Get(request.job_id);
-  return WithReason(absl::AlreadyExistsError(absl::StrCat("request_id '", request_id, "' was used for another job, ", JobName(request.job_id))),
-                    "REQUEST_ID_REUSED", {{"job", JobName(request.job_id)}});
+  return WithReason(
+      absl::AlreadyExistsError(absl::StrCat("request_id '", request_id, "' was used for another job, ", JobName(request.job_id))),
+      "REQUEST_ID_REUSED", {{"job", JobName(request.job_id)}});
 }
 
 absl::StatusOr<v1::Job> Jobs::CreateWithinQuota(v1::Job job, const std::string& owner, const std::string& request_id, int max_active_jobs) {

@@ -116,8 +116,9 @@ absl::Status Migrate(Connection& connection) {
   const absl::StatusOr<int64_t> version = connection.QueryInt("PRAGMA user_version");
   if (!version.ok()) return version.status();
   if (*version > SchemaVersion()) {
-    return absl::FailedPreconditionError(absl::StrCat("sliceflow.db has schema ", *version, ", written by a newer sliceflow; this one knows ",
-                                                      SchemaVersion(), ". Start the newer version, or use another data folder."));
+    return absl::FailedPreconditionError(absl::StrCat("sliceflow.db has schema ", *version,
+                                                      ", written by a newer sliceflow; this one knows ", SchemaVersion(),
+                                                      ". Start the newer version, or use another data folder."));
   }
   for (int from = static_cast<int>(*version); from < SchemaVersion() && status.ok(); ++from) status = RunMigration(connection, from);
   return status;

@@ -106,8 +106,8 @@ absl::StatusOr<int64_t> InsertJob(Connection& connection, const JobRow& row) {
 }
 
 absl::Status UpdateJob(Connection& connection, const JobRow& row) {
-  Statement update = connection.Prepare(
-      "UPDATE jobs SET version = version + 1, state = ?, last_sequence = ?, worker_failures = ?, job = ? WHERE id = ?");
+  Statement update =
+      connection.Prepare("UPDATE jobs SET version = version + 1, state = ?, last_sequence = ?, worker_failures = ?, job = ? WHERE id = ?");
   return update.Bind(row.state).Bind(row.last_sequence).Bind(row.worker_failures).BindBytes(row.job).BindText(row.id).Run();
 }
 

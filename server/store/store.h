@@ -49,9 +49,9 @@ struct StepRow {
 
 // One durable change of a job: all of it or nothing.
 struct JobCommit {
-  JobRow row;  // row.version is the version that was read; the commit stores version + 1
-  std::vector<EventRow> events;  // go on from the stored last_sequence without a gap, and end at row.last_sequence
-  std::optional<StepRow> step;   // added, or replacing the one of the same number
+  JobRow row;                            // row.version is the version that was read; the commit stores version + 1
+  std::vector<EventRow> events;          // go on from the stored last_sequence without a gap, and end at row.last_sequence
+  std::optional<StepRow> step;           // added, or replacing the one of the same number
   std::vector<int> dropped_checkpoints;  // steps whose checkpoint_key becomes empty
 };
 
@@ -60,11 +60,11 @@ struct JobQuery {
     std::string key;
     std::string value;
   };
-  std::vector<int> states;          // empty: all
+  std::vector<int> states;  // empty: all
   std::vector<int> excluded_states;
   std::optional<std::string> display_name;
   std::vector<Label> labels;
-  std::optional<int64_t> created_from_us;  // inclusive
+  std::optional<int64_t> created_from_us;   // inclusive
   std::optional<int64_t> created_until_us;  // exclusive
   bool ascending = false;
   std::optional<int64_t> after_number;  // goes on after this job in the order asked for
@@ -87,7 +87,8 @@ class Store {
 
   // Adds a job at version 1 with its first events and gives it its number. With a request id that was used: AlreadyExists, changing
   // nothing. An empty request id is not remembered. NotFound when a data set it refers to is not there.
-  virtual absl::Status CreateJob(JobCommit commit, absl::string_view owner, absl::string_view request_id, absl::string_view request_hash) = 0;
+  virtual absl::Status CreateJob(JobCommit commit, absl::string_view owner, absl::string_view request_id,
+                                 absl::string_view request_hash) = 0;
 
   // The job made for a request id, with the hash it was made with; nullopt when the id was not used.
   struct RequestRow {

@@ -148,7 +148,7 @@ TEST_F(CompactionTest, WhoAsksForWhatIsGoneIsToldWhereItGoesOn) {
     const auto batch = watch->Next(100);
     ASSERT_TRUE(batch.ok());
     EXPECT_EQ(batch->compacted_to.has_value(), after < 6) << after;
-    if (after < 6) EXPECT_EQ(*batch->compacted_to, 7);
+    EXPECT_EQ(batch->compacted_to.value_or(7), 7);
     EXPECT_EQ(batch->events.size(), static_cast<size_t>(10 - std::max<int64_t>(after, 6)));
     EXPECT_FALSE(watch->Next(100)->compacted_to.has_value());
   }

@@ -124,7 +124,9 @@ TEST_F(WatchStressTest, NoWakeAfterAWatchIsGone) {
     auto alive = std::make_shared<std::atomic<bool>>(true);
     auto watch = log_->StartWatch("a", 0, true, [alive] { EXPECT_TRUE(*alive); });
     ASSERT_TRUE(watch.ok());
-    if (random() % 2 == 0) EXPECT_TRUE((*watch)->Next(5).ok());
+    if (random() % 2 == 0) {
+      EXPECT_TRUE((*watch)->Next(5).ok());
+    }
     watch->reset();
     *alive = false;
   }

@@ -102,7 +102,8 @@ TEST(BlobStoreTest, AFullDiskIsNamedAndLeavesTheOldBlob) {
 TEST(BlobStoreTest, SweepKeepsWhatIsReferredToAndNothingElse) {
   testing::TempFolder folder;
   BlobStore blobs(folder.path(), RealFileSystem());
-  for (const std::string key : {"jobs/a/c-1", "jobs/a/c-2", "jobs/ab/c-1", "jobs/b/c-1", "datasets/x"}) ASSERT_TRUE(blobs.Put(key, key).ok());
+  for (const std::string key : {"jobs/a/c-1", "jobs/a/c-2", "jobs/ab/c-1", "jobs/b/c-1", "datasets/x"})
+    ASSERT_TRUE(blobs.Put(key, key).ok());
   // Half a temporary file of a crash.
   ASSERT_TRUE(RealFileSystem().WriteFileDurably(folder.path() + "/jobs/a/c-3.tmp", "half").ok());
   ASSERT_TRUE(blobs.Sweep("jobs/", {"jobs/b/c-1", "jobs/a/c-2"}).ok());

@@ -212,7 +212,8 @@ TEST_F(SqliteStoreTest, StepsKeepTheirBytesUntilDropped) {
   EXPECT_EQ(store_->GetStep("a", 2)->samples_key, "jobs/a/s2");
   EXPECT_TRUE(absl::IsNotFound(store_->GetStep("a", 4).status()));
   std::vector<int> kept;
-  for (const StepRow& row : *store_->KeptSteps("a")) kept.push_back(row.step);
+  const auto rows = store_->KeptSteps("a");
+  for (const StepRow& row : *rows) kept.push_back(row.step);
   EXPECT_THAT(kept, ElementsAre(3, 1, 0));
   EXPECT_EQ(store_->ReferencedKeys("jobs/")->size(), 7u);
   EXPECT_THAT(*store_->ReferencedKeys("datasets/"), IsEmpty());

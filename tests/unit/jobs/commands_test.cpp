@@ -1,0 +1,210 @@
+// What users ask of jobs.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <thread>
+
+#include "server/jobs/retention.h"
+#include "tests/unit/jobs/jobs_fixture.h"
+
+namespace sliceflow::jobs {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class CommandsTest : public JobsFixture {};
+
+TEST_F(CommandsTest, ACreatedJobIsQueuedDurableAndTold) {
+  v1::Job request = Request(9);
+  request.set_state(v1::Job::SUCCEEDED);  // what a client says of these is not listened to
+  request.mutable_progress()->set_completed_steps(5);
+  request.set_name("jobs/mine");
+  const auto created = jobs_->Create(request, "ada", "", kManyJobs);
+  ASSERT_TRUE(created.ok()) << created.status();
+  const std::string id = IdOf(*created);
+  EXPECT_THAT(listener_.TakeQueued(), ElementsAre(id));
+  Restart();
+  const v1::Job job = Get(id);
+  EXPECT_EQ(job.SerializeAsString(), created->SerializeAsString());
+  EXPECT_NE(job.name(), "jobs/mine");
+  EXPECT_EQ(job.state(), v1::Job::QUEUED);
+  EXPECT_EQ(job.owner(), "ada");
+  EXPECT_EQ(job.progress().completed_steps(), 0);
+  EXPECT_EQ(job.progress().total_steps(), 9);
+  EXPECT_EQ(job.progress().last_sequence(), 1);
+  EXPECT_FALSE(job.etag().empty());
+  EXPECT_EQ(job.create_time().seconds(), 2'000'000'000);
+  EXPECT_FALSE(job.has_start_time());
+  EXPECT_THAT(Story(id), ElementsAre("QUEUED"));
+}
+
+TEST_F(CommandsTest, StepsFollowFromTheTimeToReach) {
+  v1::Schedule schedule;
+  schedule.set_step_size(0.1);
+  for (const auto& [time, steps] : std::vector<std::pair<double, int>>{{0.9, 9}, {0.3, 3}, {0.91, 10}, {0.05, 1}, {0.1, 1}, {100, 1000}}) {
+    schedule.set_end_time(time);
+    EXPECT_EQ(StepsOf(schedule), steps) << time;
+  }
+}
+
+TEST_F(CommandsTest, TheSameRequestTwiceMakesOneJob) {
+  const auto first = jobs_->Create(Request(9), "ada", "r", kManyJobs);
+  ASSERT_TRUE(first.ok());
+  Restart();
+  // Also when the quota is used up by then: it is an answer, not a new job.
+  const auto again = jobs_->Create(Request(9), "ada", "r", 1);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->name(), first->name());
+  const auto other = jobs_->Create(Request(10), "ada", "r", kManyJobs);
+  EXPECT_TRUE(absl::IsAlreadyExists(other.status()));
+  EXPECT_THAT(other.status().message(), HasSubstr(first->name()));
+  EXPECT_NE(jobs_->Create(Request(9), "bob", "r", kManyJobs)->name(), first->name());
+  EXPECT_EQ(listener_.TakeQueued().size(), 2u);
+}
+
+TEST_F(CommandsTest, LabelsInAnotherOrderAreTheSameRequest) {
+  v1::Job one = Request(3), other = Request(3);
+  for (int i = 0; i < 32; ++i) (*one.mutable_labels())[absl::StrCat("k", i)] = "v";
+  for (int i = 31; i >= 0; --i) (*other.mutable_labels())[absl::StrCat("k", i)] = "v";
+  EXPECT_EQ(jobs_->Create(one, "", "r", kManyJobs)->name(), jobs_->Create(other, "", "r", kManyJobs)->name());
+}
+
+TEST_F(CommandsTest, ManyAtOnceWithOneRequestIdMakeOneJobAndNeverMoreThanTheQuota) {
+  constexpr int kThreads = 8;
+  std::vector<std::string> names(kThreads);
+  std::atomic<int> refused{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      names[t] = jobs_->Create(Request(3), "", "same", 4)->name();
+      if (!jobs_->Create(Request(3), "", "", 4).ok()) ++refused;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::string& name : names) EXPECT_EQ(name, names[0]);
+  EXPECT_EQ(refused, kThreads - 3);
+}
+
+TEST_F(CommandsTest, TheQuotaCountsJobsThatHaveNotEnded) {
+  const std::string id = Create(3);
+  const auto refused = jobs_->Create(Request(3), "", "", 1);
+  EXPECT_TRUE(absl::IsResourceExhausted(refused.status()));
+  EXPECT_EQ(Reason(refused.status()), "TOO_MANY_ACTIVE_JOBS");
+  EXPECT_TRUE(refused.status().GetPayload("type.googleapis.com/google.rpc.QuotaFailure").has_value());
+  ASSERT_TRUE(jobs_->Cancel(id, "").ok());
+  EXPECT_TRUE(jobs_->Create(Request(3), "", "", 1).ok());
+}
+
+TEST_F(CommandsTest, AnUnknownDataSetIsNotFoundAndLeavesNoJob) {
+  v1::Job job = Request(3);
+  job.mutable_spec()->mutable_initial()->mutable_dataset()->set_dataset("datasets/gone");
+  EXPECT_TRUE(absl::IsNotFound(jobs_->Create(job, "", "", kManyJobs).status()));
+  EXPECT_THAT(jobs_->List({})->jobs, IsEmpty());
+}
+
+TEST_F(CommandsTest, PagesFollowEachOther) {
+  std::vector<std::string> newest_first;
+  for (int i = 0; i < 7; ++i) newest_first.insert(newest_first.begin(), "jobs/" + Create(3));
+  for (const int limit : {1, 3, 7, 50}) {
+    store::JobQuery query;
+    query.limit = limit;
+    std::vector<std::string> names;
+    while (true) {
+      const auto page = jobs_->List(query);
+      ASSERT_TRUE(page.ok());
+      EXPECT_LE(static_cast<int>(page->jobs.size()), limit);
+      for (const v1::Job& job : page->jobs) names.push_back(job.name());
+      if (!page->next_number) break;
+      query.after_number = page->next_number;
+    }
+    EXPECT_EQ(names, newest_first);
+  }
+}
+
+TEST_F(CommandsTest, CancelIsDurableFinalAndTold) {
+  const std::string id = Create(3);
+  const Assignment assignment = Start(id);
+  RecordRange(id, assignment.number, 0, 1);
+  const auto cancelled = jobs_->Cancel(id, "");
+  ASSERT_TRUE(cancelled.ok()) << cancelled.status();
+  EXPECT_EQ(cancelled->state(), v1::Job::CANCELLED);
+  EXPECT_TRUE(cancelled->has_end_time());
+  EXPECT_THAT(listener_.TakeStopped(), ElementsAre(id));
+  Restart();
+  EXPECT_EQ(Get(id).state(), v1::Job::CANCELLED);
+  // Again: nothing changes and nobody is told.
+  EXPECT_EQ(jobs_->Cancel(id, "")->etag(), cancelled->etag());
+  EXPECT_THAT(listener_.TakeStopped(), IsEmpty());
+  // What the worker still says changes nothing.
+  EXPECT_EQ(Reason(Record(id, assignment.number, 2)), "STALE_ASSIGNMENT");
+  EXPECT_TRUE(jobs_->Finish(id, assignment.number, {Outcome::Kind::kStopped, {}}).ok());
+  EXPECT_TRUE(jobs_->Finish(id, assignment.number, {Outcome::Kind::kCompleted, {}}).ok());
+  EXPECT_TRUE(jobs_->LoseWorker(id, assignment.number, "gone").ok());
+  EXPECT_EQ(Get(id).etag(), cancelled->etag());
+  EXPECT_EQ(*jobs_->LoadSamples(id, 1)->get()->values.data(), 1.0f);  // steps before are kept
+}
+
+TEST_F(CommandsTest, AJobThatEndedOtherwiseCannotBeCancelled) {
+  const std::string id = Create(1);
+  const Assignment assignment = Start(id);
+  RecordRange(id, assignment.number, 0, 1);
+  ASSERT_TRUE(jobs_->Finish(id, assignment.number, {}).ok());
+  const absl::Status refused = jobs_->Cancel(id, "").status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+  EXPECT_EQ(Reason(refused), "JOB_ENDED");
+  EXPECT_TRUE(absl::IsNotFound(jobs_->Cancel("none", "").status()));
+}
+
+TEST_F(CommandsTest, AnOldEtagIsRefusedAndTheNewOneTaken) {
+  const std::string id = Create(3);
+  const std::string old_etag = Get(id).etag();
+  Start(id);
+  const absl::Status refused = jobs_->Cancel(id, old_etag).status();
+  EXPECT_TRUE(absl::IsAborted(refused));
+  EXPECT_EQ(Reason(refused), "ETAG_MISMATCH");
+  EXPECT_EQ(Get(id).state(), v1::Job::RUNNING);
+  const std::string etag = jobs_->Cancel(id, Get(id).etag())->etag();
+  EXPECT_EQ(Reason(jobs_->Delete(id, old_etag)), "ETAG_MISMATCH");
+  EXPECT_TRUE(jobs_->Delete(id, etag).ok());
+}
+
+TEST_F(CommandsTest, DeleteTakesEverythingButOnlyOfAnEndedJob) {
+  const std::string id = Create(3);
+  const std::string other = Create(3);
+  const Assignment assignment = Start(id);
+  RecordRange(id, assignment.number, 0, 2);
+  RecordRange(other, Start(other).number, 0, 0);
+  EXPECT_EQ(Reason(jobs_->Delete(id, "")), "JOB_NOT_ENDED");
+  ASSERT_TRUE(jobs_->Cancel(id, "").ok());
+  ASSERT_TRUE(jobs_->Delete(id, "").ok());
+  EXPECT_TRUE(absl::IsNotFound(jobs_->Get(id).status()));
+  EXPECT_TRUE(absl::IsNotFound(jobs_->Delete(id, "")));
+  EXPECT_FALSE(jobs_->LoadSamples(id, 1).ok());  // nor from the cache
+  EXPECT_TRUE(absl::IsNotFound(Record(id, assignment.number, 3)));
+  for (const std::string& path : files_.Paths()) EXPECT_THAT(path, HasSubstr(other));
+}
+
+TEST_F(CommandsTest, CommandsThatRaceWithReportsWinInTheEnd) {
+  const std::string id = Create(400);
+  const Assignment assignment = Start(id);
+  std::thread worker([&] {
+    for (int step = 0; step <= 400; ++step) {
+      const absl::Status status = Record(id, assignment.number, step);
+      if (status.ok()) continue;
+      EXPECT_EQ(Reason(status), "STALE_ASSIGNMENT") << status;
+      return;
+    }
+  });
+  while (Get(id).progress().completed_steps() < 5) std::this_thread::yield();
+  const auto cancelled = jobs_->Cancel(id, "");
+  worker.join();
+  ASSERT_TRUE(cancelled.ok()) << cancelled.status();
+  const std::vector<std::string> story = Story(id);
+  EXPECT_EQ(story.back(), "CANCELLED");
+  EXPECT_EQ(static_cast<int64_t>(story.size()), Get(id).progress().last_sequence());
+}
+
+}  // namespace
+}  // namespace sliceflow::jobs
