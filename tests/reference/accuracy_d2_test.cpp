@@ -1,0 +1,11 @@
+#include <gtest/gtest.h>
+
+#include "tests/reference/accuracy.h"
+
+namespace sliceflow::reference {
+namespace {
+
+TEST(AccuracyTest, OrnsteinUhlenbeckInThePlane) { ExpectCloseToOracle(2, 0.01); }
+
+}  // namespace
+}  // namespace sliceflow::reference

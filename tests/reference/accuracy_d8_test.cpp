@@ -1,0 +1,11 @@
+#include <gtest/gtest.h>
+
+#include "tests/reference/accuracy.h"
+
+namespace sliceflow::reference {
+namespace {
+
+TEST(AccuracyTest, OrnsteinUhlenbeckInEightDimensions) { ExpectCloseToOracle(8, 0.05); }
+
+}  // namespace
+}  // namespace sliceflow::reference

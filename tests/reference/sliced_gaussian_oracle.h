@@ -1,0 +1,34 @@
+// The oracle for SW-JKO: the sliced flow restricted to Gaussians, solved without samples, networks or LibTorch.
+#pragma once
+
+#include <Eigen/Dense>
+#include <cstdint>
+#include <vector>
+
+namespace sliceflow::reference {
+
+struct GaussianLaw {
+  Eigen::VectorXd mean;
+  Eigen::MatrixXd covariance;
+};
+
+// Unit directions, one a row, that stand for the uniform law on the sphere: equally spaced angles for d = 2, otherwise random orthonormal
+// frames, whose second moments are those of the sphere exactly.
+Eigen::MatrixXd SphereQuadrature(int dimension, int least_count, uint64_t seed);
+
+// One step of SW-JKO with sliced step size τ for F = ∫½(x−b)ᵀA(x−b)dρ + ∫ρ log ρ, among Gaussians. The objective
+//   E_θ[(s(θ) − s_k(θ))²]/(2τ) + |m − m_k|²/(2τd) + ½ tr AΣ + ½(m−b)ᵀA(m−b) − ½ log det Σ,   s(θ)² = θᵀΣθ,
+// splits into m, which is linear, and Σ, in which it is convex; Σ by Newton's method. Its critical point is one of the whole problem.
+GaussianLaw SlicedGaussianStep(const GaussianLaw& before, const Eigen::MatrixXd& A, const Eigen::VectorXd& b, double tau,
+                               const Eigen::MatrixXd& directions);
+
+// The law of the Ornstein–Uhlenbeck process dX = −A(X−b)dt + √2 dB at time t.
+GaussianLaw OrnsteinUhlenbeckLaw(const GaussianLaw& start, const Eigen::MatrixXd& A, const Eigen::VectorXd& b, double time);
+
+// KL(p‖q) + KL(q‖p).
+double SymmetricDivergence(const GaussianLaw& p, const GaussianLaw& q);
+
+// Mean and covariance of row-major samples.
+GaussianLaw FitGaussian(const std::vector<float>& samples, int dimension);
+
+}  // namespace sliceflow::reference
