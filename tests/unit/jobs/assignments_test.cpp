@@ -288,6 +288,32 @@ TEST_F(AssignmentsTest, InnerProgressOfAnOldAssignmentIsNotShown) {
   EXPECT_EQ(watch->Next(10)->progress->inner_progress().iteration(), 7);
 }
 
+// The table at the end of docs/event_log.md.
+TEST_F(AssignmentsTest, TheWorkedExampleOfTheDocumentation) {
+  const std::string id = Create(3, 2);
+  Start(id);
+  RecordRange(id, 1, 0, 1);
+  EXPECT_EQ(Get(id).etag(), "v4");
+  EXPECT_EQ(KeptSteps(id), (std::vector<int>{1, 0}));
+  Restart();
+  ASSERT_TRUE(jobs_->Recover().ok());
+  EXPECT_EQ(Start(id).checkpoint_step, 1);
+  ASSERT_TRUE(Record(id, 2, 2).ok());
+  EXPECT_EQ(KeptSteps(id), (std::vector<int>{2, 0}));
+  ASSERT_TRUE(Record(id, 2, 3).ok());
+  ASSERT_TRUE(jobs_->Finish(id, 2, {}).ok());
+  EXPECT_THAT(Story(id), ElementsAre("QUEUED", "RUNNING", "step 0", "step 1", "QUEUED", "RUNNING", "step 2", "step 3", "SUCCEEDED"));
+  EXPECT_EQ(KeptSteps(id), (std::vector<int>{3, 2, 0}));
+  EXPECT_EQ(Get(id).etag(), "v9");
+  auto watch = *log_->StartWatch(id, 3, false, [] {});
+  const auto batch = watch->Next(100);
+  ASSERT_TRUE(batch.ok());
+  ASSERT_EQ(batch->events.size(), 6u);
+  EXPECT_EQ(batch->events.front()->sequence(), 4);
+  EXPECT_EQ(batch->events.back()->sequence(), 9);
+  EXPECT_TRUE(batch->ended);
+}
+
 // Whatever is asked in whatever order: only allowed transitions, no gap, the projection is what the events say.
 TEST_F(AssignmentsTest, RandomLivesKeepTheRules) {
   std::mt19937 random(17);
