@@ -1,6 +1,7 @@
 // sliceflow: the command-line client.
 #include <csignal>
-#include <cstdlib>
+#include <iostream>
+#include <string>
 
 #include "client/cli/commands.h"
 #include "client/cli/errors.h"
@@ -25,7 +26,7 @@ int main(int argc, char** argv) {
   CLI::App app("Submit sliced-Wasserstein gradient flows to a sliceflow server and follow them.", "sliceflow");
   app.footer(kFooter);
   app.fallthrough();
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.set_version_flag("--version", std::string(sliceflow::Version()));
   app.add_option("--server", context.server, "host:port of the server (default 127.0.0.1:50051)")->envname("SLICEFLOW_SERVER");
   app.add_option("--timeout", context.timeout_seconds, "Seconds that one call may take (default 30; 600 for samples and tables)")
@@ -42,6 +43,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? sliceflow::cli::kExitSuccess : sliceflow::cli::kExitUsage;
+  }
+  if (!context.run) {
+    std::cerr << app.help();
+    return sliceflow::cli::kExitUsage;
   }
   console.color = !no_color;
   context.console.Configure(console);

@@ -16,7 +16,8 @@ using ::testing::HasSubstr;
 
 std::string Script(const std::string& shell) {
   CLI::App app("Test.", "sliceflow");
-  app.add_flag("--json", "JSON; it's [all]");
+  bool json = false;
+  app.add_flag("--json", json, "JSON; it's [all]");
   CLI::App* watch = app.add_subcommand("watch", "Follow a job");
   int after = 0;
   watch->add_option("--after", after, "Sequence");

@@ -1,0 +1,92 @@
+#include "client/cpp/retry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/time/clock.h"
+#include "common/errors.h"
+#include "tests/unit/client/fake_server.h"
+
+namespace sliceflow::client {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::Ge;
+using ::testing::Le;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+TEST(Retry, AJobIsSentAgainUnderTheSameRequestId) {
+  FakeServer fake;
+  fake.jobs.failures_left = 2;
+  ASSERT_TRUE(fake.MakeClient().CreateJob(v1::CreateJobRequest()).ok());
+  ASSERT_THAT(fake.jobs.request_ids, SizeIs(3));
+  EXPECT_THAT(fake.jobs.request_ids, Each(fake.jobs.request_ids[0]));
+  EXPECT_THAT(fake.jobs.request_ids[0], Not(""));
+}
+
+TEST(Retry, ARequestIdOfTheCallersOwnIsKept) {
+  FakeServer fake;
+  v1::CreateJobRequest request;
+  request.set_request_id("mine");
+  ASSERT_TRUE(fake.MakeClient().CreateJob(request).ok());
+  EXPECT_THAT(fake.jobs.request_ids, ::testing::ElementsAre("mine"));
+}
+
+TEST(Retry, WhatCannotBeRepeatedIsSentOnce) {
+  FakeServer fake;
+  fake.jobs.failures_left = 1;
+  EXPECT_TRUE(absl::IsUnavailable(fake.MakeClient().DeleteJob(v1::DeleteJobRequest())));
+  EXPECT_EQ(fake.jobs.calls, 1);
+}
+
+TEST(Retry, AttemptsAreBounded) {
+  FakeServer fake;
+  fake.jobs.failures_left = 100;
+  EXPECT_TRUE(absl::IsUnavailable(fake.MakeClient().GetJob(v1::GetJobRequest()).status()));
+  EXPECT_EQ(fake.jobs.calls, RetryPolicy().max_attempts);
+}
+
+TEST(Retry, NothingListensThere) {
+  std::string address;
+  {
+    FakeServer fake;
+    address = fake.address;
+  }
+  ClientOptions options;
+  options.retry.first_pause = options.retry.longest_pause = absl::Milliseconds(1);
+  EXPECT_TRUE(IsUnreachable(Client(address, options).GetServerInfo().status()));
+}
+
+TEST(Retry, ARefusalIsNotAnUnreachableServer) {
+  EXPECT_FALSE(IsUnreachable(WithReason(absl::UnavailableError("no worker can serve it now"), "NO_WORKER")));
+  EXPECT_FALSE(IsUnreachable(absl::NotFoundError("")));
+  EXPECT_TRUE(IsUnreachable(absl::UnavailableError("connection refused")));
+  EXPECT_TRUE(IsUnreachable(absl::DeadlineExceededError("")));
+}
+
+TEST(Retry, PausesDoubleUpToABoundAndHeedTheServer) {
+  RetryPolicy policy;
+  policy.first_pause = absl::Milliseconds(100);
+  policy.longest_pause = absl::Milliseconds(300);
+  BackOff back_off(policy);
+  const absl::Status status = absl::UnavailableError("");
+  EXPECT_THAT(back_off.Next(status), AllOf(Ge(absl::Milliseconds(50)), Le(absl::Milliseconds(100))));
+  EXPECT_THAT(back_off.Next(status), AllOf(Ge(absl::Milliseconds(100)), Le(absl::Milliseconds(200))));
+  EXPECT_THAT(back_off.Next(status), AllOf(Ge(absl::Milliseconds(150)), Le(absl::Milliseconds(300))));
+  EXPECT_EQ(back_off.Next(WithRetry(status, absl::Seconds(7))), absl::Seconds(7));
+}
+
+TEST(Retry, NoPauseGoesBeyondTheDeadline) {
+  int attempts = 0;
+  const absl::Status status = WithRetries(RetryPolicy(), absl::Now() + absl::Seconds(1), [&](absl::Time) {
+    ++attempts;
+    return WithRetry(absl::UnavailableError("busy"), absl::Hours(1));
+  });
+  EXPECT_TRUE(absl::IsUnavailable(status));
+  EXPECT_EQ(attempts, 1);
+}
+
+}  // namespace
+}  // namespace sliceflow::client
