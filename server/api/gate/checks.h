@@ -1,0 +1,86 @@
+// Checks that parts of the gate share. Each fills in the default where a field is left out, or records what is wrong with it.
+#pragma once
+
+#include <cmath>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/api/gate/findings.h"
+#include "server/api/limits.h"
+#include "server/jobs/datasets.h"
+#include "sliceflow/v1/flow.pb.h"
+
+namespace sliceflow::api {
+
+// What the parts of a specification are checked against.
+struct Context {
+  Findings& findings;
+  jobs::Datasets& datasets;
+  const Limits& limits;
+  int dimension = 0;         // 0 when it is itself wrong: then nothing that depends on it is checked
+  bool model_has_density = true;
+};
+
+using Vector = google::protobuf::RepeatedField<double>;
+
+// A range of numbers and how it is said.
+struct Range {
+  double low = 0;
+  bool low_open = false;
+  double high = HUGE_VAL;
+  bool high_open = false;
+  std::string Words() const;
+  bool Contains(double value) const;
+};
+inline Range Above(double low) { return {.low = low, .low_open = true}; }
+inline Range AtLeast(double low) { return {.low = low}; }
+
+void CheckNumber(Context& context, const std::string& field, double value, const Range& range);
+// A count from `low` to the server's `limit`.
+void CheckCount(Context& context, const std::string& field, int64_t value, int64_t low, int64_t limit);
+// `dimension` finite numbers; left out, `fill` in every coordinate.
+void CheckVector(Context& context, const std::string& field, Vector& values, double fill);
+// `dimension²` numbers that form a symmetric positive definite matrix; left out, the identity.
+void CheckDefiniteMatrix(Context& context, const std::string& field, v1::Matrix& matrix, bool present);
+// A mean and a covariance.
+template <typename Message>
+void CheckGaussian(Context& context, const std::string& path, Message& gaussian) {
+  CheckVector(context, absl::StrCat(path, ".mean"), *gaussian.mutable_mean(), 0);
+  const bool present = gaussian.has_covariance();
+  CheckDefiniteMatrix(context, absl::StrCat(path, ".covariance"), *gaussian.mutable_covariance(), present);
+}
+// Components of a mixture: weights, means, covariances.
+template <typename Mixture>
+void CheckMixture(Context& context, const std::string& path, Mixture& mixture) {
+  const std::string field = absl::StrCat(path, ".components");
+  if (mixture.components_size() == 0 || mixture.components_size() > 256) {
+    context.findings.Invalid(field, absl::StrCat("must have between 1 and 256 components, has ", mixture.components_size()));
+    return;
+  }
+  for (int i = 0; i < mixture.components_size(); ++i) {
+    auto& component = *mixture.mutable_components(i);
+    const std::string at = absl::StrCat(field, "[", i, "]");
+    if (!component.has_weight()) component.set_weight(1);
+    CheckNumber(context, absl::StrCat(at, ".weight"), component.weight(), Above(0));
+    CheckGaussian(context, at, component);
+  }
+}
+// The data set that a field names; nullopt when it is not there, which is recorded.
+std::optional<v1::Dataset> FindDataset(Context& context, const std::string& field, const std::string& name);
+// As FindDataset, with as many columns as the dimension.
+void CheckPointDataset(Context& context, const std::string& field, const std::string& name);
+
+// The parts of a specification; each names its fields from `path`.
+void CheckInitial(Context& context, const std::string& path, v1::Distribution& initial);
+void CheckFunctional(Context& context, const std::string& path, v1::FlowSpec& spec);
+void CheckModel(Context& context, const std::string& path, v1::Model& model);
+void CheckSolver(Context& context, const std::string& path, v1::Solver& solver);
+void CheckSchedule(Context& context, const std::string& path, v1::Schedule& schedule);
+void CheckOutput(Context& context, const std::string& path, v1::FlowSpec& spec);
+
+// Whether the model, with its default where it is left out, has a density.
+bool HasDensity(const v1::Model& model);
+// Number of steps of a valid schedule.
+int64_t TotalSteps(const v1::Schedule& schedule);
+
+}  // namespace sliceflow::api

@@ -1,0 +1,61 @@
+#include "server/api/gate/findings.h"
+
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+
+namespace sliceflow::api {
+
+void Findings::Invalid(std::string field, std::string description) {
+  ++invalid_;
+  violations_.Add(std::move(field), std::move(description));
+}
+
+void Findings::NotFound(std::string field, const std::string& resource) {
+  ++not_found_;
+  if (first_resource_.empty()) first_resource_ = resource;
+  violations_.Add(std::move(field), absl::StrCat("there is no ", resource, "; upload it first"));
+}
+
+void Findings::BeyondLimit(std::string field, double value, int64_t limit) {
+  ++beyond_limit_;
+  violations_.Add(std::move(field), absl::StrCat("must be at most ", limit, " on this server, is ", value));
+}
+
+void Findings::Precondition(std::string field, const std::string& subject, const std::string& description) {
+  ++precondition_;
+  violations_.Add(std::move(field), absl::StrCat(subject, " ", description));
+}
+
+void Findings::Failed(absl::Status status) {
+  if (failure_.ok()) failure_ = std::move(status);
+}
+
+absl::Status Findings::ToStatus() const {
+  if (!failure_.ok()) return failure_;
+  if (violations_.empty()) return absl::OkStatus();
+  const int kinds = (not_found_ > 0) + (beyond_limit_ > 0) + (precondition_ > 0);
+  if (invalid_ > 0 || kinds > 1) return violations_.ToStatus();
+  if (not_found_ > 0) {
+    absl::Status status = violations_.ToStatus(absl::StatusCode::kNotFound);
+    google::rpc::ResourceInfo info;
+    info.set_resource_type("sliceflow.dev/Dataset");
+    info.set_resource_name(first_resource_);
+    status.SetPayload("type.googleapis.com/google.rpc.ResourceInfo", absl::Cord(info.SerializeAsString()));
+    return WithReason(std::move(status), "RESOURCE_NOT_FOUND", {{"resource", first_resource_}});
+  }
+  if (precondition_ > 0) return WithReason(violations_.ToStatus(absl::StatusCode::kFailedPrecondition), "DATASET_DOES_NOT_FIT");
+  absl::Status status = violations_.ToStatus(absl::StatusCode::kResourceExhausted);
+  google::rpc::QuotaFailure failure;
+  for (const FieldViolation& violation : violations_.all()) {
+    auto* quota = failure.add_violations();
+    quota->set_subject(violation.field);
+    quota->set_description(violation.description);
+  }
+  status.SetPayload("type.googleapis.com/google.rpc.QuotaFailure", absl::Cord(failure.SerializeAsString()));
+  return WithReason(std::move(status), "BEYOND_LIMIT");
+}
+
+}  // namespace sliceflow::api

@@ -1,0 +1,115 @@
+#include "server/api/gate/gate.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/ids.h"
+#include "server/api/gate/checks.h"
+
+namespace sliceflow::api {
+namespace {
+
+constexpr size_t kMaxDisplayName = 200;
+constexpr size_t kMaxRequestId = 128;
+constexpr int kMaxLabels = 32;
+constexpr size_t kMaxLabel = 63;
+
+// Characters of valid UTF-8 (protobuf has refused the rest): bytes that do not continue one.
+size_t Characters(const std::string& text) {
+  size_t count = 0;
+  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  return count;
+}
+
+bool IsLabelKey(const std::string& key) {
+  if (key.empty() || key.size() > kMaxLabel || !absl::ascii_islower(key[0])) return false;
+  for (const char c : key) {
+    if (!absl::ascii_islower(c) && !absl::ascii_isdigit(c) && c != '_' && c != '-') return false;
+  }
+  return true;
+}
+
+void CheckText(Findings& findings, const std::string& field, const std::string& text, size_t limit) {
+  if (Characters(text) <= limit) return;
+  findings.Invalid(field, absl::StrCat("must have at most ", limit, " characters, has ", Characters(text)));
+}
+
+void CheckLabels(Findings& findings, const v1::Job& job) {
+  if (job.labels_size() > kMaxLabels) findings.Invalid("labels", absl::StrCat("must be at most ", kMaxLabels, ", are ", job.labels_size()));
+  for (const auto& [key, value] : job.labels()) {
+    if (!IsLabelKey(key)) {
+      findings.Invalid("labels", absl::StrCat("keys must match [a-z][a-z0-9_-]{0,62}, one is \"", key.substr(0, 100), "\""));
+    }
+    CheckText(findings, absl::StrCat("labels[\"", key.substr(0, 100), "\"]"), value, kMaxLabel);
+  }
+}
+
+void CheckSpec(Findings& findings, v1::FlowSpec& spec, jobs::Datasets& datasets, const Limits& limits) {
+  Context context{findings, datasets, limits};
+  if (spec.dimension() < 1) {
+    findings.Invalid("spec.dimension", absl::StrCat("must be at least 1, is ", spec.dimension()));
+  } else if (spec.dimension() > limits.max_dimension) {
+    findings.BeyondLimit("spec.dimension", spec.dimension(), limits.max_dimension);
+  } else {
+    context.dimension = spec.dimension();
+  }
+  context.model_has_density = HasDensity(spec.model());
+  CheckInitial(context, "spec.initial", *spec.mutable_initial());
+  CheckModel(context, "spec.model", *spec.mutable_model());
+  CheckSolver(context, "spec.solver", *spec.mutable_solver());
+  CheckFunctional(context, "spec.functional", spec);
+  CheckSchedule(context, "spec.schedule", *spec.mutable_schedule());
+  CheckOutput(context, "spec.output", spec);
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Job> CheckCreateJob(const v1::CreateJobRequest& request, jobs::Datasets& datasets, const Limits& limits) {
+  Findings findings;
+  const int64_t bytes = static_cast<int64_t>(request.job().spec().ByteSizeLong());
+  if (bytes > limits.max_spec_bytes) {
+    findings.BeyondLimit("spec", static_cast<double>(bytes), limits.max_spec_bytes);
+    return findings.ToStatus();
+  }
+  v1::Job job;
+  job.set_display_name(request.job().display_name());
+  *job.mutable_labels() = request.job().labels();
+  *job.mutable_spec() = request.job().spec();
+
+  CheckText(findings, "display_name", job.display_name(), kMaxDisplayName);
+  CheckText(findings, "request_id", request.request_id(), kMaxRequestId);
+  CheckLabels(findings, job);
+  CheckSpec(findings, *job.mutable_spec(), datasets, limits);
+  if (!findings.empty()) return findings.ToStatus();
+  job.mutable_progress()->set_total_steps(static_cast<int>(TotalSteps(job.spec().schedule())));
+  return job;
+}
+
+absl::Status CheckUploadHeader(const v1::UploadHeader& header) {
+  Findings findings;
+  if (!header.dataset_id().empty()) {
+    const absl::StatusOr<std::string> id = ParseResourceName("datasets", DatasetName(header.dataset_id()), "header.dataset_id");
+    if (!id.ok() || !absl::ascii_islower(header.dataset_id()[0])) {
+      findings.Invalid("header.dataset_id", absl::StrCat("must match [a-z][a-z0-9-]{0,62}, is \"", header.dataset_id().substr(0, 100), "\""));
+    }
+  }
+  CheckText(findings, "header.display_name", header.display_name(), kMaxDisplayName);
+  if (header.format().kind() == v1::DatasetFormat::KIND_UNSPECIFIED || !v1::DatasetFormat::Kind_IsValid(header.format().kind())) {
+    findings.Invalid("header.format.kind", "must be CSV, NPY or IDX");
+  }
+  if (header.format().has_scale() && (!std::isfinite(header.format().scale()) || header.format().scale() == 0)) {
+    findings.Invalid("header.format.scale", absl::StrCat("must be a finite number other than 0, is ", header.format().scale()));
+  }
+  if (header.format().max_rows() < 0) {
+    findings.Invalid("header.format.max_rows", absl::StrCat("must be at least 0, is ", header.format().max_rows()));
+  }
+  if (header.size_bytes() < 1) findings.Invalid("header.size_bytes", absl::StrCat("must be above 0, is ", header.size_bytes()));
+  if (header.offset() < 0 || header.offset() > header.size_bytes()) {
+    findings.Invalid("header.offset", absl::StrCat("must be between 0 and size_bytes, is ", header.offset()));
+  }
+  bool hexadecimal = header.sha256().size() == 64;
+  for (const char c : header.sha256()) hexadecimal = hexadecimal && (absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f'));
+  if (!hexadecimal) findings.Invalid("header.sha256", "must be 64 lower-case hexadecimal digits");
+  return findings.ToStatus();
+}
+
+}  // namespace sliceflow::api

@@ -1,0 +1,20 @@
+// The one input gate: what passes is valid and complete, and nothing behind it checks again.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "server/api/limits.h"
+#include "server/jobs/datasets.h"
+#include "sliceflow/v1/dataset_service.pb.h"
+#include "sliceflow/v1/job_service.pb.h"
+
+namespace sliceflow::api {
+
+// The job that a request asks for, with every default filled in and progress.total_steps set. All that is wrong is answered at once:
+// INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED or FAILED_PRECONDITION, always with BadRequest; paths are relative to the job
+// (`spec.functional.terms[1]…`), and `request_id`.
+absl::StatusOr<v1::Job> CheckCreateJob(const v1::CreateJobRequest& request, jobs::Datasets& datasets, const Limits& limits);
+
+// InvalidArgument naming fields below `header`.
+absl::Status CheckUploadHeader(const v1::UploadHeader& header);
+
+}  // namespace sliceflow::api

@@ -1,0 +1,100 @@
+#include <algorithm>
+
+#include "server/api/gate/checks.h"
+
+namespace sliceflow::api {
+namespace {
+
+constexpr double kMaxStepSize = 1e6;
+constexpr int kMaxMetrics = 16;
+constexpr int kDefaultSamples = 1000;
+// An end time is reached by a whole number of steps up to rounding.
+constexpr double kStepRounding = 1e-9;
+
+double StepsTo(const v1::Schedule& schedule) { return std::ceil(schedule.end_time() / schedule.step_size() - kStepRounding); }
+
+int CountTerms(const v1::FlowSpec& spec, bool (*is)(const v1::FunctionalTerm&)) {
+  return static_cast<int>(std::count_if(spec.functional().terms().begin(), spec.functional().terms().end(), is));
+}
+
+bool IsLogisticRegression(const v1::FunctionalTerm& term) { return term.potential().has_bayesian_logistic_regression(); }
+bool IsPositiveQuadratic(const v1::FunctionalTerm& term) { return term.potential().has_quadratic() && term.weight() > 0; }
+bool IsPositiveEntropy(const v1::FunctionalTerm& term) { return term.has_entropy() && term.weight() > 0; }
+
+void CheckMetric(Context& context, const std::string& path, const v1::Metric& metric, const v1::FlowSpec& spec) {
+  switch (metric.kind_case()) {
+    case v1::Metric::kHeldOutPrediction:
+      if (const int count = CountTerms(spec, IsLogisticRegression); count != 1) {
+        context.findings.Invalid(absl::StrCat(path, ".held_out_prediction"),
+                                 absl::StrCat("needs a functional with exactly one bayesianLogisticRegression, which has ", count));
+      }
+      return;
+    case v1::Metric::kRadius: return;
+    case v1::Metric::kClosedForm: {
+      const bool process = spec.initial().has_gaussian() && spec.functional().terms_size() == 2 && CountTerms(spec, IsPositiveQuadratic) == 1 &&
+                           CountTerms(spec, IsPositiveEntropy) == 1;
+      if (process) return;
+      return context.findings.Invalid(absl::StrCat(path, ".closed_form"),
+                                      "is known only from a gaussian initial distribution, for a functional of one quadratic potential and "
+                                      "one entropy, both of positive weight");
+    }
+    case v1::Metric::KIND_NOT_SET: return context.findings.Invalid(path, "must name a metric: heldOutPrediction, radius or closedForm");
+  }
+}
+
+}  // namespace
+
+int64_t TotalSteps(const v1::Schedule& schedule) {
+  return schedule.has_end_time() ? static_cast<int64_t>(StepsTo(schedule)) : schedule.num_steps();
+}
+
+void CheckSchedule(Context& context, const std::string& path, v1::Schedule& schedule) {
+  const Range positive{.low = 0, .low_open = true, .high = kMaxStepSize};
+  CheckNumber(context, absl::StrCat(path, ".step_size"), schedule.step_size(), positive);
+  if (schedule.clock() == v1::Schedule::CLOCK_UNSPECIFIED) schedule.set_clock(v1::Schedule::WASSERSTEIN);
+  if (!v1::Schedule::Clock_IsValid(schedule.clock())) {
+    context.findings.Invalid(absl::StrCat(path, ".clock"), absl::StrCat("must be SLICED or WASSERSTEIN, is ", schedule.clock()));
+  }
+  switch (schedule.length_case()) {
+    case v1::Schedule::kNumSteps:
+      return CheckCount(context, absl::StrCat(path, ".num_steps"), schedule.num_steps(), 1, context.limits.max_steps);
+    case v1::Schedule::kEndTime: {
+      const std::string field = absl::StrCat(path, ".end_time");
+      CheckNumber(context, field, schedule.end_time(), Above(0));
+      const bool both = positive.Contains(schedule.step_size()) && Above(0).Contains(schedule.end_time());
+      if (both && StepsTo(schedule) > static_cast<double>(context.limits.max_steps)) {
+        context.findings.BeyondLimit(absl::StrCat(field, " / step_size"), StepsTo(schedule), context.limits.max_steps);
+      }
+      return;
+    }
+    case v1::Schedule::LENGTH_NOT_SET: return context.findings.Invalid(path, "must say how long the flow goes on: numSteps or endTime");
+  }
+}
+
+void CheckOutput(Context& context, const std::string& path, v1::FlowSpec& spec) {
+  v1::Output& output = *spec.mutable_output();
+  const bool particles = spec.model().has_particles();
+  const int64_t most = particles ? spec.model().particles().count() : context.limits.max_samples;
+  if (!output.has_samples_per_step()) output.set_samples_per_step(static_cast<int>(std::clamp<int64_t>(most, 0, kDefaultSamples)));
+  if (!output.has_checkpoint_every()) output.set_checkpoint_every(1);
+
+  const std::string samples_field = absl::StrCat(path, ".samples_per_step");
+  const int64_t samples = output.samples_per_step();
+  CheckCount(context, samples_field, samples, 0, context.limits.max_samples);
+  if (particles && samples > most) {
+    context.findings.Invalid(samples_field, absl::StrCat("must be at most the ", most, " particles, is ", samples));
+  }
+  if (context.dimension > 0 && samples > context.limits.max_sample_values / context.dimension) {
+    context.findings.BeyondLimit(samples_field, static_cast<double>(samples), context.limits.max_sample_values / context.dimension);
+  }
+  CheckCount(context, absl::StrCat(path, ".checkpoint_every"), output.checkpoint_every(), 1, context.limits.max_steps);
+  if (output.metrics_size() > kMaxMetrics) {
+    context.findings.Invalid(absl::StrCat(path, ".metrics"), absl::StrCat("must be at most ", kMaxMetrics, ", are ", output.metrics_size()));
+    return;
+  }
+  for (int i = 0; i < output.metrics_size(); ++i) {
+    CheckMetric(context, absl::StrCat(path, ".metrics[", i, "]"), output.metrics(i), spec);
+  }
+}
+
+}  // namespace sliceflow::api

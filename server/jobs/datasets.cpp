@@ -1,0 +1,333 @@
+#include "server/jobs/datasets.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
+#include "common/errors.h"
+#include "common/ids.h"
+#include "common/table/csv.h"
+#include "common/table/gzip.h"
+#include "common/table/idx.h"
+#include "common/table/npy.h"
+#include "server/events/projection.h"
+#include "server/jobs/sample_cache.h"
+#include "sliceflow/v1/job.pb.h"
+
+namespace sliceflow::jobs {
+namespace {
+
+constexpr size_t kMaxUploads = 16;            // at once
+constexpr int64_t kCacheBytes = 256 << 20;    // tables in memory
+constexpr int64_t kBytesPerValueOfText = 64;  // a number as text, with its separator, is never longer; bounds what gzip may unpack to
+
+std::string Sha256(absl::string_view bytes) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
+  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
+}
+
+absl::StatusOr<Tensor> ReadTable(absl::string_view bytes, const v1::DatasetFormat& format, const DatasetLimits& limits) {
+  const table::Limits bounds{.max_values = limits.max_values, .max_rows = format.max_rows()};
+  switch (format.kind()) {
+    case v1::DatasetFormat::CSV: return table::ReadCsv(bytes, bounds);
+    case v1::DatasetFormat::NPY: return table::ReadNpy(bytes, bounds);
+    case v1::DatasetFormat::IDX: return table::ReadIdx(bytes, bounds);
+    default: return absl::InvalidArgumentError("header.format.kind: must be CSV, NPY or IDX");
+  }
+}
+
+absl::Status Scale(Tensor& tensor, double scale) {
+  if (scale == 1) return absl::OkStatus();
+  for (float& value : tensor.values) {
+    value = static_cast<float>(value * scale);
+    if (!std::isfinite(value)) return absl::InvalidArgumentError(absl::StrCat("header.format.scale: ", scale, " makes a value overflow"));
+  }
+  return absl::OkStatus();
+}
+
+// The values of the last column where they are labels, else nothing.
+std::vector<double> LabelValues(const Tensor& tensor, int64_t columns) {
+  std::set<float> seen;
+  for (size_t i = columns - 1; i < tensor.values.size(); i += columns) {
+    seen.insert(tensor.values[i]);
+    if (seen.size() > 2) return {};
+  }
+  for (const std::vector<double>& labels : {std::vector<double>{-1, 1}, std::vector<double>{0, 1}}) {
+    if (seen == std::set<float>(labels.begin(), labels.end())) return labels;
+  }
+  return {};
+}
+
+class DatasetsImpl;
+
+// What remains to be done when an upload's content is already there: nothing.
+class FinishedUpload : public Upload {
+ public:
+  explicit FinishedUpload(v1::Dataset dataset) : dataset_(std::move(dataset)) {}
+  absl::Status Write(const std::string&) override { return absl::OkStatus(); }
+  absl::StatusOr<v1::Dataset> Finish() override { return dataset_; }
+
+ private:
+  v1::Dataset dataset_;
+};
+
+class FileUpload : public Upload {
+ public:
+  FileUpload(DatasetsImpl& datasets, v1::UploadHeader header, int64_t offset)
+      : datasets_(datasets), header_(std::move(header)), offset_(offset) {}
+  ~FileUpload() override;
+  absl::Status Write(const std::string& data) override;
+  absl::StatusOr<v1::Dataset> Finish() override;
+
+ private:
+  DatasetsImpl& datasets_;
+  v1::UploadHeader header_;
+  int64_t offset_;
+};
+
+class DatasetsImpl : public Datasets {
+ public:
+  DatasetsImpl(store::Store& store, store::BlobStore& blobs, FileSystem& files, std::string folder, Clock& clock, DatasetLimits limits)
+      : store_(store), blobs_(blobs), files_(files), folder_(std::move(folder)), clock_(clock), limits_(limits) {}
+
+  absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const v1::UploadHeader& header) override;
+  absl::StatusOr<int64_t> UploadOffset(const std::string& sha256) override;
+  absl::StatusOr<v1::Dataset> Get(const std::string& id) override;
+  absl::StatusOr<Page> List(std::optional<int64_t> before_number, int limit) override;
+  absl::Status Delete(const std::string& id) override;
+  absl::StatusOr<std::shared_ptr<const Tensor>> Load(const std::string& id) override;
+
+  absl::Status Append(const v1::UploadHeader& header, int64_t offset, const std::string& data);
+  absl::StatusOr<v1::Dataset> Complete(const v1::UploadHeader& header);
+  void Release(const std::string& sha256);
+
+ private:
+  absl::StatusOr<store::DatasetRow> Row(const std::string& id);
+  absl::StatusOr<std::optional<v1::Dataset>> FindSame(const v1::UploadHeader& header);
+  absl::StatusOr<int64_t> Arrived(const std::string& sha256);
+  std::string PartialPath(const std::string& sha256) const { return absl::StrCat(folder_, "/", sha256, ".part"); }
+
+  store::Store& store_;
+  store::BlobStore& blobs_;
+  FileSystem& files_;
+  const std::string folder_;
+  Clock& clock_;
+  const DatasetLimits limits_;
+  absl::Mutex mutex_;
+  std::set<std::string> writing_ ABSL_GUARDED_BY(mutex_);  // by SHA-256
+  SampleCache cache_{kCacheBytes};
+};
+
+std::string IdOf(const v1::UploadHeader& header) {
+  return header.dataset_id().empty() ? absl::StrCat("d-", header.sha256().substr(0, 16)) : header.dataset_id();
+}
+
+FileUpload::~FileUpload() { datasets_.Release(header_.sha256()); }
+
+absl::Status FileUpload::Write(const std::string& data) {
+  const absl::Status status = datasets_.Append(header_, offset_, data);
+  if (status.ok()) offset_ += static_cast<int64_t>(data.size());
+  return status;
+}
+
+absl::StatusOr<v1::Dataset> FileUpload::Finish() {
+  if (offset_ == header_.size_bytes()) return datasets_.Complete(header_);
+  return absl::InvalidArgumentError(
+      absl::StrCat("the upload ended after ", offset_, " of ", header_.size_bytes(), " bytes; go on from there, or declare what you send"));
+}
+
+absl::StatusOr<std::unique_ptr<Upload>> DatasetsImpl::StartUpload(const v1::UploadHeader& header) {
+  if (header.size_bytes() > limits_.max_upload_bytes) {
+    FieldViolations violations;
+    violations.Add("header.size_bytes", absl::StrCat("must be at most ", limits_.max_upload_bytes, ", is ", header.size_bytes()));
+    return violations.ToStatus(absl::StatusCode::kResourceExhausted);
+  }
+  absl::StatusOr<std::optional<v1::Dataset>> same = FindSame(header);
+  if (!same.ok()) return same.status();
+  if (same->has_value()) return std::make_unique<FinishedUpload>(**same);
+
+  const absl::MutexLock lock(&mutex_);
+  if (writing_.size() >= kMaxUploads) {
+    return WithRetry(WithReason(absl::ResourceExhaustedError(absl::StrCat("more than ", kMaxUploads, " uploads at once")), "TOO_MANY_UPLOADS"),
+                     absl::Seconds(5));
+  }
+  if (writing_.count(header.sha256()) > 0) {
+    return WithReason(absl::AbortedError("the same content is being uploaded by another stream"), "UPLOAD_IN_PROGRESS");
+  }
+  const absl::StatusOr<int64_t> arrived = Arrived(header.sha256());
+  if (!arrived.ok()) return arrived.status();
+  // What begins at 0 begins anew; anything else must go on where the bytes end.
+  if (header.offset() != 0 && header.offset() != *arrived) {
+    return WithReason(absl::OutOfRangeError(absl::StrCat("header.offset: ", *arrived, " bytes have arrived, the stream begins at ",
+                                                         header.offset())),
+                      "UPLOAD_OFFSET", {{"offset", absl::StrCat(*arrived)}});
+  }
+  writing_.insert(header.sha256());
+  return std::make_unique<FileUpload>(*this, header, header.offset());
+}
+
+// The data set that the upload would make, if it is there. AlreadyExists when the id names another content.
+absl::StatusOr<std::optional<v1::Dataset>> DatasetsImpl::FindSame(const v1::UploadHeader& header) {
+  const std::string id = IdOf(header);
+  absl::StatusOr<store::DatasetRow> row = store_.GetDataset(id);
+  if (absl::IsNotFound(row.status())) return std::nullopt;
+  if (!row.ok()) return row.status();
+  if (row->sha256 != header.sha256()) {
+    return WithReason(absl::AlreadyExistsError(absl::StrCat(DatasetName(id), " exists with another content; delete it or choose another id")),
+                      "DATASET_EXISTS", {{"resource", DatasetName(id)}});
+  }
+  v1::Dataset dataset;
+  if (!dataset.ParseFromString(row->dataset)) return absl::DataLossError(absl::StrCat("the row of ", DatasetName(id), " is damaged"));
+  return dataset;
+}
+
+absl::StatusOr<int64_t> DatasetsImpl::Arrived(const std::string& sha256) {
+  absl::StatusOr<int64_t> size = files_.FileSize(PartialPath(sha256));
+  if (absl::IsNotFound(size.status())) return 0;
+  return size;
+}
+
+absl::StatusOr<int64_t> DatasetsImpl::UploadOffset(const std::string& sha256) {
+  const absl::StatusOr<int64_t> size = files_.FileSize(PartialPath(sha256));
+  if (absl::IsNotFound(size.status())) return ResourceNotFound("sliceflow.dev/Upload", absl::StrCat("upload with SHA-256 ", sha256));
+  return size;
+}
+
+absl::Status DatasetsImpl::Append(const v1::UploadHeader& header, int64_t offset, const std::string& data) {
+  if (offset + static_cast<int64_t>(data.size()) > header.size_bytes()) {
+    return absl::InvalidArgumentError(absl::StrCat("more bytes came than the ", header.size_bytes(), " of header.size_bytes"));
+  }
+  if (absl::Status status = files_.CreateFolders(folder_); !status.ok()) return status;
+  return files_.WriteAt(PartialPath(header.sha256()), offset, data);
+}
+
+absl::StatusOr<v1::Dataset> DatasetsImpl::Complete(const v1::UploadHeader& header) {
+  const std::string path = PartialPath(header.sha256());
+  absl::StatusOr<std::string> bytes = files_.ReadFile(path);
+  if (!bytes.ok()) return bytes.status();
+  if (const std::string found = Sha256(*bytes); found != header.sha256()) {
+    if (absl::Status status = files_.Remove(path); !status.ok()) return status;
+    return WithReason(absl::DataLossError(absl::StrCat("the bytes that arrived have SHA-256 ", found, ", not ", header.sha256(),
+                                                       "; upload them again")),
+                      "CHECKSUM_MISMATCH");
+  }
+  if (header.format().gzip()) {
+    bytes = table::Gunzip(*bytes, std::max(limits_.max_upload_bytes, kBytesPerValueOfText * limits_.max_values));
+    if (!bytes.ok()) return bytes.status();
+  }
+  absl::StatusOr<Tensor> tensor = ReadTable(*bytes, header.format(), limits_);
+  if (tensor.ok()) {
+    if (absl::Status status = Scale(*tensor, header.format().has_scale() ? header.format().scale() : 1); !status.ok()) tensor = status;
+  }
+  if (!tensor.ok()) {
+    // A table that cannot be read now cannot be read later.
+    if (absl::Status status = files_.Remove(path); !status.ok()) return status;
+    return WithReason(tensor.status(), "MALFORMED_TABLE");
+  }
+
+  const std::string id = IdOf(header);
+  const int64_t rows = tensor->rows();
+  const int64_t columns = static_cast<int64_t>(tensor->values.size()) / rows;
+  v1::Dataset dataset;
+  dataset.set_name(DatasetName(id));
+  dataset.set_display_name(header.display_name().empty() ? id : header.display_name());
+  dataset.set_rows(rows);
+  dataset.set_columns(static_cast<int32_t>(columns));
+  for (size_t axis = 1; axis < tensor->shape.size(); ++axis) dataset.add_row_shape(static_cast<int32_t>(tensor->shape[axis]));
+  for (const double label : LabelValues(*tensor, columns)) dataset.add_label_values(label);
+  dataset.set_sha256(header.sha256());
+  dataset.set_size_bytes(static_cast<int64_t>(tensor->values.size() * sizeof(float)));
+  *dataset.mutable_create_time() = events::ToTimestamp(clock_.Now());
+
+  const std::string key = absl::StrCat("datasets/", id, "/table");
+  if (absl::Status status = blobs_.Put(key, PackValues(tensor->values)); !status.ok()) return status;
+  absl::Status status = store_.CreateDataset(
+      {.id = id, .sha256 = header.sha256(), .blob_key = key, .dataset = dataset.SerializeAsString()});
+  if (!status.ok()) return status;
+  // The data set stands; a part that stays behind costs only room and is replaced by the next upload of the same content.
+  files_.Remove(path).IgnoreError();
+  return dataset;
+}
+
+void DatasetsImpl::Release(const std::string& sha256) {
+  const absl::MutexLock lock(&mutex_);
+  writing_.erase(sha256);
+}
+
+absl::StatusOr<store::DatasetRow> DatasetsImpl::Row(const std::string& id) {
+  absl::StatusOr<store::DatasetRow> row = store_.GetDataset(id);
+  if (absl::IsNotFound(row.status())) return ResourceNotFound("sliceflow.dev/Dataset", DatasetName(id));
+  return row;
+}
+
+absl::StatusOr<v1::Dataset> DatasetsImpl::Get(const std::string& id) {
+  const absl::StatusOr<store::DatasetRow> row = Row(id);
+  if (!row.ok()) return row.status();
+  v1::Dataset dataset;
+  if (!dataset.ParseFromString(row->dataset)) return absl::DataLossError(absl::StrCat("the row of ", DatasetName(id), " is damaged"));
+  return dataset;
+}
+
+absl::StatusOr<Datasets::Page> DatasetsImpl::List(std::optional<int64_t> before_number, int limit) {
+  const absl::StatusOr<std::vector<store::DatasetRow>> rows = store_.ListDatasets(before_number, limit + 1);
+  if (!rows.ok()) return rows.status();
+  Page page;
+  for (const store::DatasetRow& row : *rows) {
+    if (static_cast<int>(page.datasets.size()) == limit) {
+      page.next_number = (*rows)[limit - 1].number;
+      break;
+    }
+    if (!page.datasets.emplace_back().ParseFromString(row.dataset)) {
+      return absl::DataLossError(absl::StrCat("the row of ", DatasetName(row.id), " is damaged"));
+    }
+  }
+  return page;
+}
+
+absl::Status DatasetsImpl::Delete(const std::string& id) {
+  const absl::StatusOr<store::DatasetRow> row = Row(id);
+  if (!row.ok()) return row.status();
+  const absl::StatusOr<std::vector<std::string>> users = store_.JobsUsingDataset(id, {v1::Job::QUEUED, v1::Job::RUNNING, v1::Job::PAUSED}, 5);
+  if (!users.ok()) return users.status();
+  if (!users->empty()) {
+    return PreconditionError("DATASET_IN_USE", DatasetName(id),
+                             absl::StrCat("jobs that have not ended refer to it: ", absl::StrJoin(*users, ", ")));
+  }
+  if (absl::Status status = store_.DeleteDataset(id); !status.ok()) return status;
+  cache_.Drop(absl::StrCat(id, "/"));
+  return blobs_.DeleteTree(absl::StrCat("datasets/", id));
+}
+
+absl::StatusOr<std::shared_ptr<const Tensor>> DatasetsImpl::Load(const std::string& id) {
+  const absl::StatusOr<v1::Dataset> dataset = Get(id);
+  if (!dataset.ok()) return dataset.status();
+  const std::string cache_key = absl::StrCat(id, "/", dataset->sha256());
+  if (auto cached = cache_.Get(cache_key)) return cached;
+  const absl::StatusOr<std::string> bytes = blobs_.Get(absl::StrCat("datasets/", id, "/table"));
+  if (!bytes.ok()) return bytes.status();
+  absl::StatusOr<Tensor> tensor = UnpackValues(*bytes, {dataset->rows(), dataset->columns()});
+  if (!tensor.ok()) return tensor.status();
+  auto shared = std::make_shared<const Tensor>(*std::move(tensor));
+  cache_.Put(cache_key, shared);
+  return shared;
+}
+
+}  // namespace
+
+std::unique_ptr<Datasets> MakeDatasets(store::Store& store, store::BlobStore& blobs, FileSystem& files, std::string folder, Clock& clock,
+                                       DatasetLimits limits) {
+  return std::make_unique<DatasetsImpl>(store, blobs, files, std::move(folder), clock, limits);
+}
+
+}  // namespace sliceflow::jobs
