@@ -32,7 +32,7 @@ struct SchedulerOptions {
   int max_waiting_queries = 64;                          // more are refused with ResourceExhausted and RetryInfo
   absl::Duration query_timeout = absl::Seconds(60);
   absl::Duration stop_timeout = absl::Seconds(30);  // a worker that goes on for longer with what it was told to give up is killed
-  int64_t max_blob_bytes = int64_t{1} << 30;        // most bytes of samples, checkpoint or answer that a worker may have in flight
+  int64_t max_blob_bytes = int64_t{2} << 30;        // most bytes of samples, checkpoint or answer that a worker may have in flight
   int64_t max_worker_dataset_bytes = int64_t{1} << 30;  // data sets beyond are dropped by a worker, least recently used first
   std::vector<DeviceState> devices;                 // those that workers are spawned for: listed also while none is attached
   std::function<void(const std::string& worker_id, int64_t pid)> kill_worker;  // ends the process of a hung worker; may be empty

@@ -9,7 +9,7 @@
 int main(int argc, char** argv) {
   using sliceflow::worker::v1::Lane;
   sliceflow::worker::WorkerOptions options;
-  options.version = sliceflow::Version();
+  options.version = std::string(sliceflow::Version());
   CLI::App app{"Computes flows for a sliceflow daemon, which starts it and tells it what to do."};
   app.set_version_flag("--version", options.version);
   app.add_option("--connect", options.address, "Where the daemon takes workers, such as unix:PATH")->required();

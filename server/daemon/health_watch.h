@@ -1,0 +1,30 @@
+// Looks after the daemon's health and tells grpc.health.v1.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+
+namespace sliceflow::daemon {
+
+// Asks `check` at once and then every `interval`, and calls `report` whenever the answer changes from good to bad or back; the first answer
+// is always reported. Both on a thread of its own, until destroyed.
+class HealthWatch {
+ public:
+  HealthWatch(absl::Duration interval, std::function<absl::Status()> check, std::function<void(const absl::Status&)> report);
+  ~HealthWatch();
+
+ private:
+  void Run(absl::Duration interval);
+
+  std::function<absl::Status()> check_;
+  std::function<void(const absl::Status&)> report_;
+  absl::Notification stop_;
+  std::thread thread_;
+};
+
+}  // namespace sliceflow::daemon

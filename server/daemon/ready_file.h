@@ -1,0 +1,27 @@
+// Tells whoever started the daemon where it serves.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/filesystem.h"
+
+namespace sliceflow::daemon {
+
+// A file with the JSON {"grpc": "host:port", "pid": number}; there while the daemon serves. Removed when this is destroyed.
+class ReadyFile {
+ public:
+  // Written all or nothing, in place of what a killed daemon left. `files` must outlive the result. An empty path writes nothing.
+  static absl::StatusOr<ReadyFile> Write(FileSystem& files, const std::string& path, const std::string& grpc_address);
+  ReadyFile(ReadyFile&& other) noexcept;
+  ReadyFile& operator=(ReadyFile&&) = delete;
+  ~ReadyFile();
+
+ private:
+  ReadyFile(FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
+
+  FileSystem& files_;
+  std::string path_;
+};
+
+}  // namespace sliceflow::daemon

@@ -1,0 +1,202 @@
+// Queries at checkpoints: answered once, by whoever is there, within bounds.
+#include <gmock/gmock.h>
+
+#include "common/errors.h"
+#include "tests/unit/scheduler/scheduler_fixture.h"
+
+namespace sliceflow::scheduler {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class QueryLane : public SchedulerFixture {
+ protected:
+  static Query DrawAt(const std::string& id, std::optional<int> step, int count = 2) {
+    Query query;
+    query.job_id = id;
+    query.step = step;
+    query.draw = Query::Draw{count, 7};
+    return query;
+  }
+  std::unique_ptr<FakeWorker> AttachQueryWorker() { return Attach("q", worker::v1::LANE_QUERY); }
+
+  static worker::v1::Query NextQuery(FakeWorker& worker) {
+    const worker::v1::AttachResponse message = worker.Next();
+    EXPECT_TRUE(message.has_query()) << message.ShortDebugString();
+    return message.query();
+  }
+  static void AnswerWith(FakeWorker& worker, int64_t query, float value) {
+    worker.SendBlob("result", PackValues({value}), {1});
+    worker.SendAnswer(query);
+  }
+};
+
+TEST_F(QueryLane, DrawsAtAStepAndSendsItsCheckpointOnce) {
+  Serve();
+  const std::string id = JobWithSteps();
+  const auto worker = AttachQueryWorker();
+  Reply first;
+  scheduler_->Ask(DrawAt(id, 0, 5), first.callback());
+  worker::v1::Query query = NextQuery(*worker);
+  EXPECT_EQ(query.step(), 0);
+  EXPECT_EQ(query.draw_samples().count(), 5);
+  EXPECT_EQ(query.draw_samples().seed(), 7u);
+  EXPECT_EQ(worker->blobs["checkpoint"], "checkpoint 0");
+  AnswerWith(*worker, query.query(), 1.5f);
+  EXPECT_THAT(first.Wait()->values, ElementsAre(1.5f));
+
+  Reply second;
+  scheduler_->Ask(DrawAt(id, 0), second.callback());
+  query = NextQuery(*worker);
+  EXPECT_EQ(worker->blobs.count("checkpoint"), 0u);
+  AnswerWith(*worker, query.query(), 2.5f);
+  EXPECT_THAT(second.Wait()->values, ElementsAre(2.5f));
+
+  Reply newest;
+  scheduler_->Ask(DrawAt(id, std::nullopt), newest.callback());
+  query = NextQuery(*worker);
+  EXPECT_EQ(query.step(), 1);
+  EXPECT_EQ(worker->blobs["checkpoint"], "checkpoint 1");
+  AnswerWith(*worker, query.query(), 3.5f);
+  EXPECT_TRUE(newest.Wait().ok());
+}
+
+TEST_F(QueryLane, PointsTravelWithTheirShape) {
+  Serve();
+  const std::string id = JobWithSteps();
+  const auto worker = AttachQueryWorker();
+  Query ask;
+  ask.job_id = id;
+  ask.points = Tensor{{1, 2}, {0.5f, 1}};
+  Reply reply;
+  scheduler_->Ask(std::move(ask), reply.callback());
+  const worker::v1::Query query = NextQuery(*worker);
+  EXPECT_TRUE(query.has_evaluate_log_density());
+  EXPECT_EQ(worker->blobs["points"], PackValues({0.5f, 1}));
+  AnswerWith(*worker, query.query(), -3);
+  EXPECT_THAT(reply.Wait()->values, ElementsAre(-3.0f));
+}
+
+TEST_F(QueryLane, ErrorsReachTheAsker) {
+  Serve();
+  const std::string id = JobWithSteps();
+  const auto worker = AttachQueryWorker();
+  Reply unkept;
+  scheduler_->Ask(DrawAt(id, 9), unkept.callback());
+  EXPECT_EQ(Reason(unkept.Wait().status()), "CHECKPOINT_NOT_KEPT");
+  Reply unknown;
+  scheduler_->Ask(DrawAt("nothing", 0), unknown.callback());
+  EXPECT_TRUE(absl::IsNotFound(unknown.Wait().status()));
+  Reply refused;
+  scheduler_->Ask(DrawAt(id, 0), refused.callback());
+  worker->SendAnswer(NextQuery(*worker).query(), ToRpcStatus(absl::InvalidArgumentError("more samples than particles")));
+  EXPECT_THAT(refused.Wait().status().message(), HasSubstr("more samples than particles"));
+  // After an error nothing is taken to be with the worker.
+  Reply again;
+  scheduler_->Ask(DrawAt(id, 0), again.callback());
+  const worker::v1::Query query = NextQuery(*worker);
+  EXPECT_EQ(worker->blobs["checkpoint"], "checkpoint 0");
+  AnswerWith(*worker, query.query(), 1);
+  EXPECT_TRUE(again.Wait().ok());
+}
+
+TEST_F(QueryLane, IsTriedOnceMoreWhenTheWorkerDies) {
+  Serve();
+  const std::string id = JobWithSteps();
+  Reply reply;
+  scheduler_->Ask(DrawAt(id, 0), reply.callback());
+  auto worker = AttachQueryWorker();
+  NextQuery(*worker);
+  worker->Drop();
+  worker = AttachQueryWorker();
+  AnswerWith(*worker, NextQuery(*worker).query(), 4);
+  EXPECT_THAT(reply.Wait()->values, ElementsAre(4.0f));
+}
+
+TEST_F(QueryLane, SecondDeathIsUnavailableWithRetryInfo) {
+  Serve();
+  const std::string id = JobWithSteps();
+  Reply reply;
+  scheduler_->Ask(DrawAt(id, 0), reply.callback());
+  for (int i = 0; i < 2; ++i) {
+    const auto worker = AttachQueryWorker();
+    NextQuery(*worker);
+    worker->Drop();
+  }
+  const absl::Status status = reply.Wait().status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_EQ(Reason(status), "NO_WORKER");
+  EXPECT_EQ(ToRpcStatus(status).details_size(), 2);  // ErrorInfo and RetryInfo
+}
+
+TEST_F(QueryLane, WaitingIsBounded) {
+  SchedulerOptions options;
+  options.max_waiting_queries = 2;
+  Serve(options);
+  const std::string id = JobWithSteps();
+  Reply first, second, third;
+  scheduler_->Ask(DrawAt(id, 0), first.callback());
+  scheduler_->Ask(DrawAt(id, 0), second.callback());
+  scheduler_->Ask(DrawAt(id, 0), third.callback());
+  EXPECT_TRUE(absl::IsResourceExhausted(third.Wait().status()));
+  const auto worker = AttachQueryWorker();
+  AnswerWith(*worker, NextQuery(*worker).query(), 1);
+  AnswerWith(*worker, NextQuery(*worker).query(), 2);
+  EXPECT_TRUE(first.Wait().ok());
+  EXPECT_TRUE(second.Wait().ok());
+}
+
+TEST_F(QueryLane, CancelledIsAnsweredOnceAndItsResultDropped) {
+  Serve();
+  const std::string id = JobWithSteps();
+  const auto worker = AttachQueryWorker();
+  Reply reply;
+  const auto cancel = scheduler_->Ask(DrawAt(id, 0), reply.callback());
+  const int64_t query = NextQuery(*worker).query();
+  cancel();
+  EXPECT_TRUE(absl::IsCancelled(reply.Wait().status()));
+  cancel();
+  AnswerWith(*worker, query, 1);
+  Reply next;
+  scheduler_->Ask(DrawAt(id, 0), next.callback());
+  AnswerWith(*worker, NextQuery(*worker).query(), 2);
+  EXPECT_THAT(next.Wait()->values, ElementsAre(2.0f));
+}
+
+TEST_F(QueryLane, WithoutAWorkerItEndsUnavailable) {
+  SchedulerOptions options;
+  options.query_timeout = absl::Milliseconds(200);
+  Serve(options);
+  Reply reply;
+  scheduler_->Ask(DrawAt(JobWithSteps(), 0), reply.callback());
+  EXPECT_TRUE(absl::IsUnavailable(reply.Wait().status()));
+}
+
+TEST_F(QueryLane, WorkerThatTakesTooLongIsKilled) {
+  SchedulerOptions options;
+  options.query_timeout = absl::Milliseconds(500);
+  Serve(options);
+  const std::string id = JobWithSteps();
+  const auto worker = AttachQueryWorker();
+  Reply reply;
+  scheduler_->Ask(DrawAt(id, 0), reply.callback());
+  NextQuery(*worker);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(reply.Wait().status()));
+  EXPECT_THAT(WaitForKilled(), SizeIs(1));
+}
+
+TEST_F(QueryLane, ShutdownAnswersWhatWaits) {
+  Serve();
+  Reply waiting, late;
+  const std::string id = JobWithSteps();
+  scheduler_->Ask(DrawAt(id, 0), waiting.callback());
+  scheduler_->Shutdown(absl::Now());
+  EXPECT_TRUE(absl::IsUnavailable(waiting.Wait().status()));
+  scheduler_->Ask(DrawAt(id, 0), late.callback());
+  EXPECT_TRUE(absl::IsUnavailable(late.Wait().status()));
+}
+
+}  // namespace
+}  // namespace sliceflow::scheduler
