@@ -139,8 +139,13 @@ absl::StatusOr<std::unique_ptr<Flow>> Flow::Restore(FlowSpec spec, absl::string_
 }
 
 void SetThreads(int threads) {
+  // LibTorch lets a process set the second number once only.
+  static const bool kOneFlowAtATime = [] {
+    at::set_num_interop_threads(1);
+    return true;
+  }();
+  static_cast<void>(kOneFlowAtATime);
   at::set_num_threads(threads);
-  at::set_num_interop_threads(1);
 }
 
 }  // namespace sliceflow::engine
