@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "common/errors.h"
 
 namespace sliceflow {
 namespace {
@@ -50,9 +51,11 @@ std::string NewId() {
 absl::StatusOr<std::string> ParseResourceName(absl::string_view collection, absl::string_view name, absl::string_view field) {
   absl::string_view id = name;
   if (absl::ConsumePrefix(&id, absl::StrCat(collection, "/")) && IsId(id)) return std::string(id);
-  if (name.empty()) return absl::InvalidArgumentError(absl::StrCat(field, ": is required, as ", collection, "/ID"));
-  return absl::InvalidArgumentError(absl::StrCat(field, ": must be ", collection, "/ID with an ID of a-z, 0-9 and -, is '",
-                                                 absl::Utf8SafeCEscape(name.substr(0, 100)), "'"));
+  FieldViolations violations;
+  violations.Add(std::string(field), name.empty() ? absl::StrCat("is required, of the form ", collection, "/ID")
+                                                  : absl::StrCat("must be ", collection, "/ID with an ID of a-z, 0-9 and -, is \"",
+                                                                 absl::Utf8SafeCEscape(name.substr(0, 100)), "\""));
+  return violations.ToStatus();
 }
 
 std::string JobName(absl::string_view id) { return absl::StrCat("jobs/", id); }
