@@ -11,7 +11,8 @@ namespace sliceflow::client {
 namespace {
 
 absl::Duration RequestedPause(const absl::Status& status) {
-  for (const auto& detail : ToRpcStatus(status).details()) {
+  const google::rpc::Status message = ToRpcStatus(status);
+  for (const auto& detail : message.details()) {
     google::rpc::RetryInfo info;
     if (detail.UnpackTo(&info)) return absl::Seconds(info.retry_delay().seconds()) + absl::Nanoseconds(info.retry_delay().nanos());
   }

@@ -162,11 +162,13 @@ TEST_F(WatchTest, PatienceEnds) {
 TEST_F(WatchTest, AStopLeavesTheJobAlone) {
   StopLatch stop;
   options_.stop = &stop;
-  absl::Notification cancelled;
+  absl::Notification ended;
   fake_.jobs.watches = {[&](const v1::WatchJobRequest&, grpc::ServerContext* context, Writer* writer) {
     writer->Write(StepEvent(1));
-    // The stream is open, and silent, when the stop comes. The watch's own deadline is the test's.
-    while (!context->IsCancelled()) cancelled.WaitForNotificationWithTimeout(absl::Milliseconds(5));
+    // The stream is open, and silent, when the stop comes.
+    absl::Notification never;
+    while (!context->IsCancelled()) never.WaitForNotificationWithTimeout(absl::Milliseconds(5));
+    ended.Notify();
     return grpc::Status::CANCELLED;
   }};
   on_update_ = [&](const WatchUpdate&) {
@@ -175,6 +177,7 @@ TEST_F(WatchTest, AStopLeavesTheJobAlone) {
   };
   const auto end = Run();
   ASSERT_TRUE(end.ok()) << end.status();
+  EXPECT_TRUE(ended.WaitForNotificationWithTimeout(absl::Seconds(20)));
   EXPECT_TRUE(end->stopped);
   EXPECT_EQ(end->last_sequence, 1);
   EXPECT_EQ(end->state, v1::Job::STATE_UNSPECIFIED);

@@ -114,7 +114,7 @@ TEST(YamlMessage, FindsEverythingWrongAtOnceInTheOrderOfTheText) {
                           "4:24 spec.schedule.stepSize: must be a single value",
                           "4:36 spec.schedule.clock: must be one of SLICED, WASSERSTEIN; it is \"SIDEREAL\"",
                           "4:56 spec.schedule.numSteps: must be a whole number between -2147483648 and 2147483647; it is 1.5",
-                          "5:22 spec.functional.terms: must be a list: [...]",
+                          "5:23 spec.functional.terms: must be a list: [...]",
                           "6:36 spec.model.realNvp.learnedLinear: must be true or false; it is \"yes\""));
 }
 

@@ -1,0 +1,340 @@
+"""The command line against a real daemon and its worker.
+
+Usage: cli_test.py FOLDER_OF_BINARIES [unittest argument...]
+"""
+
+import copy
+import gzip
+import json
+import os
+import pathlib
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import numpy as np
+import yaml
+
+BIN = pathlib.Path(sys.argv[1])
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+DEADLINE = 100  # seconds for one command; only a hang reaches it
+
+# Fast, with a density: 2 steps of a small RealNVP from the standard Gaussian.
+SMALL = {
+    "displayName": "small",
+    "spec": {
+        "dimension": 2,
+        "functional": {"terms": [{"potential": {"quadratic": {"center": [1, 0]}}}, {"entropy": {}}]},
+        "solver": {"swJko": {"innerIterations": 10, "numProjections": 20, "batchSize": 64, "maxAttempts": 1}},
+        "model": {"realNvp": {"couplings": 2, "hiddenWidth": 16}},
+        "schedule": {"stepSize": 0.1, "numSteps": 2},
+        "output": {"samplesPerStep": 50},
+        "seed": 7,
+    },
+}
+
+
+def changed(change):
+    job = copy.deepcopy(SMALL)
+    change(job["spec"])
+    return job
+
+
+def never_ending(spec):
+    spec["schedule"]["numSteps"] = 1000
+    spec["solver"]["swJko"]["innerIterations"] = 1000
+
+
+# Distances of some thousand to the 16th power are beyond float32.
+def diverging(spec):
+    spec["initial"] = {"gaussian": {"covariance": {"values": [1e6, 0, 0, 1e6]}}}
+    spec["functional"] = {"terms": [{"interaction": {"powerLaw": {"attraction": 16, "repulsion": 2}}}]}
+    spec["model"] = {"particles": {"count": 20}}
+    spec["output"] = {"samplesPerStep": 20}
+
+
+class Server:
+    def __init__(self, folder: pathlib.Path):
+        ready = folder / "ready.json"
+        self.log = open(folder / "server.log", "wb")
+        self.process = subprocess.Popen(
+            [BIN / "sliceflowd", "--data-dir", folder / "state", "--listen", "127.0.0.1:0", "--ready-file", ready],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        give_up = time.monotonic() + 60
+        while not ready.exists():
+            if self.process.poll() is not None or time.monotonic() > give_up:
+                self.stop()
+                raise RuntimeError("the server did not start:\n" + (folder / "server.log").read_text(errors="replace"))
+            time.sleep(0.02)
+        self.address = json.loads(ready.read_text())["grpc"]
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.close()
+
+
+class CliTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.holder = tempfile.TemporaryDirectory(prefix="sliceflow-e2e-")
+        cls.folder = pathlib.Path(cls.holder.name)
+        cls.addClassCleanup(cls.holder.cleanup)
+        cls.server = Server(cls.folder)
+        cls.addClassCleanup(cls.server.stop)
+        cls.environment = {**os.environ, "SLICEFLOW_SERVER": cls.server.address}
+        cls.environment.pop("NO_COLOR", None)
+        cls.done = json.loads(cls.cli("submit", "--json", cls.job_file(SMALL)).stdout)["name"]
+        cls.cli("watch", cls.done)
+
+    @classmethod
+    def cli(cls, *arguments, code=0, stdin=None):
+        result = subprocess.run([BIN / "sliceflow", *map(str, arguments)], env=cls.environment, input=stdin, capture_output=True, text=True,
+                                timeout=DEADLINE, cwd=cls.folder, check=False)
+        if result.returncode != code:
+            raise AssertionError(f"{arguments}: exit code {result.returncode}, not {code}\n{result.stdout}\n{result.stderr}")
+        return result
+
+    @classmethod
+    def job_file(cls, job, name="job.yaml"):
+        path = cls.folder / name
+        path.write_text(yaml.safe_dump(job, allow_unicode=True))
+        return path
+
+    def submit(self, job):
+        return self.cli("submit", self.job_file(job)).stdout.strip()
+
+    # ---- jobs
+    def test_submit_and_watch_prints_the_name_and_a_line_for_each_event(self):
+        result = self.cli("submit", self.job_file(SMALL), "--watch")
+        lines = result.stdout.splitlines()
+        self.assertTrue(lines[0].startswith("jobs/"))
+        steps = [line for line in lines if line.startswith("step ")]
+        self.assertEqual([line.split()[1] for line in steps], ["0/2", "1/2", "2/2"])
+        self.assertTrue(lines[-1].startswith("SUCCEEDED"))
+
+    def test_submit_reads_standard_input_and_json(self):
+        name = self.cli("submit", "-", stdin=json.dumps(SMALL)).stdout.strip()
+        self.assertEqual(self.cli("watch", name).stdout.splitlines()[-1].split(":")[0], "SUCCEEDED")
+
+    def test_a_request_id_makes_one_job(self):
+        file = self.job_file(SMALL)
+        self.assertEqual(self.cli("submit", file, "--request-id", "once").stdout, self.cli("submit", file, "--request-id", "once").stdout)
+
+    def test_get_shows_defaults_and_can_be_submitted_again(self):
+        text = self.cli("get", self.done, "--json").stdout
+        job = json.loads(text)
+        self.assertEqual(job["state"], "SUCCEEDED")
+        self.assertEqual(job["spec"]["solver"]["swJko"]["optimizer"]["adam"]["learningRate"], 0.005)
+        again = self.cli("validate", "-", stdin=text)
+        self.assertIn("name: is set by the server and left out here", again.stderr)
+        self.assertIn("SUCCEEDED", self.cli("get", self.done.removeprefix("jobs/")).stdout)
+
+    def test_list_filters_and_limits(self):
+        jobs = json.loads(self.cli("list", "--json", "--filter", "state = SUCCEEDED").stdout)["jobs"]
+        self.assertIn(self.done, [job["name"] for job in jobs])
+        self.assertEqual({job["state"] for job in jobs}, {"SUCCEEDED"})
+        self.assertEqual(len(json.loads(self.cli("list", "--json", "--limit", "1").stdout)["jobs"]), 1)
+        self.assertIn(self.done, self.cli("list", "--order-by", "create_time").stdout)
+        self.cli("list", "--filter", "colour = red", code=4)
+
+    def test_watch_after_a_sequence_and_as_json(self):
+        events = [json.loads(line)["event"] for line in self.cli("watch", self.done, "--json").stdout.splitlines()]
+        sequences = [int(event["sequence"]) for event in events]
+        self.assertEqual(sequences, list(range(1, len(events) + 1)))
+        rest = [json.loads(line)["event"] for line in self.cli("watch", self.done, "--json", "--after", sequences[2]).stdout.splitlines()]
+        self.assertEqual(rest, events[3:])
+        self.assertEqual(self.cli("watch", self.done, "--after", sequences[-1]).stdout, "")
+
+    def test_watch_saves_the_samples_of_all_steps(self):
+        self.cli("watch", self.done, "--save-samples", "steps.npz")
+        arrays = np.load(self.folder / "steps.npz")
+        self.assertEqual(arrays.files, ["step_0000", "step_0001", "step_0002", "times", "sliced_times", "energies"])
+        self.assertEqual(arrays["step_0002"].shape, (50, 2))
+        np.testing.assert_allclose(arrays["times"], [0, 0.1, 0.2], atol=1e-12)
+        np.testing.assert_allclose(arrays["sliced_times"], [0, 0.05, 0.1], atol=1e-12)
+        self.cli("watch", self.done, "--save-samples", "steps.csv", code=2)
+
+    def test_a_cancelled_job_ends_its_watch_with_1_and_can_be_deleted(self):
+        name = self.submit(changed(never_ending))
+        self.cli("delete", name, code=4)
+        self.cli("cancel", name)
+        self.assertTrue(self.cli("watch", name, code=1).stdout.splitlines()[-1].startswith("CANCELLED"))
+        self.cli("delete", name)
+        self.assertIn("NOT_FOUND", self.cli("get", name, code=4).stderr)
+
+    def test_a_job_that_diverges_ends_its_watch_with_1(self):
+        result = self.cli("submit", self.job_file(changed(diverging)), "--watch", code=1)
+        self.assertTrue(result.stdout.splitlines()[-1].startswith("FAILED: "), result.stdout)
+
+    def test_control_c_leaves_the_job_running_and_says_how_to_come_back(self):
+        name = self.submit(changed(never_ending))
+        watch = subprocess.Popen([BIN / "sliceflow", "watch", name], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)
+        self.assertNotEqual(watch.stdout.readline(), "")  # it follows
+        watch.send_signal(signal.SIGINT)
+        _, messages = watch.communicate(timeout=DEADLINE)
+        self.assertEqual(watch.returncode, 130)
+        self.assertIn(f"come back with: sliceflow watch {name} --after ", messages)
+        self.assertIn(json.loads(self.cli("get", name, "--json").stdout)["state"], ("QUEUED", "RUNNING"))
+        self.cli("cancel", name)
+
+    # ---- samples and densities
+    def test_samples_are_the_same_in_every_format(self):
+        for ending in ("npz", "npy", "csv"):
+            self.cli("sample", self.done, "--count", 40, "--seed", 3, "-o", f"x.{ending}")
+        npz = np.load(self.folder / "x.npz")["samples"]
+        self.assertEqual((npz.shape, npz.dtype), ((40, 2), np.float32))
+        np.testing.assert_array_equal(npz, np.load(self.folder / "x.npy"))
+        np.testing.assert_array_equal(npz, np.loadtxt(self.folder / "x.csv", delimiter=",", dtype=np.float32))
+        printed = self.cli("sample", self.done, "--count", 40, "--seed", 3).stdout.splitlines()
+        np.testing.assert_array_equal(npz, np.loadtxt(printed, delimiter=",", dtype=np.float32))
+        listed = json.loads(self.cli("sample", self.done, "--count", 40, "--seed", 3, "--json").stdout)["samples"]
+        np.testing.assert_array_equal(npz, np.array(listed, dtype=np.float32))
+
+    def test_the_density_of_step_0_is_the_standard_gaussian(self):
+        points = np.random.default_rng(1).normal(size=(30, 2))
+        np.save(self.folder / "points.npy", points)
+        self.cli("density", self.done, "--points", "points.npy", "--step", 0, "-o", "density.npz")
+        expected = -0.5 * (points**2).sum(1) - np.log(2 * np.pi)
+        # float32 of numbers below 10: 1e-6 relative, a few operations more.
+        np.testing.assert_allclose(np.load(self.folder / "density.npz")["log_density"], expected, atol=1e-4)
+        self.cli("density", self.done, "--points", "absent.npy", code=2)
+
+    def test_what_cannot_be_drawn_is_refused_and_leaves_no_file(self):
+        self.cli("sample", self.done, "--step", 99, "--count", 5, "-o", "none.npz", code=4)
+        self.assertFalse((self.folder / "none.npz").exists())
+        self.cli("sample", self.done, "--count", 5, "-o", "none.txt", code=2)
+        self.cli("sample", self.done, "--count", 5, "-o", "nowhere/none.npz", code=2)
+
+    # ---- data sets
+    def test_upload_reads_csv_npy_and_compressed_idx(self):
+        (self.folder / "table.csv").write_text("a,b,label\n1,2,-1\n3,4,1\n")
+        self.assertEqual(self.cli("upload", "table.csv", "--id", "e2e-table").stdout, "datasets/e2e-table\n")
+        np.save(self.folder / "table.npy", np.ones((5, 3), np.float32))
+        self.assertEqual(json.loads(self.cli("upload", "table.npy", "--json").stdout)["rows"], "5")
+        images = np.arange(4 * 2 * 2, dtype=np.uint8)
+        (self.folder / "images-ubyte.gz").write_bytes(gzip.compress(struct.pack(">BBBBIII", 0, 0, 8, 3, 4, 2, 2) + images.tobytes()))
+        dataset = json.loads(self.cli("upload", "images-ubyte.gz", "--id", "e2e-images", "--rows", 3, "--scale", 0.5, "--json").stdout)
+        self.assertEqual((dataset["rows"], dataset["columns"], dataset["rowShape"]), ("3", 4, [2, 2]))
+        self.assertIn("datasets/e2e-table", self.cli("datasets").stdout)
+        self.cli("delete", "datasets/e2e-table")
+        self.assertNotIn("datasets/e2e-table", self.cli("datasets").stdout)
+
+    def test_a_bad_table_is_refused_with_its_place(self):
+        (self.folder / "bad.csv").write_text("1,2\n3,x\n")
+        message = self.cli("upload", "bad.csv", code=4).stderr
+        self.assertRegex(message, "line 2")
+        self.assertRegex(message, "column 2")
+        self.cli("upload", "absent.csv", code=2)
+        self.cli("upload", self.folder / "server.log", code=2)
+
+    # ---- checks and errors
+    def test_validate_creates_nothing_and_tells_both_clocks(self):
+        before = self.cli("list", "--json", "--limit", 1000).stdout
+        self.assertEqual(self.cli("validate", self.job_file(SMALL)).stdout,
+                         "valid: dimension 2, 2 steps to time 0.2 (sliced 0.1), step size 0.1 (sliced 0.05)\n")
+        self.assertEqual(self.cli("list", "--json", "--limit", 1000).stdout, before)
+
+    def test_what_the_server_refuses_stands_beside_its_line(self):
+        (self.folder / "bad.yaml").write_text(
+            "spec:\n"
+            "  dimension: 2\n"
+            "  functional:\n"
+            "    terms:\n"
+            "      - {potential: {quadratic: {precision: {values: [1, 2, 3, 4]}}}}\n"
+            "  schedule: {stepSize: -0.1, numSteps: 9}\n")
+        lines = self.cli("validate", "bad.yaml", code=4).stderr.splitlines()
+        self.assertRegex(lines[0], r"^bad\.yaml:5:\d+: spec\.functional\.terms\[0\]\.potential\.quadratic\.precision")
+        self.assertEqual(lines[3].split(": ")[0:2], ["bad.yaml:6:24", "spec.schedule.stepSize"])
+        self.assertEqual(lines[4:6], ["      schedule: {stepSize: -0.1, numSteps: 9}", " " * 27 + "^"])
+        refusal = json.loads(self.cli("validate", "bad.yaml", "--json", code=4).stderr)
+        self.assertEqual(refusal["code"], 3)
+
+    def test_a_mistyped_name_stands_beside_its_line(self):
+        (self.folder / "typo.yaml").write_text("spec:\n  dimenson: 2\n")
+        self.assertIn("typo.yaml:2:3: spec.dimenson: there is no such field; did you mean dimension?",
+                      self.cli("validate", "typo.yaml", code=4).stderr)
+
+    def test_exit_codes_of_usage_and_unreachable_servers(self):
+        self.cli(code=2)
+        self.cli("frobnicate", code=2)
+        self.cli("submit", "absent.yaml", code=2)
+        self.cli("list", "--server", "127.0.0.1:1", code=3)
+        self.cli("--help")
+
+    def test_info_names_what_is_served(self):
+        info = json.loads(self.cli("info", "--json").stdout)
+        self.assertIn("potential.quadratic", [kind["name"] for kind in info["functionals"]])
+        self.assertIn("realNvp", self.cli("info").stdout)
+
+    def test_a_reader_that_goes_away_ends_it_quietly(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        result = subprocess.run([BIN / "sliceflow", "watch", self.done], env=self.environment, stdin=subprocess.DEVNULL, stdout=writer,
+                                stderr=subprocess.PIPE, timeout=DEADLINE, check=False)
+        os.close(writer)
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+
+    def test_a_terminal_gets_a_drawing(self):
+        main, terminal = pty.openpty()
+        environment = {**self.environment, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
+        watch = subprocess.Popen([BIN / "sliceflow", "watch", self.done], env=environment, stdin=terminal, stdout=terminal, stderr=terminal)
+        os.close(terminal)
+        output, give_up = b"", time.monotonic() + DEADLINE
+        while time.monotonic() < give_up:
+            if not select.select([main], [], [], 1)[0]:
+                continue
+            try:
+                piece = os.read(main, 65536)
+            except OSError:  # Linux's word for the end of a terminal
+                break
+            if not piece:
+                break
+            output += piece
+        os.close(main)
+        self.assertEqual(watch.wait(DEADLINE), 0)
+        text = output.decode()
+        self.assertIn("2/2 steps", text)
+        self.assertIn("energy", text)
+        self.assertTrue(any(0x2801 <= ord(c) <= 0x28FF for c in text), "no braille dots")
+        self.assertTrue(text.endswith("\x1b[?25h"), "the cursor stays hidden")
+
+    # ---- examples
+    def test_every_example_runs(self):
+        rng = np.random.default_rng(5)
+        table = rng.normal(size=(60, 9))
+        table[:, -1] = np.sign(table[:, 0])
+        np.savetxt(self.folder / "diabetis.csv", table, delimiter=",", fmt="%.5g")
+        np.save(self.folder / "mnist.npy", rng.random((20, 28, 28), dtype=np.float32))
+        np.save(self.folder / "points.npy", rng.normal(size=(400, 2)).astype(np.float32))
+        self.cli("upload", "diabetis.csv", "--id", "diabetis")
+        self.cli("upload", "mnist.npy", "--id", "mnist")
+        self.cli("upload", "points.npy", "--id", "points")
+        examples = sorted((ROOT / "examples").glob("*.yaml"))
+        self.assertGreaterEqual(len(examples), 12)
+        for path in examples:
+            with self.subTest(path.name):
+                job = yaml.safe_load(path.read_text())
+                solver = job["spec"].setdefault("solver", {}).setdefault("swJko", {})
+                solver.update(innerIterations=3, numProjections=10, batchSize=32, maxAttempts=1)
+                schedule = job["spec"]["schedule"]
+                if "numSteps" in schedule:
+                    schedule["numSteps"] = 1
+                self.cli("validate", path)
+                self.cli("submit", self.job_file(job, path.name), "--watch")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
