@@ -21,12 +21,12 @@ struct Context {
   client::Client MakeClient() const;
 };
 
-void AddSubmitCommands(CLI::App& app, Context& context);      // submit, validate
-void AddWatchCommand(CLI::App& app, Context& context);        // watch
-void AddJobCommands(CLI::App& app, Context& context);         // get, list
-void AddControlCommands(CLI::App& app, Context& context);     // cancel, delete, info
-void AddDataCommands(CLI::App& app, Context& context);        // sample, density, upload, datasets
-void AddCompletionCommand(CLI::App& app, Context& context);   // completion
+void AddSubmitCommands(CLI::App& app, Context& context);     // submit, validate
+void AddWatchCommand(CLI::App& app, Context& context);       // watch
+void AddJobCommands(CLI::App& app, Context& context);        // get, list
+void AddControlCommands(CLI::App& app, Context& context);    // cancel, delete, info
+void AddDataCommands(CLI::App& app, Context& context);       // sample, density, upload, datasets
+void AddCompletionCommand(CLI::App& app, Context& context);  // completion
 
 struct WatchArguments {
   std::string job;

@@ -39,7 +39,12 @@ std::string JsonArray(const std::string& name, const Tensor& tensor) {
   const auto number = [](std::string* out, float value) {
     const std::string text = absl::StrFormat("%.9g", value);
     const bool finite = text.find_first_not_of("+-.0123456789e") == std::string::npos;
-    absl::StrAppend(out, finite ? text : absl::StrCat("\"", absl::StrContains(text, "nan") ? "NaN" : value > 0 ? "Infinity" : "-Infinity", "\""));
+    absl::StrAppend(out, finite ? text
+                                : absl::StrCat("\"",
+                                               absl::StrContains(text, "nan") ? "NaN"
+                                               : value > 0                    ? "Infinity"
+                                                                              : "-Infinity",
+                                               "\""));
   };
   const int64_t columns = tensor.shape.size() > 1 ? tensor.shape[1] : 0;
   std::vector<std::string> rows;
@@ -128,7 +133,9 @@ int Upload(Context& context, const UploadArguments& arguments) {
   options.display_name = arguments.title;
   options.format = *format;
   if (console.live()) {
-    options.on_progress = [&console](int64_t sent, int64_t size) { console.Draw(absl::StrCat("\r\x1b[Ksending: ", sent * 100 / size, " %")); };
+    options.on_progress = [&console](int64_t sent, int64_t size) {
+      console.Draw(absl::StrCat("\r\x1b[Ksending: ", sent * 100 / size, " %"));
+    };
   }
   absl::StatusOr<v1::Dataset> dataset = context.MakeClient().UploadDataset(options);
   if (console.live()) console.Draw("\r\x1b[K");

@@ -35,7 +35,8 @@ int ReportBadFile(Context& context, const JobFile& file) {
   }
   FieldViolations violations;
   for (const Problem& problem : file.reading.problems) {
-    violations.Add(problem.field, absl::StrCat(file.source.name(), ":", problem.position.line, ":", problem.position.column, ": ", problem.description));
+    violations.Add(problem.field,
+                   absl::StrCat(file.source.name(), ":", problem.position.line, ":", problem.position.column, ": ", problem.description));
   }
   return ReportError(context.console, violations.ToStatus());
 }

@@ -43,7 +43,8 @@ class InterruptGuard {
   }
 
  private:
-  struct sigaction before_interrupt_ {}, before_terminate_ {};
+  struct sigaction before_interrupt_ {
+  }, before_terminate_{};
 };
 
 // The samples of the steps seen, for --save-samples.
@@ -93,7 +94,8 @@ class Watch {
     options.stop = &Interrupted();
     options.on_idle = [this] { Draw(false); };
     options.on_lost = [this](const absl::Status& reason, absl::Duration pause) { Lost(reason, pause); };
-    absl::StatusOr<client::WatchEnd> end = client.Watch(state_.job.name(), options, [this](const client::WatchUpdate& update) { return Take(update); });
+    absl::StatusOr<client::WatchEnd> end =
+        client.Watch(state_.job.name(), options, [this](const client::WatchUpdate& update) { return Take(update); });
     Draw(true);
     const int saved = Save();
     if (console_.output_closed()) return kExitSuccess;
@@ -153,7 +155,8 @@ class Watch {
   void Lost(const absl::Status& reason, absl::Duration pause) {
     state_.notice = absl::StrCat("connection lost, trying again: ", reason.message());
     if (view_) return Draw(true);
-    if (!std::exchange(said_lost_, true)) console_.Message(absl::StrCat("connection lost (", reason.message(), "), trying again in ", absl::FormatDuration(pause)));
+    if (!std::exchange(said_lost_, true))
+      console_.Message(absl::StrCat("connection lost (", reason.message(), "), trying again in ", absl::FormatDuration(pause)));
   }
 
   std::string ComeBack() const { return absl::StrCat("sliceflow watch ", state_.job.name(), " --after ", last_sequence_); }
@@ -213,7 +216,8 @@ void AddWatchCommand(CLI::App& app, Context& context) {
   auto arguments = std::make_shared<WatchArguments>();
   CLI::App* watch = app.add_subcommand("watch", "Follow a job to its end; Ctrl-C leaves it running");
   watch->add_option("JOB", arguments->job, "jobs/ID or ID")->required();
-  watch->add_option("--after", arguments->after, "The last sequence already seen (default 0: from the beginning)")->check(CLI::NonNegativeNumber);
+  watch->add_option("--after", arguments->after, "The last sequence already seen (default 0: from the beginning)")
+      ->check(CLI::NonNegativeNumber);
   watch->add_option("--save-samples", arguments->save_samples,
                     "Keep the samples of the steps seen in this .npz: step_0000, step_0001, ..., times, sliced_times, energies");
   watch->add_option("--patience", arguments->patience_seconds, "Seconds to go on trying while no server answers (default 120)")

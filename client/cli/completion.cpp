@@ -43,10 +43,12 @@ std::string Bash(const CLI::App& app) {
 _sliceflow() {
   local word=${COMP_WORDS[COMP_CWORD]} command= i words
   for ((i = 1; i < COMP_CWORD; i++)); do
-    case " )", CommandNames(app), R"( " in *" ${COMP_WORDS[i]} "*) command=${COMP_WORDS[i]}; break ;; esac
+    case " )",
+                      CommandNames(app), R"( " in *" ${COMP_WORDS[i]} "*) command=${COMP_WORDS[i]}; break ;; esac
   done
   case $command in
-)", cases, R"(    *) words=")", CommandNames(app), " ", Words(app), R"(" ;;
+)",
+                      cases, R"(    *) words=")", CommandNames(app), " ", Words(app), R"(" ;;
   esac
   if [[ $command == completion && $word != -* ]]; then words="bash zsh fish"; fi
   if [[ -n $command && $command != completion && $word != -* ]]; then
@@ -82,10 +84,11 @@ std::string Zsh(const CLI::App& app) {
     const std::string rest = command->get_name() == "completion" ? "'1:shell:(bash zsh fish)'" : "'*:file:_files'";
     absl::StrAppend(&cases, "    ", command->get_name(), ") _arguments", ZshOptions(*command), ZshOptions(app), " ", rest, " ;;\n");
   }
-  return absl::StrCat("#compdef sliceflow\n# Completion of sliceflow for zsh: source <(sliceflow completion zsh)\n_sliceflow() {\n  local -a commands=(\n",
-                      commands, "  )\n  local line state\n  _arguments -C", ZshOptions(app), " '1:command:->command' '*::argument:->argument'\n",
-                      "  case $state in\n    command) _describe command commands ;;\n    argument)\n  case $line[1] in\n", cases,
-                      "  esac ;;\n  esac\n}\ncompdef _sliceflow sliceflow\n");
+  return absl::StrCat(
+      "#compdef sliceflow\n# Completion of sliceflow for zsh: source <(sliceflow completion zsh)\n_sliceflow() {\n  local -a commands=(\n",
+      commands, "  )\n  local line state\n  _arguments -C", ZshOptions(app), " '1:command:->command' '*::argument:->argument'\n",
+      "  case $state in\n    command) _describe command commands ;;\n    argument)\n  case $line[1] in\n", cases,
+      "  esac ;;\n  esac\n}\ncompdef _sliceflow sliceflow\n");
 }
 
 std::string FishOptions(const CLI::App& app, const std::string& condition) {
@@ -102,8 +105,9 @@ std::string FishOptions(const CLI::App& app, const std::string& condition) {
 std::string Fish(const CLI::App& app) {
   std::string script = "# Completion of sliceflow for fish: sliceflow completion fish | source\n" + FishOptions(app, "");
   for (const CLI::App* command : Commands(app)) {
-    absl::StrAppend(&script, "complete -c sliceflow -f -n __fish_use_subcommand -a ", command->get_name(), " -d ", Quoted(command->get_description()),
-                    "\n", FishOptions(*command, absl::StrCat(" -n '__fish_seen_subcommand_from ", command->get_name(), "'")));
+    absl::StrAppend(&script, "complete -c sliceflow -f -n __fish_use_subcommand -a ", command->get_name(), " -d ",
+                    Quoted(command->get_description()), "\n",
+                    FishOptions(*command, absl::StrCat(" -n '__fish_seen_subcommand_from ", command->get_name(), "'")));
   }
   return script + "complete -c sliceflow -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n";
 }

@@ -21,9 +21,11 @@ std::string StateName(v1::Job::State state) { return v1::Job::State_Name(state);
 std::string Steps(const v1::Job& job) { return absl::StrCat(job.progress().completed_steps(), "/", job.progress().total_steps()); }
 
 std::string StepLine(const v1::StepReport& report, int total_steps) {
-  std::string line = absl::StrFormat("step %d/%d  time %s (sliced %s)  energy %s ± %s", report.step(), total_steps, Number(report.wasserstein_time()),
-                                     Number(report.sliced_time()), Number(report.energy()), Number(report.energy_standard_error()));
-  if (report.step() > 0) absl::StrAppend(&line, "  SW2² ", Number(report.distance_squared()), "  ", InequalityText(report.energy_inequality()));
+  std::string line =
+      absl::StrFormat("step %d/%d  time %s (sliced %s)  energy %s ± %s", report.step(), total_steps, Number(report.wasserstein_time()),
+                      Number(report.sliced_time()), Number(report.energy()), Number(report.energy_standard_error()));
+  if (report.step() > 0)
+    absl::StrAppend(&line, "  SW2² ", Number(report.distance_squared()), "  ", InequalityText(report.energy_inequality()));
   if (report.metrics_size() > 0) absl::StrAppend(&line, "  ", MetricsText(report));
   return line + absl::StrFormat("  %.1f s", report.seconds());
 }
@@ -46,7 +48,8 @@ void AppendKinds(std::string* text, absl::string_view title, const google::proto
     absl::StrAppend(text, "  ", kind.name(), kind.description().empty() ? "" : ": ", kind.description(), "\n");
     for (const v1::Parameter& parameter : kind.parameters()) {
       absl::StrAppend(text, "      ", parameter.name(), " (", parameter.type(), ", ",
-                      parameter.default_value().empty() ? "required" : "default " + parameter.default_value(), ") ", parameter.description(), "\n");
+                      parameter.default_value().empty() ? "required" : "default " + parameter.default_value(), ") ",
+                      parameter.description(), "\n");
     }
   }
 }
@@ -138,10 +141,11 @@ std::string ServerText(const v1::ServerInfo& info) {
   AppendKinds(&text, "solvers", info.solvers());
   AppendKinds(&text, "metrics", info.metrics());
   const v1::Limits& limits = info.limits();
-  absl::StrAppend(&text, "limits\n  dimension ", limits.max_dimension(), ", steps ", limits.max_steps(), ", particles ", limits.max_particles(),
-                  ", inner iterations ", limits.max_inner_iterations(), ",\n  projections ", limits.max_projections(), ", batch ", limits.max_batch_size(),
-                  ", samples ", limits.max_samples(), ",\n  upload ", limits.max_upload_bytes(), " bytes, data set ", limits.max_dataset_values(),
-                  " values, active jobs ", limits.max_active_jobs(), ", specification ", limits.max_spec_bytes(), " bytes");
+  absl::StrAppend(&text, "limits\n  dimension ", limits.max_dimension(), ", steps ", limits.max_steps(), ", particles ",
+                  limits.max_particles(), ", inner iterations ", limits.max_inner_iterations(), ",\n  projections ",
+                  limits.max_projections(), ", batch ", limits.max_batch_size(), ", samples ", limits.max_samples(), ",\n  upload ",
+                  limits.max_upload_bytes(), " bytes, data set ", limits.max_dataset_values(), " values, active jobs ",
+                  limits.max_active_jobs(), ", specification ", limits.max_spec_bytes(), " bytes");
   return text;
 }
 
@@ -154,7 +158,8 @@ std::string ValidationText(const v1::Job& job) {
   const double sliced_end = sliced_step * steps;
   std::string text = absl::StrCat("valid: dimension ", job.spec().dimension());
   if (steps > 0) {
-    absl::StrAppend(&text, ", ", steps, steps == 1 ? " step" : " steps", " to time ", Number(sliced_end * dimension), " (sliced ", Number(sliced_end), ")");
+    absl::StrAppend(&text, ", ", steps, steps == 1 ? " step" : " steps", " to time ", Number(sliced_end * dimension), " (sliced ",
+                    Number(sliced_end), ")");
   } else {
     absl::StrAppend(&text, ", to time ", Number(schedule.end_time() * (wasserstein ? 1 : dimension)));
   }
@@ -182,7 +187,8 @@ std::string EventLine(const v1::JobEvent& event, int total_steps) {
       const v1::StateChanged& change = event.state_changed();
       std::string line = StateName(change.state());
       if (!change.reason().empty()) absl::StrAppend(&line, ": ", Printable(change.reason()));
-      if (change.has_error() && change.error().message() != change.reason()) absl::StrAppend(&line, ": ", Printable(change.error().message()));
+      if (change.has_error() && change.error().message() != change.reason())
+        absl::StrAppend(&line, ": ", Printable(change.error().message()));
       return line;
     }
     case v1::JobEvent::kStepCompleted:

@@ -133,7 +133,8 @@ std::string EncodeNpy(const std::vector<double>& values) {
 absl::StatusOr<Tensor> DecodeNpy(absl::string_view bytes) {
   absl::StatusOr<Layout> layout = Split(bytes);
   if (!layout.ok()) return layout.status();
-  const auto type = Entry(layout->dictionary, "descr"), order = Entry(layout->dictionary, "fortran_order"), axes = Entry(layout->dictionary, "shape");
+  const auto type = Entry(layout->dictionary, "descr"), order = Entry(layout->dictionary, "fortran_order"),
+             axes = Entry(layout->dictionary, "shape");
   if (!type || !order || !axes || type->size() < 5) return absl::InvalidArgumentError("its header is incomplete");
   absl::StatusOr<std::vector<int64_t>> shape = ParseShape(*axes);
   if (!shape.ok()) return shape.status();

@@ -79,7 +79,8 @@ class Lines {
 
 std::string StepsLine(const ProgressState& state, int width) {
   std::string tail = absl::StrFormat(" %d/%d steps", state.job.progress().completed_steps(), state.job.progress().total_steps());
-  if (state.inner) absl::StrAppend(&tail, ", step ", state.inner->step(), ": ", state.inner->iteration(), "/", state.inner->total_iterations());
+  if (state.inner)
+    absl::StrAppend(&tail, ", step ", state.inner->step(), ": ", state.inner->iteration(), "/", state.inner->total_iterations());
   const int bar = std::clamp(width - DisplayWidth(tail) - 2, 4, 40);
   return absl::StrCat("[", Bar(state.Fraction(), bar), "]", tail);
 }
@@ -92,8 +93,8 @@ std::string EnergyLine(const ProgressState& state, int width) {
 }
 
 std::string TimesLine(const ProgressState& state) {
-  return absl::StrCat("time ", Number(state.last_step->wasserstein_time()), " (Wasserstein clock), ", Number(state.last_step->sliced_time()),
-                      " (sliced clock)");
+  return absl::StrCat("time ", Number(state.last_step->wasserstein_time()), " (Wasserstein clock), ",
+                      Number(state.last_step->sliced_time()), " (sliced clock)");
 }
 
 void AddStep(const ProgressState& state, int width, Lines* lines) {

@@ -34,7 +34,8 @@ absl::StatusOr<Tensor> ParseCsv(absl::string_view text) {
       ++columns;
     }
     if (tensor.shape[0] > 0 && columns != tensor.shape[1]) {
-      return absl::InvalidArgumentError(absl::StrCat("line ", line_number, " has ", columns, " columns, the ones before ", tensor.shape[1]));
+      return absl::InvalidArgumentError(
+          absl::StrCat("line ", line_number, " has ", columns, " columns, the ones before ", tensor.shape[1]));
     }
     tensor.shape = {tensor.shape[0] + 1, columns};
   }
@@ -57,7 +58,8 @@ absl::Status CheckOutputName(const std::string& path) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": the name must end in .npz, .npy or .csv"));
   }
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  if (access(folder.empty() ? "." : folder.c_str(), W_OK) != 0) return absl::ErrnoToStatus(errno, absl::StrCat(path, ": its folder cannot be written"));
+  if (access(folder.empty() ? "." : folder.c_str(), W_OK) != 0)
+    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": its folder cannot be written"));
   return absl::OkStatus();
 }
 

@@ -104,15 +104,19 @@ class Reader {
     if (const auto* oneof = field->real_containing_oneof(); oneof != nullptr) {
       for (const FieldDescriptor* other : *seen) {
         if (other == field || other->real_containing_oneof() != oneof) continue;
-        return Complain(key.Mark(), field_path, absl::StrCat("cannot stand beside ", other->json_name(), ": only one of them can be given"));
+        return Complain(key.Mark(), field_path,
+                        absl::StrCat("cannot stand beside ", other->json_name(), ": only one of them can be given"));
       }
     }
     reading_.places[field_path] = {At(key.Mark()), At(value.Mark()), value.IsScalar()};
-    if (value.IsNull()) return Complain(key.Mark(), field_path, "has no value; leave it out" + std::string(IsMessage(*field) ? ", or write {}" : ""));
+    if (value.IsNull())
+      return Complain(key.Mark(), field_path, "has no value; leave it out" + std::string(IsMessage(*field) ? ", or write {}" : ""));
     ReadField(value, *field, field_path, depth, message);
   }
 
-  static bool IsMessage(const FieldDescriptor& field) { return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field.is_repeated(); }
+  static bool IsMessage(const FieldDescriptor& field) {
+    return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field.is_repeated();
+  }
 
   void ReadField(const YAML::Node& node, const FieldDescriptor& field, const std::string& path, int depth, Message* message) {
     if (field.is_map()) return ReadMap(node, field, path, depth, message);
@@ -123,7 +127,8 @@ class Reader {
   // One value of a field: the field's, or an element of it.
   void ReadValue(const YAML::Node& node, const FieldDescriptor& field, const std::string& path, int depth, Message* message) {
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      Message* child = field.is_repeated() ? message->GetReflection()->AddMessage(message, &field) : message->GetReflection()->MutableMessage(message, &field);
+      Message* child = field.is_repeated() ? message->GetReflection()->AddMessage(message, &field)
+                                           : message->GetReflection()->MutableMessage(message, &field);
       if (HasOwnForm(*field.message_type())) return ReadOwnForm(node, path, depth, child);
       return ReadMessage(node, path, depth + 1, child);
     }
@@ -139,7 +144,8 @@ class Reader {
     YAML::Emitter quoted;
     quoted << YAML::DoubleQuoted << node.Scalar();
     const auto status = google::protobuf::util::JsonStringToMessage(quoted.c_str(), message);
-    if (!status.ok()) Complain(node.Mark(), path, absl::StrCat("is no ", message->GetDescriptor()->name(), " in the JSON form of protobuf"));
+    if (!status.ok())
+      Complain(node.Mark(), path, absl::StrCat("is no ", message->GetDescriptor()->name(), " in the JSON form of protobuf"));
   }
 
   void ReadList(const YAML::Node& node, const FieldDescriptor& field, const std::string& path, int depth, Message* message) {

@@ -46,7 +46,8 @@ std::optional<Integer> ParseInteger(const std::string& text) {
   if (!value || std::trunc(*value) != *value) return std::nullopt;
   // Above 2^53 a double no longer tells whole numbers apart.
   if (std::abs(*value) > 9007199254740992.0) return std::nullopt;
-  if (*value < static_cast<double>(std::numeric_limits<Integer>::min()) || *value > static_cast<double>(std::numeric_limits<Integer>::max())) {
+  if (*value < static_cast<double>(std::numeric_limits<Integer>::min()) ||
+      *value > static_cast<double>(std::numeric_limits<Integer>::max())) {
     return std::nullopt;
   }
   return static_cast<Integer>(*value);
@@ -73,7 +74,7 @@ std::string BadInteger(const std::string& text, absl::string_view range) {
 }
 
 // Calls the setter or the adder of the field's type.
-#define SLICEFLOW_PUT(TYPE, VALUE)                               \
+#define SLICEFLOW_PUT(TYPE, VALUE) \
   (field.is_repeated() ? reflection.Add##TYPE(message, &field, VALUE) : reflection.Set##TYPE(message, &field, VALUE))
 
 std::string SetInteger(const std::string& text, const FieldDescriptor& field, Message* message) {

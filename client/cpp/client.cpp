@@ -150,7 +150,8 @@ absl::StatusOr<v1::Dataset> Client::UploadDataset(const UploadOptions& options) 
 
 absl::StatusOr<v1::Dataset> Client::GetDataset(const v1::GetDatasetRequest& request) {
   v1::Dataset dataset;
-  absl::Status status = Unary(options_, true, [&](grpc::ClientContext* context) { return datasets_->GetDataset(context, request, &dataset); });
+  absl::Status status =
+      Unary(options_, true, [&](grpc::ClientContext* context) { return datasets_->GetDataset(context, request, &dataset); });
   return ResponseOr(status, std::move(dataset));
 }
 
@@ -168,8 +169,8 @@ absl::Status Client::DeleteDataset(const v1::DeleteDatasetRequest& request) {
 
 absl::StatusOr<v1::ServerInfo> Client::GetServerInfo() {
   v1::ServerInfo info;
-  absl::Status status =
-      Unary(options_, true, [&](grpc::ClientContext* context) { return server_->GetServerInfo(context, v1::GetServerInfoRequest(), &info); });
+  absl::Status status = Unary(
+      options_, true, [&](grpc::ClientContext* context) { return server_->GetServerInfo(context, v1::GetServerInfoRequest(), &info); });
   return ResponseOr(status, std::move(info));
 }
 

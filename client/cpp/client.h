@@ -52,7 +52,8 @@ class Client {
   absl::Status DeleteJob(const v1::DeleteJobRequest& request);
 
   // Follows a job to its end, through lost connections; see client/cpp/watch.h.
-  absl::StatusOr<WatchEnd> Watch(const std::string& job, const WatchOptions& options, absl::FunctionRef<absl::Status(const WatchUpdate&)> on_update);
+  absl::StatusOr<WatchEnd> Watch(const std::string& job, const WatchOptions& options,
+                                 absl::FunctionRef<absl::Status(const WatchUpdate&)> on_update);
 
   // Shape [count, dimension].
   absl::StatusOr<Tensor> Sample(const v1::SampleJobRequest& request);

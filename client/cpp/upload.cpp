@@ -87,7 +87,8 @@ class Upload {
     std::string piece;
     while (offset < size_) {
       piece.resize(std::min(kPieceBytes, size_ - offset));
-      if (!file.read(piece.data(), piece.size())) return absl::UnknownError(absl::StrCat(options_.path, ": became shorter while it was read"));
+      if (!file.read(piece.data(), piece.size()))
+        return absl::UnknownError(absl::StrCat(options_.path, ": became shorter while it was read"));
       request.set_data(piece);
       if (!writer.Write(request)) return absl::OkStatus();
       offset += static_cast<int64_t>(piece.size());
@@ -113,8 +114,7 @@ absl::StatusOr<v1::Dataset> UploadFile(v1::DatasetService::Stub& stub, const Upl
   if (!sha256.ok()) return sha256.status();
   Upload upload(stub, options, *size, *std::move(sha256));
   v1::Dataset dataset;
-  absl::Status status =
-      WithRetries(retry, absl::Now() + timeout, [&](absl::Time deadline) { return upload.Attempt(deadline, &dataset); });
+  absl::Status status = WithRetries(retry, absl::Now() + timeout, [&](absl::Time deadline) { return upload.Attempt(deadline, &dataset); });
   if (!status.ok()) return status;
   return dataset;
 }

@@ -171,7 +171,8 @@ class Watcher {
     callback_error_ = on_update_(update);
     if (!callback_error_.ok()) return callback_error_;
     if (event.sequence() > 0) end_.last_sequence = event.sequence();
-    if (update.response.has_compacted()) end_.last_sequence = std::max(end_.last_sequence, update.response.compacted().earliest_sequence() - 1);
+    if (update.response.has_compacted())
+      end_.last_sequence = std::max(end_.last_sequence, update.response.compacted().earliest_sequence() - 1);
     if (event.has_state_changed() && IsFinal(event.state_changed().state())) end_.state = event.state_changed().state();
     return absl::OkStatus();
   }

@@ -28,7 +28,8 @@ std::string Script(const std::string& shell) {
 // What bash itself answers for the words typed so far.
 std::string BashAnswers(const std::string& words, int count) {
   const std::string path = testing::TempDir() + "completion_test.bash";
-  std::ofstream(path) << Script("bash") << "COMP_WORDS=(" << words << ")\nCOMP_CWORD=" << count << "\n_sliceflow\necho \"${COMPREPLY[*]}\"\n";
+  std::ofstream(path) << Script("bash") << "COMP_WORDS=(" << words << ")\nCOMP_CWORD=" << count
+                      << "\n_sliceflow\necho \"${COMPREPLY[*]}\"\n";
   FILE* pipe = popen(("bash " + path).c_str(), "r");
   std::string answer;
   char buffer[256];

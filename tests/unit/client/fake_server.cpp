@@ -14,7 +14,8 @@ grpc::Status FakeJobs::CountCall() {
   return {grpc::StatusCode::UNAVAILABLE, "going down"};
 }
 
-grpc::Status FakeJobs::WatchJob(grpc::ServerContext* context, const v1::WatchJobRequest* request, grpc::ServerWriter<v1::WatchJobResponse>* writer) {
+grpc::Status FakeJobs::WatchJob(grpc::ServerContext* context, const v1::WatchJobRequest* request,
+                                grpc::ServerWriter<v1::WatchJobResponse>* writer) {
   WatchScript script;
   {
     std::lock_guard lock(mutex);

@@ -18,11 +18,13 @@
 namespace sliceflow::client {
 
 // Each WatchJob takes the next script; thread-safe.
-using WatchScript = std::function<grpc::Status(const v1::WatchJobRequest&, grpc::ServerContext*, grpc::ServerWriter<v1::WatchJobResponse>*)>;
+using WatchScript =
+    std::function<grpc::Status(const v1::WatchJobRequest&, grpc::ServerContext*, grpc::ServerWriter<v1::WatchJobResponse>*)>;
 
 class FakeJobs : public v1::JobService::Service {
  public:
-  grpc::Status WatchJob(grpc::ServerContext* context, const v1::WatchJobRequest* request, grpc::ServerWriter<v1::WatchJobResponse>* writer) override;
+  grpc::Status WatchJob(grpc::ServerContext* context, const v1::WatchJobRequest* request,
+                        grpc::ServerWriter<v1::WatchJobResponse>* writer) override;
   grpc::Status GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request, v1::Job* job) override;
   grpc::Status CreateJob(grpc::ServerContext* context, const v1::CreateJobRequest* request, v1::Job* job) override;
   grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request, v1::Job* job) override;
@@ -44,7 +46,8 @@ class FakeJobs : public v1::JobService::Service {
 // Keeps what arrives, as the contract says, and breaks streams after a number of bytes.
 class FakeDatasets : public v1::DatasetService::Service {
  public:
-  grpc::Status UploadDataset(grpc::ServerContext* context, grpc::ServerReader<v1::UploadDatasetRequest>* reader, v1::Dataset* dataset) override;
+  grpc::Status UploadDataset(grpc::ServerContext* context, grpc::ServerReader<v1::UploadDatasetRequest>* reader,
+                             v1::Dataset* dataset) override;
   grpc::Status GetUpload(grpc::ServerContext* context, const v1::GetUploadRequest* request, v1::Upload* upload) override;
 
   std::mutex mutex;

@@ -56,11 +56,11 @@ ProgressState HalfWay() {
 TEST(ProgressView, DrawsStepsInnerProgressEnergyClocksAndInequality) {
   // 4 of 8 steps and half of the fifth: 9/16; 3.5 steps left of 2 s each.
   EXPECT_THAT(RenderProgress(HalfWay(), absl::Seconds(9), {60, 24}, false),
-              ElementsAre("Ring  jobs/a1",                                               //
-                          "RUNNING  0:09, about 0:07 left",                              //
+              ElementsAre("Ring  jobs/a1",                                                 //
+                          "RUNNING  0:09, about 0:07 left",                                //
                           "[█████████████████▍·············] 4/8 steps, step 5: 100/200",  //
-                          "energy 0 ± 0.01  █▆▅▃▁",                                      //
-                          "time 0.4 (Wasserstein clock), 0.2 (sliced clock)",            //
+                          "energy 0 ± 0.01  █▆▅▃▁",                                        //
+                          "time 0.4 (Wasserstein clock), 0.2 (sliced clock)",              //
                           "inequality holds (slack 0.02 ± 0.004)"));
 }
 

@@ -28,7 +28,9 @@ TEST(SourceText, WidthCountsColumnsOfTheTerminal) {
 
 TEST(SourceText, NothingFromOutsideSteersTheTerminal) {
   EXPECT_EQ(Printable("a\x1b[2J\tb\x7f"), "a?[2J b?");
-  EXPECT_EQ(Printable("\xC2\x9B" "1m"), "?1m");  // the one-byte form of ESC [
+  EXPECT_EQ(Printable("\xC2\x9B"
+                      "1m"),
+            "?1m");  // the one-byte form of ESC [
 }
 
 TEST(SourceText, TheCaretStandsBelowWideCharacters) {

@@ -43,7 +43,8 @@ class TableFiles : public ::testing::Test {
 
 TEST_F(TableFiles, NumPyReadsNpy) {
   ASSERT_TRUE(WriteTable(Path("x.npy"), "samples", table_).ok());
-  EXPECT_EQ(NumPy("a = np.load(sys.argv[1])\nprint(a.shape, a.dtype, a.flags.c_contiguous, a[0].tolist(), a[2, 0] == np.finfo('f4').max)", Path("x.npy")),
+  EXPECT_EQ(NumPy("a = np.load(sys.argv[1])\nprint(a.shape, a.dtype, a.flags.c_contiguous, a[0].tolist(), a[2, 0] == np.finfo('f4').max)",
+                  Path("x.npy")),
             "(3, 2) float32 True [1.5, -2.0] True\n");
 }
 

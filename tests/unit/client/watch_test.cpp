@@ -88,7 +88,8 @@ TEST_F(WatchTest, EndsWithTheJob) {
 
 TEST_F(WatchTest, GoesOnFromTheLastSequenceAfterEachLostConnection) {
   options_.after_sequence = 4;
-  fake_.jobs.watches = {Send({StepEvent(5), StepEvent(6)}, kLost), Send({}, kLost), Send({StepEvent(7)}, {grpc::StatusCode::CANCELLED, "shutting down"}),
+  fake_.jobs.watches = {Send({StepEvent(5), StepEvent(6)}, kLost), Send({}, kLost),
+                        Send({StepEvent(7)}, {grpc::StatusCode::CANCELLED, "shutting down"}),
                         Send({StepEvent(8), StateEvent(9, v1::Job::FAILED)})};
   int lost = 0;
   options_.on_lost = [&](const absl::Status&, absl::Duration) { ++lost; };

@@ -64,7 +64,8 @@ spec:
 }
 
 TEST(YamlMessage, TakesBothSpellingsAndJson) {
-  const v1::Job job = Good(R"({"display_name": "caf\u00e9", "spec": {"schedule": {"step_size": 2.0, "num_steps": "7", "clock": 2}, "seed": 1e3}})");
+  const v1::Job job =
+      Good(R"({"display_name": "caf\u00e9", "spec": {"schedule": {"step_size": 2.0, "num_steps": "7", "clock": 2}, "seed": 1e3}})");
   EXPECT_EQ(job.display_name(), "café");
   EXPECT_EQ(job.spec().schedule().step_size(), 2);
   EXPECT_EQ(job.spec().schedule().num_steps(), 7);
@@ -97,7 +98,8 @@ TEST(YamlMessage, NumbersThatAreNoneAreLeftToTheServer) {
 
 TEST(YamlMessage, UnknownNamesComeWithTheNearestOne) {
   EXPECT_THAT(Problems("spec:\n  dimenson: 2\n"), ElementsAre("2:3 spec.dimenson: there is no such field; did you mean dimension?"));
-  EXPECT_THAT(Problems("spec:\n  model:\n    realNVP: {}\n"), ElementsAre("3:5 spec.model.realNVP: there is no such field; did you mean realNvp?"));
+  EXPECT_THAT(Problems("spec:\n  model:\n    realNVP: {}\n"),
+              ElementsAre("3:5 spec.model.realNVP: there is no such field; did you mean realNvp?"));
   EXPECT_THAT(Problems("spec: {model: {transformer: {}}}"),
               ElementsAre("1:16 spec.model.transformer: there is no such field; here can be realNvp, particles"));
 }
@@ -119,7 +121,8 @@ TEST(YamlMessage, FindsEverythingWrongAtOnceInTheOrderOfTheText) {
 }
 
 TEST(YamlMessage, ANumberBeyondItsTypeIsRefused) {
-  EXPECT_THAT(Problems("spec: {dimension: 3000000000}"), ElementsAre(HasSubstr("must be a whole number between -2147483648 and 2147483647")));
+  EXPECT_THAT(Problems("spec: {dimension: 3000000000}"),
+              ElementsAre(HasSubstr("must be a whole number between -2147483648 and 2147483647")));
   EXPECT_THAT(Problems("spec: {seed: 1_000}"), ElementsAre(HasSubstr("must be a whole number; it is \"1_000\"")));
   EXPECT_THAT(Problems("spec: {schedule: {stepSize: 0x10}}"), ElementsAre(HasSubstr("must be a number")));
 }
@@ -154,8 +157,9 @@ TEST(YamlMessage, ATextThatIsNoYamlSaysWhere) {
 }
 
 TEST(YamlMessage, AliasesAreFollowed) {
-  const v1::Job job = Good("spec: {functional: {terms: [{potential: {quadratic: {precision: &a {values: [1]}}}}, "
-                           "{potential: {quadratic: {precision: *a}}}]}}");
+  const v1::Job job = Good(
+      "spec: {functional: {terms: [{potential: {quadratic: {precision: &a {values: [1]}}}}, "
+      "{potential: {quadratic: {precision: *a}}}]}}");
   EXPECT_THAT(job.spec().functional().terms(1).potential().quadratic().precision().values(), ElementsAre(1));
 }
 
@@ -205,7 +209,8 @@ TEST(YamlMessage, PlacesAreThoseOfValuesAndOfTheNearestAncestor) {
 }
 
 TEST(YamlMessage, PathsAreSpelledAsInJobFiles) {
-  EXPECT_EQ(JsonPath("spec.functional.terms[1].sliced_wasserstein.num_projections"), "spec.functional.terms[1].slicedWasserstein.numProjections");
+  EXPECT_EQ(JsonPath("spec.functional.terms[1].sliced_wasserstein.num_projections"),
+            "spec.functional.terms[1].slicedWasserstein.numProjections");
   EXPECT_EQ(JsonPath("labels.my_key"), "labels.my_key");
 }
 
