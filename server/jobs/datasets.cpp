@@ -11,7 +11,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "common/errors.h"
 #include "common/ids.h"
@@ -298,13 +297,11 @@ absl::StatusOr<Datasets::Page> DatasetsImpl::List(std::optional<int64_t> before_
 absl::Status DatasetsImpl::Delete(const std::string& id) {
   const absl::StatusOr<store::DatasetRow> row = Row(id);
   if (!row.ok()) return row.status();
-  const absl::StatusOr<std::vector<std::string>> users = store_.JobsUsingDataset(id, {v1::Job::QUEUED, v1::Job::RUNNING, v1::Job::PAUSED}, 5);
-  if (!users.ok()) return users.status();
-  if (!users->empty()) {
-    return PreconditionError("DATASET_IN_USE", DatasetName(id),
-                             absl::StrCat("jobs that have not ended refer to it: ", absl::StrJoin(*users, ", ")));
+  const std::vector<int> active{v1::Job::QUEUED, v1::Job::RUNNING, v1::Job::PAUSED};
+  if (absl::Status status = store_.DeleteDataset(id, active); !status.ok()) {
+    if (absl::IsFailedPrecondition(status)) return PreconditionError("DATASET_IN_USE", DatasetName(id), std::string(status.message()));
+    return status;
   }
-  if (absl::Status status = store_.DeleteDataset(id); !status.ok()) return status;
   cache_.Drop(absl::StrCat(id, "/"));
   return blobs_.DeleteTree(absl::StrCat("datasets/", id));
 }

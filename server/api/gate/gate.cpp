@@ -12,6 +12,7 @@ constexpr size_t kMaxDisplayName = 200;
 constexpr size_t kMaxRequestId = 128;
 constexpr int kMaxLabels = 32;
 constexpr size_t kMaxLabel = 63;
+constexpr char kSha256Words[] = "must be 64 lower-case hexadecimal digits";
 
 // Characters of valid UTF-8 (protobuf has refused the rest): bytes that do not continue one.
 size_t Characters(const std::string& text) {
@@ -26,6 +27,12 @@ bool IsLabelKey(const std::string& key) {
     if (!absl::ascii_islower(c) && !absl::ascii_isdigit(c) && c != '_' && c != '-') return false;
   }
   return true;
+}
+
+bool IsSha256(const std::string& digits) {
+  bool hexadecimal = digits.size() == 64;
+  for (const char c : digits) hexadecimal = hexadecimal && (absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f'));
+  return hexadecimal;
 }
 
 void CheckText(Findings& findings, const std::string& field, const std::string& text, size_t limit) {
@@ -106,9 +113,13 @@ absl::Status CheckUploadHeader(const v1::UploadHeader& header) {
   if (header.offset() < 0 || header.offset() > header.size_bytes()) {
     findings.Invalid("header.offset", absl::StrCat("must be between 0 and size_bytes, is ", header.offset()));
   }
-  bool hexadecimal = header.sha256().size() == 64;
-  for (const char c : header.sha256()) hexadecimal = hexadecimal && (absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f'));
-  if (!hexadecimal) findings.Invalid("header.sha256", "must be 64 lower-case hexadecimal digits");
+  if (!IsSha256(header.sha256())) findings.Invalid("header.sha256", kSha256Words);
+  return findings.ToStatus();
+}
+
+absl::Status CheckSha256(const std::string& field, const std::string& sha256) {
+  Findings findings;
+  if (!IsSha256(sha256)) findings.Invalid(field, kSha256Words);
   return findings.ToStatus();
 }
 

@@ -1,6 +1,8 @@
 // The one input gate: what passes is valid and complete, and nothing behind it checks again.
 #pragma once
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "server/api/limits.h"
 #include "server/jobs/datasets.h"
@@ -16,5 +18,8 @@ absl::StatusOr<v1::Job> CheckCreateJob(const v1::CreateJobRequest& request, jobs
 
 // InvalidArgument naming fields below `header`.
 absl::Status CheckUploadHeader(const v1::UploadHeader& header);
+
+// InvalidArgument naming `field` for what is not 64 lower-case hexadecimal digits.
+absl::Status CheckSha256(const std::string& field, const std::string& sha256);
 
 }  // namespace sliceflow::api

@@ -1,0 +1,27 @@
+// sliceflow.v1.DatasetService.
+#pragma once
+
+#include "server/jobs/datasets.h"
+#include "sliceflow/v1/dataset_service.grpc.pb.h"
+
+namespace sliceflow::api {
+
+// Handlers check, delegate, and convert the status once. `datasets` must outlive the service.
+class DatasetServiceImpl final : public v1::DatasetService::CallbackService {
+ public:
+  explicit DatasetServiceImpl(jobs::Datasets& datasets) : datasets_(datasets) {}
+
+  grpc::ServerReadReactor<v1::UploadDatasetRequest>* UploadDataset(grpc::CallbackServerContext* context, v1::Dataset* response) override;
+  grpc::ServerUnaryReactor* GetUpload(grpc::CallbackServerContext* context, const v1::GetUploadRequest* request, v1::Upload* response) override;
+  grpc::ServerUnaryReactor* GetDataset(grpc::CallbackServerContext* context, const v1::GetDatasetRequest* request,
+                                       v1::Dataset* response) override;
+  grpc::ServerUnaryReactor* ListDatasets(grpc::CallbackServerContext* context, const v1::ListDatasetsRequest* request,
+                                         v1::ListDatasetsResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteDataset(grpc::CallbackServerContext* context, const v1::DeleteDatasetRequest* request,
+                                          google::protobuf::Empty* response) override;
+
+ private:
+  jobs::Datasets& datasets_;
+};
+
+}  // namespace sliceflow::api

@@ -1,0 +1,42 @@
+// sliceflow.v1.JobService.
+#pragma once
+
+#include "server/api/limits.h"
+#include "server/api/watch_streams.h"
+#include "server/jobs/datasets.h"
+#include "server/jobs/jobs.h"
+#include "server/scheduler/scheduler.h"
+#include "sliceflow/v1/job_service.grpc.pb.h"
+
+namespace sliceflow::api {
+
+// Handlers check, delegate, and convert the status once. All that is handed in must outlive the service.
+class JobServiceImpl final : public v1::JobService::CallbackService {
+ public:
+  JobServiceImpl(jobs::Jobs& jobs, jobs::Datasets& datasets, scheduler::Scheduler& scheduler, WatchStreams& watches, const Limits& limits);
+
+  grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context, const v1::CreateJobRequest* request, v1::Job* response) override;
+  grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context, const v1::GetJobRequest* request, v1::Job* response) override;
+  grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context, const v1::ListJobsRequest* request,
+                                     v1::ListJobsResponse* response) override;
+  grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context, const v1::CancelJobRequest* request, v1::Job* response) override;
+  grpc::ServerUnaryReactor* DeleteJob(grpc::CallbackServerContext* context, const v1::DeleteJobRequest* request,
+                                      google::protobuf::Empty* response) override;
+  grpc::ServerUnaryReactor* PauseJob(grpc::CallbackServerContext* context, const v1::PauseJobRequest* request, v1::Job* response) override;
+  grpc::ServerUnaryReactor* ResumeJob(grpc::CallbackServerContext* context, const v1::ResumeJobRequest* request, v1::Job* response) override;
+  grpc::ServerUnaryReactor* ForkJob(grpc::CallbackServerContext* context, const v1::ForkJobRequest* request, v1::Job* response) override;
+  grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchJob(grpc::CallbackServerContext* context, const v1::WatchJobRequest* request) override;
+  grpc::ServerWriteReactor<v1::TensorChunk>* SampleJob(grpc::CallbackServerContext* context, const v1::SampleJobRequest* request) override;
+  grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* EvaluateDensity(grpc::CallbackServerContext* context) override;
+  grpc::ServerWriteReactor<v1::ExportModelResponse>* ExportModel(grpc::CallbackServerContext* context,
+                                                                 const v1::ExportModelRequest* request) override;
+
+ private:
+  jobs::Jobs& jobs_;
+  jobs::Datasets& datasets_;
+  scheduler::Scheduler& scheduler_;
+  WatchStreams& watches_;
+  const Limits& limits_;
+};
+
+}  // namespace sliceflow::api

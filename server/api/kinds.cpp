@@ -1,0 +1,106 @@
+#include "server/api/kinds.h"
+
+#include <initializer_list>
+
+namespace sliceflow::api {
+namespace {
+
+using Kinds = google::protobuf::RepeatedPtrField<v1::Kind>;
+
+struct ParameterRow {
+  const char* name;
+  const char* type;
+  const char* default_value;  // JSON; empty where it is required
+  const char* description;
+};
+
+enum class Density { kUnrelated, kHas, kNeeds };
+
+void Add(Kinds& kinds, const char* name, const char* description, std::initializer_list<ParameterRow> parameters,
+         Density density = Density::kUnrelated) {
+  v1::Kind& kind = *kinds.Add();
+  kind.set_name(name);
+  kind.set_description(description);
+  kind.set_has_density(density == Density::kHas);
+  kind.set_needs_density(density == Density::kNeeds);
+  for (const ParameterRow& row : parameters) {
+    v1::Parameter& parameter = *kind.add_parameters();
+    parameter.set_name(row.name);
+    parameter.set_type(row.type);
+    parameter.set_default_value(row.default_value);
+    parameter.set_description(row.description);
+  }
+}
+
+constexpr ParameterRow kComponents{"components", "Component", "", "1 to 256, each of weight (above 0, default 1), mean and covariance"};
+constexpr ParameterRow kCenter{"center", "vector", "zero", "one finite number for each dimension"};
+constexpr ParameterRow kMean{"mean", "vector", "zero", "one finite number for each dimension"};
+constexpr ParameterRow kPointDataset{"dataset", "string", "", "datasets/ID with as many columns as the dimension"};
+
+void AddInitial(Kinds& kinds) {
+  Add(kinds, "gaussian", "N(mean, covariance)",
+      {kMean, {"covariance", "matrix", "identity", "symmetric positive definite, row-major"}});
+  Add(kinds, "mixture", "a mixture of Gaussians", {kComponents});
+  Add(kinds, "uniformBox", "uniform on an axis-aligned box",
+      {{"lower", "vector", "-1 in each coordinate", "lower ends"}, {"upper", "vector", "1 in each coordinate", "upper ends, above the lower"}});
+  Add(kinds, "dirac", "a unit mass at one point", {{"point", "vector", "zero", "the point"}});
+  Add(kinds, "ring", "a ring or spherical shell of Gaussian thickness",
+      {kCenter, {"radius", "double", "1", "above 0"}, {"thickness", "double", "0.1", "standard deviation of the radius, at least 0"}});
+  Add(kinds, "dataset", "the rows of a data set", {kPointDataset});
+}
+
+void AddFunctionals(Kinds& kinds) {
+  Add(kinds, "potential.quadratic", "mean of (x - b)'A(x - b)/2",
+      {kCenter, {"precision", "matrix", "identity", "A, symmetric positive definite, row-major"}});
+  Add(kinds, "potential.gaussianMixture", "mean of -log of a mixture's density", {kComponents});
+  Add(kinds, "potential.ring", "mean of stiffness (|x - center| - radius)^2/2",
+      {kCenter, {"radius", "double", "1", "above 0"}, {"stiffness", "double", "10", "above 0"}});
+  Add(kinds, "potential.bayesianLogisticRegression", "negative log-posterior of Bayesian logistic regression over a table",
+      {{"dataset", "string", "", "datasets/ID whose last column is the label; dimension = columns + 1"},
+       {"trainFraction", "double", "0.8", "above 0 and below 1"},
+       {"shuffle", "bool", "true", "whether rows are shuffled before they are divided"},
+       {"batchSize", "int32", "0", "rows of an evaluation; 0 takes all"}});
+  Add(kinds, "interaction.powerLaw", "half the mean over pairs of |z|^a/a - |z|^b/b",
+      {{"attraction", "double", "4", "a, above b, at most 16"}, {"repulsion", "double", "2", "b, above 0"}});
+  Add(kinds, "entropy", "mean of log density", {}, Density::kNeeds);
+  Add(kinds, "slicedWasserstein", "half the squared sliced-Wasserstein distance to the rows of a data set",
+      {kPointDataset, {"numProjections", "int32", "numProjections of the solver", "random directions, at least 1"}});
+}
+
+void AddModels(Kinds& kinds) {
+  Add(kinds, "realNvp", "a normalising flow of affine coupling layers",
+      {{"couplings", "int32", "5", "1 to 64"},
+       {"hiddenWidth", "int32", "100", "1 to 4096"},
+       {"learnedLinear", "bool", "true", "a learned linear layer between couplings"}},
+      Density::kHas);
+  Add(kinds, "particles", "free particles", {{"count", "int32", "1000", "at least 1"}});
+}
+
+void AddSolvers(Kinds& kinds) {
+  Add(kinds, "swJko", "the sliced-Wasserstein JKO scheme of first order",
+      {{"innerIterations", "int32", "200", "iterations of a step's minimisation, at least 1"},
+       {"numProjections", "int32", "1000", "random directions, at least 1"},
+       {"batchSize", "int32", "1024", "samples of an iteration, at least 2"},
+       {"optimizer.adam.learningRate", "double", "0.005", "above 0, at most 10"},
+       {"optimizer.adam.beta1", "double", "0.9", "at least 0, below 1"},
+       {"optimizer.adam.beta2", "double", "0.999", "at least 0, below 1"},
+       {"maxAttempts", "int32", "3", "times innerIterations that a step may take, 1 to 10"}});
+}
+
+void AddMetrics(Kinds& kinds) {
+  Add(kinds, "heldOutPrediction", "accuracy and log-likelihood on held-out rows; needs one potential.bayesianLogisticRegression", {});
+  Add(kinds, "radius", "mean and deviation of the distance from the centre of mass", {});
+  Add(kinds, "closedForm", "symmetric KL of a Gaussian fit to the Ornstein-Uhlenbeck closed form", {});
+}
+
+}  // namespace
+
+void AddKinds(v1::ServerInfo& info) {
+  AddInitial(*info.mutable_initial_distributions());
+  AddFunctionals(*info.mutable_functionals());
+  AddModels(*info.mutable_models());
+  AddSolvers(*info.mutable_solvers());
+  AddMetrics(*info.mutable_metrics());
+}
+
+}  // namespace sliceflow::api

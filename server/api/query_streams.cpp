@@ -1,0 +1,178 @@
+#include "server/api/query_streams.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "common/errors.h"
+#include "common/grpc_status.h"
+#include "common/ids.h"
+#include "server/api/tensor_chunks.h"
+
+namespace sliceflow::api {
+namespace {
+
+// A question that may be cancelled before, while or after it is asked. Thread-safe.
+class Question {
+ public:
+  void SetCancel(std::function<void()> cancel) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (!cancelled_) {
+        cancel_ = std::move(cancel);
+        return;
+      }
+    }
+    cancel();
+  }
+
+  void Cancel() {
+    std::function<void()> cancel;
+    {
+      const absl::MutexLock lock(&mutex_);
+      cancelled_ = true;
+      cancel = std::move(cancel_);
+    }
+    if (cancel) cancel();
+  }
+
+ private:
+  absl::Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  std::function<void()> cancel_ ABSL_GUARDED_BY(mutex_);
+};
+
+// What both streams do with their answer. The scheduler answers exactly once and only then is the stream finished, so the stream outlives
+// the question; the question is shared because setting its cancellation may come after the answer.
+template <typename Reactor>
+class AnswerStream : public Reactor {
+ public:
+  void OnCancel() override { question_->Cancel(); }
+  void OnDone() override { delete this; }
+  void OnWriteDone(bool ok) override {
+    if (!ok) return this->Finish(ToGrpcStatus(absl::CancelledError("the client went away")));
+    WriteNext();
+  }
+
+ protected:
+  void Ask(scheduler::Scheduler& scheduler, scheduler::Query query) {
+    const std::shared_ptr<Question> question = question_;
+    question->SetCancel(scheduler.Ask(std::move(query), [this](absl::StatusOr<Tensor> answer) { Answer(std::move(answer)); }));
+  }
+
+ private:
+  void Answer(absl::StatusOr<Tensor> answer) {
+    if (!answer.ok()) return this->Finish(ToGrpcStatus(answer.status()));
+    chunks_.emplace(std::make_shared<const Tensor>(*std::move(answer)), -1);
+    WriteNext();
+  }
+
+  void WriteNext() {
+    if (chunks_->done()) return this->Finish(grpc::Status::OK);
+    chunk_ = chunks_->Next();
+    this->StartWrite(&chunk_);
+  }
+
+  const std::shared_ptr<Question> question_ = std::make_shared<Question>();
+  std::optional<TensorChunks> chunks_;
+  v1::TensorChunk chunk_;
+};
+
+class SampleStream final : public AnswerStream<grpc::ServerWriteReactor<v1::TensorChunk>> {
+ public:
+  SampleStream(scheduler::Scheduler& scheduler, const Limits& limits, const v1::SampleJobRequest& request) {
+    const absl::StatusOr<std::string> id = ParseResourceName("jobs", request.name(), "name");
+    absl::Status status = id.ok() ? Check(limits, request) : id.status();
+    if (!status.ok()) {
+      Finish(ToGrpcStatus(status));
+      return;
+    }
+    scheduler::Query query{.job_id = *id};
+    if (request.has_step()) query.step = request.step();
+    query.draw = {.count = request.count(), .seed = request.seed()};
+    Ask(scheduler, std::move(query));
+  }
+
+ private:
+  static absl::Status Check(const Limits& limits, const v1::SampleJobRequest& request) {
+    FieldViolations violations;
+    if (request.count() > limits.max_samples) {
+      violations.Add("count", absl::StrCat("must be at most ", limits.max_samples, " on this server, is ", request.count()));
+      return violations.ToStatus(absl::StatusCode::kResourceExhausted);
+    }
+    if (request.count() < 1) violations.Add("count", absl::StrCat("must be at least 1, is ", request.count()));
+    if (request.has_step() && request.step() < 0) violations.Add("step", absl::StrCat("must be at least 0, is ", request.step()));
+    return violations.ToStatus();
+  }
+};
+
+class DensityStream final : public AnswerStream<grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>> {
+ public:
+  DensityStream(scheduler::Scheduler& scheduler, const Limits& limits)
+      : scheduler_(scheduler), max_samples_(limits.max_samples), points_(limits.max_sample_values) {
+    StartRead(&request_);
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return Finish(ToGrpcStatus(absl::InvalidArgumentError("the stream ended before the last chunk of points")));
+    if (!named_) {
+      if (absl::Status status = ReadName(); !status.ok()) return Finish(ToGrpcStatus(status));
+    }
+    if (absl::Status status = points_.Add(request_.points()); !status.ok()) {
+      FieldViolations violations;
+      violations.Add("points", std::string(status.message()));
+      return Finish(ToGrpcStatus(violations.ToStatus()));
+    }
+    if (!points_.complete()) return StartRead(&request_);
+    query_.points = points_.Take();
+    if (absl::Status status = CheckPoints(); !status.ok()) return Finish(ToGrpcStatus(status));
+    Ask(scheduler_, std::move(query_));
+  }
+
+ private:
+  absl::Status ReadName() {
+    absl::StatusOr<std::string> id = ParseResourceName("jobs", request_.name(), "name");
+    if (!id.ok()) return id.status();
+    named_ = true;
+    query_.job_id = *std::move(id);
+    if (request_.has_step()) query_.step = request_.step();
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckPoints() const {
+    FieldViolations violations;
+    const int64_t count = query_.points->rows();
+    if (query_.points->shape.size() != 2 || count < 1 || query_.points->shape[1] < 1) {
+      violations.Add("points", "must have the shape [count, dimension], with at least one point");
+      return violations.ToStatus();
+    }
+    if (count > max_samples_) violations.Add("points", absl::StrCat("must be at most ", max_samples_, " on this server, are ", count));
+    return violations.ToStatus(absl::StatusCode::kResourceExhausted);
+  }
+
+  scheduler::Scheduler& scheduler_;
+  const int64_t max_samples_;
+  TensorAssembler points_;
+  scheduler::Query query_;
+  v1::EvaluateDensityRequest request_;
+  bool named_ = false;
+};
+
+}  // namespace
+
+grpc::ServerWriteReactor<v1::TensorChunk>* OpenSampleStream(scheduler::Scheduler& scheduler, const Limits& limits,
+                                                            const v1::SampleJobRequest& request) {
+  return new SampleStream(scheduler, limits, request);
+}
+
+grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* OpenDensityStream(scheduler::Scheduler& scheduler,
+                                                                                        const Limits& limits) {
+  return new DensityStream(scheduler, limits);
+}
+
+}  // namespace sliceflow::api

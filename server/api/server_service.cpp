@@ -1,0 +1,54 @@
+#include "server/api/server_service.h"
+
+#include <initializer_list>
+#include <string>
+
+#include "common/version.h"
+#include "server/api/kinds.h"
+#include "server/api/reply.h"
+
+namespace sliceflow::api {
+namespace {
+
+void AddMethods(v1::ServerInfo& info, const std::string& service, std::initializer_list<const char*> methods) {
+  for (const char* method : methods) info.add_methods(absl::StrCat("sliceflow.v1.", service, ".", method));
+}
+
+v1::Limits ToMessage(const Limits& limits) {
+  v1::Limits message;
+  message.set_max_dimension(static_cast<int>(limits.max_dimension));
+  message.set_max_steps(static_cast<int>(limits.max_steps));
+  message.set_max_particles(static_cast<int>(limits.max_particles));
+  message.set_max_inner_iterations(static_cast<int>(limits.max_inner_iterations));
+  message.set_max_projections(static_cast<int>(limits.max_projections));
+  message.set_max_batch_size(static_cast<int>(limits.max_batch_size));
+  message.set_max_samples(static_cast<int>(limits.max_samples));
+  message.set_max_upload_bytes(limits.max_upload_bytes);
+  message.set_max_dataset_values(limits.max_dataset_values);
+  message.set_max_active_jobs(static_cast<int>(limits.max_active_jobs));
+  message.set_max_spec_bytes(limits.max_spec_bytes);
+  return message;
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerContext* context,
+                                                           const v1::GetServerInfoRequest* /*request*/, v1::ServerInfo* response) {
+  response->set_version(std::string(Version()));
+  *response->mutable_limits() = ToMessage(limits_);
+  for (const scheduler::DeviceState& state : scheduler_.devices()) {
+    v1::Device& device = *response->add_devices();
+    device.set_name(state.name);
+    device.set_threads(state.threads);
+    device.set_ready(state.ready);
+    device.set_running_jobs(state.running_jobs);
+  }
+  AddKinds(*response);
+  AddMethods(*response, "JobService",
+             {"CreateJob", "GetJob", "ListJobs", "CancelJob", "DeleteJob", "WatchJob", "SampleJob", "EvaluateDensity"});
+  AddMethods(*response, "DatasetService", {"UploadDataset", "GetUpload", "GetDataset", "ListDatasets", "DeleteDataset"});
+  AddMethods(*response, "ServerService", {"GetServerInfo"});
+  return Reply(context, absl::OkStatus());
+}
+
+}  // namespace sliceflow::api

@@ -1,0 +1,180 @@
+#include "server/api/watch_streams.h"
+
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/grpc_status.h"
+#include "common/ids.h"
+#include "server/api/tensor_chunks.h"
+
+namespace sliceflow::api {
+namespace {
+
+constexpr int kBatch = 64;  // events fetched at once: the most a stream holds beside one message
+
+absl::Status ShuttingDown() {
+  return WithRetry(WithReason(absl::UnavailableError("the server is shutting down; watch again after the last sequence seen"), "SHUTTING_DOWN"),
+                   absl::Seconds(2));
+}
+
+}  // namespace
+
+// Everything but the reactions of gRPC runs on the executor, one thing after the other, so there is nothing to lock.
+class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, public std::enable_shared_from_this<WatchStream> {
+ public:
+  WatchStream(WatchStreams& streams, v1::WatchJobRequest request) : streams_(streams), request_(std::move(request)) {}
+
+  void Start() { Post(&WatchStream::Begin); }
+  void EndForShutdown() {
+    Post([](WatchStream& stream) { stream.End(ShuttingDown()); });
+  }
+
+  void OnWriteDone(bool ok) override {
+    Post([ok](WatchStream& stream) {
+      stream.writing_ = false;
+      if (!ok) return stream.End(absl::CancelledError("the watcher went away"));
+      stream.Advance();
+    });
+  }
+  void OnCancel() override {
+    Post([](WatchStream& stream) { stream.End(absl::CancelledError("the watcher went away")); });
+  }
+  void OnDone() override {
+    Post([](WatchStream& stream) {
+      stream.watch_.reset();
+      stream.streams_.Remove(stream.shared_from_this());
+    });
+  }
+
+ private:
+  template <typename Work>
+  void Post(Work work) {
+    streams_.executor_.Post([weak = weak_from_this(), work = std::move(work)] {
+      if (const std::shared_ptr<WatchStream> self = weak.lock()) std::invoke(work, *self);
+    });
+  }
+
+  void Begin() {
+    absl::StatusOr<std::string> id = ParseResourceName("jobs", request_.name(), "name");
+    if (!id.ok()) return End(id.status());
+    if (request_.sample_limit() < -1) {
+      FieldViolations violations;
+      violations.Add("sample_limit", "must be -1 (all), 0 (none) or a number of rows");
+      return End(violations.ToStatus());
+    }
+    job_id_ = *std::move(id);
+    absl::StatusOr<std::unique_ptr<events::Watch>> watch =
+        streams_.log_.StartWatch(job_id_, request_.after_sequence(), request_.include_inner_progress(),
+                                 [weak = weak_from_this(), &executor = streams_.executor_] {
+                                   executor.Post([weak] {
+                                     if (const std::shared_ptr<WatchStream> self = weak.lock()) self->Advance();
+                                   });
+                                 });
+    if (!watch.ok()) return End(watch.status());
+    watch_ = *std::move(watch);
+    Advance();
+  }
+
+  // Writes the next message, if there is one and none is under way.
+  void Advance() {
+    if (writing_ || ended_ || !watch_) return;
+    if (absl::Status status = Prepare(); !status.ok()) return End(std::move(status));
+    if (ready_) {
+      ready_ = false;
+      writing_ = true;
+      return StartWrite(&message_);
+    }
+    if (complete_) End(absl::OkStatus());
+  }
+
+  // Puts what comes next into message_ and sets ready_; leaves it unset where there is nothing.
+  absl::Status Prepare() {
+    if (samples_.has_value()) {
+      *message_.mutable_samples() = samples_->Next();
+      if (samples_->done()) samples_.reset();
+      ready_ = true;
+      return absl::OkStatus();
+    }
+    if (pending_.empty() && !complete_) {
+      if (absl::Status status = Fetch(); !status.ok()) return status;
+    }
+    if (pending_.empty()) return absl::OkStatus();
+    message_ = std::move(pending_.front());
+    pending_.pop_front();
+    ready_ = true;
+    return message_.has_event() ? OpenSamples(message_.event()) : absl::OkStatus();
+  }
+
+  absl::Status Fetch() {
+    absl::StatusOr<events::Watch::Batch> batch = watch_->Next(kBatch);
+    if (!batch.ok()) return batch.status();
+    if (batch->compacted_to.has_value()) {
+      pending_.emplace_back().mutable_compacted()->set_earliest_sequence(*batch->compacted_to);
+      absl::StatusOr<v1::Job> job = streams_.jobs_.Get(job_id_);
+      if (!job.ok()) return job.status();
+      *pending_.emplace_back().mutable_snapshot() = *std::move(job);
+    }
+    for (const events::EventPtr& event : batch->events) *pending_.emplace_back().mutable_event() = *event;
+    if (batch->progress) *pending_.emplace_back().mutable_event() = *batch->progress;
+    complete_ = batch->ended;
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenSamples(const v1::JobEvent& event) {
+    if (request_.sample_limit() == 0 || !event.has_step_completed() || event.step_completed().sample_count() == 0) return absl::OkStatus();
+    absl::StatusOr<std::shared_ptr<const Tensor>> samples = streams_.jobs_.LoadSamples(job_id_, event.step_completed().report().step());
+    if (!samples.ok()) return samples.status();
+    samples_.emplace(*std::move(samples), request_.sample_limit());
+    return absl::OkStatus();
+  }
+
+  void End(absl::Status status) {
+    if (ended_) return;
+    ended_ = true;
+    Finish(ToGrpcStatus(status));
+  }
+
+  WatchStreams& streams_;
+  const v1::WatchJobRequest request_;
+  std::string job_id_;
+  std::unique_ptr<events::Watch> watch_;
+  std::deque<v1::WatchJobResponse> pending_;
+  std::optional<TensorChunks> samples_;
+  v1::WatchJobResponse message_;
+  bool ready_ = false;
+  bool writing_ = false;
+  bool complete_ = false;
+  bool ended_ = false;
+};
+
+WatchStreams::WatchStreams(events::EventLog& log, jobs::Jobs& jobs) : log_(log), jobs_(jobs) {}
+
+WatchStreams::~WatchStreams() = default;
+
+grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchStreams::Open(const v1::WatchJobRequest& request) {
+  auto stream = std::make_shared<WatchStream>(*this, request);
+  const absl::MutexLock lock(&mutex_);
+  streams_.insert(stream);
+  if (shut_down_) {
+    stream->EndForShutdown();
+  } else {
+    stream->Start();
+  }
+  return stream.get();
+}
+
+void WatchStreams::Shutdown() {
+  const absl::MutexLock lock(&mutex_);
+  shut_down_ = true;
+  for (const std::shared_ptr<WatchStream>& stream : streams_) stream->EndForShutdown();
+}
+
+void WatchStreams::Remove(const std::shared_ptr<WatchStream>& stream) {
+  const absl::MutexLock lock(&mutex_);
+  streams_.erase(stream);
+}
+
+}  // namespace sliceflow::api
