@@ -87,6 +87,7 @@ void FlowLane::Hand(jobs::Assignment assignment) {
   assign.set_assignment(assignment.number);
   assign.set_job(JobName(current_->job_id));
   *assign.mutable_spec() = std::move(*assignment.job.mutable_spec());
+  assign.mutable_spec()->mutable_schedule()->set_num_steps(assignment.job.progress().total_steps());
   if (assignment.checkpoint_step.has_value()) {
     assign.set_checkpoint_step(*assignment.checkpoint_step);
     auto checkpoint = std::make_shared<const std::string>(std::move(assignment.checkpoint));

@@ -36,6 +36,8 @@ void QueryLane::Pull() {
 absl::Status QueryLane::Hand(const QueryDesk::Pending& pending) {
   absl::StatusOr<jobs::Checkpoint> checkpoint = jobs_.LoadCheckpoint(pending.query.job_id, pending.query.step);
   if (!checkpoint.ok()) return checkpoint.status();
+  const absl::StatusOr<v1::Job> job = jobs_.Get(pending.query.job_id);
+  if (!job.ok()) return job.status();
   if (absl::Status status = ledger_.Provide(checkpoint->spec); !status.ok()) return status;
 
   AttachResponse message;
@@ -44,6 +46,7 @@ absl::Status QueryLane::Hand(const QueryDesk::Pending& pending) {
   query.set_job(JobName(pending.query.job_id));
   query.set_step(checkpoint->step);
   *query.mutable_spec() = std::move(checkpoint->spec);
+  query.mutable_spec()->mutable_schedule()->set_num_steps(job->progress().total_steps());
   if (pending.query.draw.has_value()) {
     query.mutable_draw_samples()->set_count(pending.query.draw->count);
     query.mutable_draw_samples()->set_seed(pending.query.draw->seed);

@@ -176,7 +176,7 @@ double SlicedStepSize(const contract::Schedule& schedule, int dimension) {
 absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables) {
   if (spec.dimension() < 1) return absl::InvalidArgumentError("dimension: must be at least 1");
   if (spec.schedule().length_case() != contract::Schedule::kNumSteps) {
-    return absl::InvalidArgumentError("schedule.num_steps: the gate must have filled it in");
+    return absl::InvalidArgumentError("schedule: its length must be told as a number of steps");
   }
   absl::StatusOr<engine::InitialSpec> initial = TranslateInitial(spec.initial(), tables);
   if (!initial.ok()) return initial.status();

@@ -16,8 +16,8 @@ namespace contract = ::sliceflow::v1;
 // The data sets a worker holds, by name (datasets/…).
 using Tables = absl::flat_hash_map<std::string, engine::TablePtr>;
 
-// `spec` is complete: the daemon's gate has filled the defaults in. InvalidArgument for a kind that this build does not know or a length
-// told as a time; NotFound for a data set that was not sent.
+// `spec` is complete, its length told as a number of steps: the daemon has seen to that. InvalidArgument for a kind that this build does not
+// know or another length; NotFound for a data set that was not sent.
 absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables);
 
 // `seconds`: wall time of the step.

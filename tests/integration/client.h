@@ -1,0 +1,57 @@
+// A plain client of the contract for tests: generated stubs, a deadline on every call.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <grpcpp/grpcpp.h>
+
+#include "common/tensor.h"
+#include "sliceflow/v1/dataset_service.grpc.pb.h"
+#include "sliceflow/v1/job_service.grpc.pb.h"
+#include "sliceflow/v1/server_service.grpc.pb.h"
+
+namespace sliceflow::testing {
+
+// Job files for tests: a quarter of a minute or less, at least ten steps of a good tenth of a second.
+v1::Job RealNvpJob();
+v1::Job ParticlesJob();
+
+class Client {
+ public:
+  explicit Client(const std::string& address);
+
+  v1::Job Create(const v1::Job& job);
+  v1::Job Get(const std::string& name);
+  grpc::Status Cancel(const std::string& name);
+  grpc::Status Delete(const std::string& name);
+
+  // Reads events after a sequence until `until` is true of one, or the stream ends; that end's status where `status` is given.
+  std::vector<v1::JobEvent> Watch(const std::string& name, int64_t after = 0, std::function<bool(const v1::JobEvent&)> until = nullptr,
+                                  grpc::Status* status = nullptr);
+  // Until a step is completed.
+  void WaitForStep(const std::string& name, int step);
+  // Until the job has ended; the job then.
+  v1::Job WaitForEnd(const std::string& name);
+
+  // The samples stored with each step, as a watch sends them, in the order of steps.
+  std::vector<Tensor> StoredSamples(const std::string& name);
+  grpc::Status Sample(const std::string& name, std::optional<int> step, int count, uint64_t seed, Tensor& samples);
+  grpc::Status Density(const std::string& name, std::optional<int> step, const Tensor& points, Tensor& densities);
+
+  v1::ServerInfo Info();
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+
+ private:
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::JobService::Stub> jobs_;
+  std::unique_ptr<v1::ServerService::Stub> server_;
+};
+
+// `QUEUED`, `RUNNING`, `step 0`, …
+std::string Describe(const v1::JobEvent& event);
+
+}  // namespace sliceflow::testing

@@ -1,0 +1,160 @@
+// Every field of the contract arrives in the engine's specification.
+#include "server/worker/translate.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+
+namespace sliceflow::worker {
+namespace {
+
+using ::testing::ElementsAre;
+
+contract::FlowSpec FromJson(const std::string& json) {
+  contract::FlowSpec spec;
+  const auto status = google::protobuf::util::JsonStringToMessage(json, &spec);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  return spec;
+}
+
+// A complete specification whose initial distribution, terms and model are given.
+contract::FlowSpec Spec(const std::string& initial, const std::string& terms, const std::string& model) {
+  return FromJson(R"({"dimension": 2, "initial": {)" + initial + R"(}, "functional": {"terms": [)" + terms +
+                  R"(]}, "solver": {"swJko": {"innerIterations": 11, "numProjections": 12, "batchSize": 13, "maxAttempts": 2,
+                  "optimizer": {"adam": {"learningRate": 0.25, "beta1": 0.5, "beta2": 0.75}}}}, "model": {)" +
+                  model + R"(}, "schedule": {"stepSize": 0.5, "clock": "WASSERSTEIN", "numSteps": 9},
+                  "output": {"metrics": [{"heldOutPrediction": {}}, {"radius": {}}, {"closedForm": {}}]}, "seed": "18446744073709551615"})");
+}
+
+const char kGaussian[] = R"("gaussian": {"mean": [1, 2], "covariance": {"values": [1, 0, 0, 1]}})";
+const char kEntropy[] = R"({"weight": 1.5, "entropy": {}})";
+const char kParticles[] = R"("particles": {"count": 7})";
+
+engine::FlowSpec Translate(const contract::FlowSpec& spec, const Tables& tables = {}) {
+  auto translated = TranslateSpec(spec, tables);
+  EXPECT_TRUE(translated.ok()) << translated.status();
+  return *std::move(translated);
+}
+
+Tables OneTable() { return {{"datasets/t", std::make_shared<const engine::Table>(engine::Table{1, 2, {3, 4}})}}; }
+
+TEST(Translate, WhatAllFlowsHave) {
+  const engine::FlowSpec spec = Translate(Spec(kGaussian, kEntropy, kParticles));
+  EXPECT_EQ(spec.dimension, 2);
+  EXPECT_EQ(spec.num_steps, 9);
+  EXPECT_EQ(spec.seed, 18446744073709551615u);
+  const auto& solver = std::get<engine::SwJkoSolver>(spec.solver);
+  EXPECT_EQ(solver.inner_iterations, 11);
+  EXPECT_EQ(solver.num_projections, 12);
+  EXPECT_EQ(solver.batch_size, 13);
+  EXPECT_EQ(solver.max_attempts, 2);
+  EXPECT_EQ(solver.adam.learning_rate, 0.25);
+  EXPECT_EQ(solver.adam.beta1, 0.5);
+  EXPECT_EQ(solver.adam.beta2, 0.75);
+  ASSERT_EQ(spec.metrics.size(), 3u);
+  EXPECT_TRUE(std::holds_alternative<engine::HeldOutPredictionMetric>(spec.metrics[0]));
+  EXPECT_TRUE(std::holds_alternative<engine::RadiusMetric>(spec.metrics[1]));
+  EXPECT_TRUE(std::holds_alternative<engine::ClosedFormMetric>(spec.metrics[2]));
+  EXPECT_EQ(spec.terms[0].weight, 1.5);
+  EXPECT_TRUE(std::holds_alternative<engine::EntropyTerm>(spec.terms[0].term));
+}
+
+TEST(Translate, TheClockOfTheStepSize) {
+  contract::FlowSpec spec = Spec(kGaussian, kEntropy, kParticles);
+  EXPECT_EQ(Translate(spec).sliced_step_size, 0.25);  // half of 0.5 in the plane
+  spec.mutable_schedule()->set_clock(contract::Schedule::SLICED);
+  EXPECT_EQ(Translate(spec).sliced_step_size, 0.5);
+}
+
+TEST(Translate, InitialDistributions) {
+  const auto initial = [](const std::string& json) { return Translate(Spec(json, kEntropy, kParticles), OneTable()).initial; };
+  EXPECT_THAT(std::get<engine::Gaussian>(initial(kGaussian)).mean, ElementsAre(1, 2));
+  EXPECT_THAT(std::get<engine::Gaussian>(initial(kGaussian)).covariance, ElementsAre(1, 0, 0, 1));
+  const auto mixture = std::get<engine::GaussianMixture>(
+      initial(R"("mixture": {"components": [{"weight": 2, "mean": [1, 2], "covariance": {"values": [4, 0, 0, 4]}}]})"));
+  ASSERT_EQ(mixture.components.size(), 1u);
+  EXPECT_EQ(mixture.components[0].weight, 2);
+  EXPECT_THAT(mixture.components[0].gaussian.covariance, ElementsAre(4, 0, 0, 4));
+  const auto box = std::get<engine::UniformBox>(initial(R"("uniformBox": {"lower": [-1, -2], "upper": [1, 2]})"));
+  EXPECT_THAT(box.lower, ElementsAre(-1, -2));
+  EXPECT_THAT(box.upper, ElementsAre(1, 2));
+  EXPECT_THAT(std::get<engine::Dirac>(initial(R"("dirac": {"point": [5, 6]})")).point, ElementsAre(5, 6));
+  const auto ring = std::get<engine::Ring>(initial(R"("ring": {"center": [1, 1], "radius": 3, "thickness": 0.5})"));
+  EXPECT_THAT(ring.center, ElementsAre(1, 1));
+  EXPECT_EQ(ring.radius, 3);
+  EXPECT_EQ(ring.thickness, 0.5);
+  EXPECT_THAT(std::get<engine::Empirical>(initial(R"("dataset": {"dataset": "datasets/t"})")).table->values, ElementsAre(3, 4));
+}
+
+TEST(Translate, Functionals) {
+  const auto term = [](const std::string& json) { return Translate(Spec(kGaussian, json, kParticles), OneTable()).terms.at(0).term; };
+  const auto quadratic = std::get<engine::QuadraticPotential>(
+      term(R"({"weight": 1, "potential": {"quadratic": {"center": [1, 2], "precision": {"values": [3, 0, 0, 3]}}}})"));
+  EXPECT_THAT(quadratic.center, ElementsAre(1, 2));
+  EXPECT_THAT(quadratic.precision, ElementsAre(3, 0, 0, 3));
+  const auto mixture = std::get<engine::GaussianMixturePotential>(
+      term(R"({"weight": 1, "potential": {"gaussianMixture": {"components": [{"weight": 3, "mean": [1, 2]}]}}})"));
+  EXPECT_EQ(mixture.mixture.components.at(0).weight, 3);
+  const auto ring = std::get<engine::RingPotential>(
+      term(R"({"weight": 1, "potential": {"ring": {"center": [1, 2], "radius": 4, "stiffness": 5}}})"));
+  EXPECT_EQ(ring.radius, 4);
+  EXPECT_EQ(ring.stiffness, 5);
+  const auto regression = std::get<engine::BayesianLogisticRegressionPotential>(term(
+      R"({"weight": 1, "potential": {"bayesianLogisticRegression": {"dataset": "datasets/t", "trainFraction": 0.5, "shuffle": false,
+      "batchSize": 6}}})"));
+  EXPECT_EQ(regression.table->rows, 1);
+  EXPECT_EQ(regression.train_fraction, 0.5);
+  EXPECT_FALSE(regression.shuffle);
+  EXPECT_EQ(regression.batch_size, 6);
+  const auto interaction =
+      std::get<engine::PowerLawInteraction>(term(R"({"weight": 1, "interaction": {"powerLaw": {"attraction": 3, "repulsion": 1}}})"));
+  EXPECT_EQ(interaction.attraction, 3);
+  EXPECT_EQ(interaction.repulsion, 1);
+  const auto sliced = std::get<engine::SlicedWassersteinTerm>(
+      term(R"({"weight": 1, "slicedWasserstein": {"dataset": "datasets/t", "numProjections": 8}})"));
+  EXPECT_EQ(sliced.num_projections, 8);
+  EXPECT_EQ(sliced.table->columns, 2);
+}
+
+TEST(Translate, Models) {
+  const auto flow = std::get<engine::RealNvpModel>(
+      Translate(Spec(kGaussian, kEntropy, R"("realNvp": {"couplings": 3, "hiddenWidth": 4, "learnedLinear": false})")).model);
+  EXPECT_EQ(flow.couplings, 3);
+  EXPECT_EQ(flow.hidden_width, 4);
+  EXPECT_FALSE(flow.learned_linear);
+  EXPECT_EQ(std::get<engine::ParticlesModel>(Translate(Spec(kGaussian, kEntropy, kParticles)).model).count, 7);
+}
+
+TEST(Translate, WhatIsMissingIsRefused) {
+  EXPECT_TRUE(absl::IsNotFound(TranslateSpec(Spec(R"("dataset": {"dataset": "datasets/t"})", kEntropy, kParticles), {}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(TranslateSpec(Spec("", kEntropy, kParticles), {}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(TranslateSpec(Spec(kGaussian, "{}", kParticles), {}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(TranslateSpec(Spec(kGaussian, kEntropy, ""), {}).status()));
+  contract::FlowSpec spec = Spec(kGaussian, kEntropy, kParticles);
+  spec.mutable_schedule()->set_end_time(1);
+  EXPECT_TRUE(absl::IsInvalidArgument(TranslateSpec(spec, {}).status()));
+}
+
+TEST(Translate, Reports) {
+  engine::StepReport report;
+  report.step = 3;
+  report.sliced_time = 0.5;
+  report.wasserstein_time = 1;
+  report.energy = -2;
+  report.energy_standard_error = 0.25;
+  report.term_energies = {1, -3};
+  report.distance_squared = 4;
+  report.distance_standard_error = 5;
+  report.energy_inequality = {6, 7, false};
+  report.inner_iterations = 8;
+  report.gradient_norm = 9;
+  report.metrics = {{"accuracy", 0.75, 0.125}};
+  EXPECT_EQ(TranslateReport(report, 10).ShortDebugString(),
+            "step: 3 sliced_time: 0.5 wasserstein_time: 1 energy: -2 energy_standard_error: 0.25 term_energies: 1 term_energies: -3 "
+            "distance_squared: 4 distance_standard_error: 5 energy_inequality { slack: 6 standard_error: 7 } inner_iterations: 8 "
+            "gradient_norm: 9 seconds: 10 metrics { name: \"accuracy\" value: 0.75 standard_error: 0.125 }");
+  EXPECT_EQ(TranslateProgress({1, 2, 3, 4.5}).ShortDebugString(), "step: 1 iteration: 2 total_iterations: 3 loss: 4.5");
+}
+
+}  // namespace
+}  // namespace sliceflow::worker
