@@ -87,7 +87,8 @@ class DaemonImpl : public Daemon {
   absl::Status StartPublicServer();
   void StartHealth();
 
-  DaemonOptions options_;
+  const DaemonOptions options_;
+  const api::Limits limits_;
   Clock clock_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<store::BlobStore> blobs_;
@@ -113,9 +114,9 @@ absl::Status DaemonImpl::OpenStore() {
   blobs_ = std::make_unique<store::BlobStore>(absl::StrCat(options_.data_dir, "/blobs"), RealFileSystem());
   log_ = events::MakeEventLog(*store_, clock_);
   jobs_ = std::make_unique<jobs::Jobs>(*log_, *store_, *blobs_, clock_);
-  const v1::Limits limits = api::DefaultLimits();
+  const api::Limits limits;
   datasets_ = jobs::MakeDatasets(*store_, *blobs_, RealFileSystem(), absl::StrCat(options_.data_dir, "/uploads"), clock_,
-                                 {limits.max_upload_bytes(), limits.max_dataset_values()});
+                                 {limits.max_upload_bytes, limits.max_dataset_values});
   return absl::OkStatus();
 }
 
@@ -165,7 +166,7 @@ absl::Status DaemonImpl::StartPublicServer() {
   SetBounds(builder);
   int port = 0;
   builder.AddListeningPort(options_.listen.ToString(), grpc::InsecureServerCredentials(), &port);
-  services_ = api::RegisterServices(builder, {*jobs_, *datasets_, *log_, *scheduler_});
+  services_ = api::RegisterServices(builder, {*jobs_, *datasets_, *log_, *scheduler_}, limits_);
   server_ = builder.BuildAndStart();
   if (!server_ || port == 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", options_.listen.ToString(), ": the address is taken or not this machine's"));
