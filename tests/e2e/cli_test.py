@@ -21,7 +21,7 @@ import unittest
 import numpy as np
 import yaml
 
-BIN = pathlib.Path(sys.argv[1])
+BIN = pathlib.Path(sys.argv[1]).resolve()
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DEADLINE = 100  # seconds for one command; only a hang reaches it
 
