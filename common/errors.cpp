@@ -14,7 +14,7 @@ namespace {
 constexpr absl::string_view kTypeUrlPrefix = "type.googleapis.com/";
 
 // A status travels in the trailer of a call, for which many clients take 8 KiB in all, once as text and once (base64) in its details.
-constexpr size_t kMaxViolationBytes = 3000;
+constexpr size_t kMaxViolationBytes = 2500;
 constexpr size_t kMaxDescriptionBytes = 400;
 constexpr size_t kViolationsInMessage = 3;
 

@@ -2,7 +2,6 @@
 
 #include <openssl/evp.h>
 
-#include <algorithm>
 #include <cmath>
 #include <set>
 #include <utility>
@@ -26,8 +25,8 @@ namespace sliceflow::jobs {
 namespace {
 
 constexpr size_t kMaxUploads = 16;            // at once
+constexpr int kUsersNamed = 5;                // jobs named in the refusal to delete
 constexpr int64_t kCacheBytes = 256 << 20;    // tables in memory
-constexpr int64_t kBytesPerValueOfText = 64;  // a number as text, with its separator, is never longer; bounds what gzip may unpack to
 
 std::string Sha256(absl::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -36,7 +35,7 @@ std::string Sha256(absl::string_view bytes) {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
 }
 
-absl::StatusOr<Tensor> ReadTable(absl::string_view bytes, const v1::DatasetFormat& format, const DatasetLimits& limits) {
+absl::StatusOr<Tensor> ReadPlainTable(absl::string_view bytes, const v1::DatasetFormat& format, const DatasetLimits& limits) {
   const table::Limits bounds{.max_values = limits.max_values, .max_rows = format.max_rows()};
   switch (format.kind()) {
     case v1::DatasetFormat::CSV: return table::ReadCsv(bytes, bounds);
@@ -53,6 +52,21 @@ absl::Status Scale(Tensor& tensor, double scale) {
     if (!std::isfinite(value)) return absl::InvalidArgumentError(absl::StrCat("header.format.scale: ", scale, " makes a value overflow"));
   }
   return absl::OkStatus();
+}
+
+// What gzip unpacks to is held to the same size as what may come without it.
+absl::StatusOr<Tensor> ReadTable(const std::string& bytes, const v1::DatasetFormat& format, const DatasetLimits& limits) {
+  absl::StatusOr<Tensor> tensor;
+  if (format.gzip()) {
+    const absl::StatusOr<std::string> unpacked = table::Gunzip(bytes, limits.max_upload_bytes);
+    if (!unpacked.ok()) return unpacked.status();
+    tensor = ReadPlainTable(*unpacked, format, limits);
+  } else {
+    tensor = ReadPlainTable(bytes, format, limits);
+  }
+  if (!tensor.ok()) return tensor;
+  if (absl::Status status = Scale(*tensor, format.has_scale() ? format.scale() : 1); !status.ok()) return status;
+  return tensor;
 }
 
 // The values of the last column where they are labels, else nothing.
@@ -115,6 +129,8 @@ class DatasetsImpl : public Datasets {
   absl::StatusOr<store::DatasetRow> Row(const std::string& id);
   absl::StatusOr<std::optional<v1::Dataset>> FindSame(const v1::UploadHeader& header);
   absl::StatusOr<int64_t> Arrived(const std::string& sha256);
+  absl::StatusOr<Tensor> ReadArrived(const std::string& path, const v1::UploadHeader& header);
+  v1::Dataset Describe(const v1::UploadHeader& header, const Tensor& tensor);
   std::string PartialPath(const std::string& sha256) const { return absl::StrCat(folder_, "/", sha256, ".part"); }
 
   store::Store& store_;
@@ -123,6 +139,8 @@ class DatasetsImpl : public Datasets {
   const std::string folder_;
   Clock& clock_;
   const DatasetLimits limits_;
+  // Held while a data set is made or removed, so that blob and row stay one thing and only one table is being read at a time.
+  absl::Mutex table_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   absl::Mutex mutex_;
   std::set<std::string> writing_ ABSL_GUARDED_BY(mutex_);  // by SHA-256
   SampleCache cache_{kCacheBytes};
@@ -212,43 +230,21 @@ absl::Status DatasetsImpl::Append(const v1::UploadHeader& header, int64_t offset
 }
 
 absl::StatusOr<v1::Dataset> DatasetsImpl::Complete(const v1::UploadHeader& header) {
+  const absl::MutexLock lock(&table_mutex_);
+  // Another stream may have made the data set since this one began.
+  const absl::StatusOr<std::optional<v1::Dataset>> same = FindSame(header);
+  if (!same.ok()) return same.status();
+  if (same->has_value()) return **same;
+
   const std::string path = PartialPath(header.sha256());
-  absl::StatusOr<std::string> bytes = files_.ReadFile(path);
-  if (!bytes.ok()) return bytes.status();
-  if (const std::string found = Sha256(*bytes); found != header.sha256()) {
-    if (absl::Status status = files_.Remove(path); !status.ok()) return status;
-    return WithReason(absl::DataLossError(absl::StrCat("the bytes that arrived have SHA-256 ", found, ", not ", header.sha256(),
-                                                       "; upload them again")),
-                      "CHECKSUM_MISMATCH");
-  }
-  if (header.format().gzip()) {
-    bytes = table::Gunzip(*bytes, std::max(limits_.max_upload_bytes, kBytesPerValueOfText * limits_.max_values));
-    if (!bytes.ok()) return bytes.status();
-  }
-  absl::StatusOr<Tensor> tensor = ReadTable(*bytes, header.format(), limits_);
-  if (tensor.ok()) {
-    if (absl::Status status = Scale(*tensor, header.format().has_scale() ? header.format().scale() : 1); !status.ok()) tensor = status;
-  }
+  const absl::StatusOr<Tensor> tensor = ReadArrived(path, header);
   if (!tensor.ok()) {
-    // A table that cannot be read now cannot be read later.
-    if (absl::Status status = files_.Remove(path); !status.ok()) return status;
-    return WithReason(tensor.status(), "MALFORMED_TABLE");
+    // What cannot be read now cannot be read later: the next upload begins anew.
+    if (absl::IsInvalidArgument(tensor.status()) || absl::IsDataLoss(tensor.status())) files_.Remove(path).IgnoreError();
+    return tensor.status();
   }
-
+  const v1::Dataset dataset = Describe(header, *tensor);
   const std::string id = IdOf(header);
-  const int64_t rows = tensor->rows();
-  const int64_t columns = static_cast<int64_t>(tensor->values.size()) / rows;
-  v1::Dataset dataset;
-  dataset.set_name(DatasetName(id));
-  dataset.set_display_name(header.display_name().empty() ? id : header.display_name());
-  dataset.set_rows(rows);
-  dataset.set_columns(static_cast<int32_t>(columns));
-  for (size_t axis = 1; axis < tensor->shape.size(); ++axis) dataset.add_row_shape(static_cast<int32_t>(tensor->shape[axis]));
-  for (const double label : LabelValues(*tensor, columns)) dataset.add_label_values(label);
-  dataset.set_sha256(header.sha256());
-  dataset.set_size_bytes(static_cast<int64_t>(tensor->values.size() * sizeof(float)));
-  *dataset.mutable_create_time() = events::ToTimestamp(clock_.Now());
-
   const std::string key = absl::StrCat("datasets/", id, "/table");
   if (absl::Status status = blobs_.Put(key, PackValues(tensor->values)); !status.ok()) return status;
   absl::Status status = store_.CreateDataset(
@@ -256,6 +252,36 @@ absl::StatusOr<v1::Dataset> DatasetsImpl::Complete(const v1::UploadHeader& heade
   if (!status.ok()) return status;
   // The data set stands; a part that stays behind costs only room and is replaced by the next upload of the same content.
   files_.Remove(path).IgnoreError();
+  return dataset;
+}
+
+absl::StatusOr<Tensor> DatasetsImpl::ReadArrived(const std::string& path, const v1::UploadHeader& header) {
+  const absl::StatusOr<std::string> bytes = files_.ReadFile(path);
+  if (!bytes.ok()) return bytes.status();
+  if (const std::string found = Sha256(*bytes); found != header.sha256()) {
+    return WithReason(absl::DataLossError(absl::StrCat("the bytes that arrived have SHA-256 ", found, ", not ", header.sha256(),
+                                                       "; upload them again")),
+                      "CHECKSUM_MISMATCH");
+  }
+  absl::StatusOr<Tensor> tensor = ReadTable(*bytes, header.format(), limits_);
+  if (absl::IsInvalidArgument(tensor.status())) return WithReason(tensor.status(), "MALFORMED_TABLE");
+  if (absl::IsResourceExhausted(tensor.status())) return WithReason(tensor.status(), "BEYOND_LIMIT");
+  return tensor;
+}
+
+v1::Dataset DatasetsImpl::Describe(const v1::UploadHeader& header, const Tensor& tensor) {
+  const std::string id = IdOf(header);
+  const int64_t columns = static_cast<int64_t>(tensor.values.size()) / tensor.rows();
+  v1::Dataset dataset;
+  dataset.set_name(DatasetName(id));
+  dataset.set_display_name(header.display_name().empty() ? id : header.display_name());
+  dataset.set_rows(tensor.rows());
+  dataset.set_columns(static_cast<int32_t>(columns));
+  for (size_t axis = 1; axis < tensor.shape.size(); ++axis) dataset.add_row_shape(static_cast<int32_t>(tensor.shape[axis]));
+  for (const double label : LabelValues(tensor, columns)) dataset.add_label_values(label);
+  dataset.set_sha256(header.sha256());
+  dataset.set_size_bytes(static_cast<int64_t>(tensor.values.size() * sizeof(float)));
+  *dataset.mutable_create_time() = events::ToTimestamp(clock_.Now());
   return dataset;
 }
 
@@ -295,13 +321,18 @@ absl::StatusOr<Datasets::Page> DatasetsImpl::List(std::optional<int64_t> before_
 }
 
 absl::Status DatasetsImpl::Delete(const std::string& id) {
+  const absl::MutexLock lock(&table_mutex_);
   const absl::StatusOr<store::DatasetRow> row = Row(id);
   if (!row.ok()) return row.status();
-  const std::vector<int> active{v1::Job::QUEUED, v1::Job::RUNNING, v1::Job::PAUSED};
-  if (absl::Status status = store_.DeleteDataset(id, active); !status.ok()) {
-    if (absl::IsFailedPrecondition(status)) return PreconditionError("DATASET_IN_USE", DatasetName(id), std::string(status.message()));
-    return status;
+  const std::vector<int> not_ended = {v1::Job::QUEUED, v1::Job::RUNNING, v1::Job::PAUSED};
+  const absl::StatusOr<std::vector<std::string>> users = store_.JobsUsingDataset(id, not_ended, kUsersNamed);
+  if (!users.ok()) return users.status();
+  if (!users->empty()) {
+    return PreconditionError("DATASET_IN_USE", DatasetName(id),
+                             absl::StrCat("jobs that have not ended refer to it: ", absl::StrJoin(*users, ", ")));
   }
+  // Asks once more, in one transaction with the removal: a job may have come since.
+  if (absl::Status status = store_.DeleteDataset(id, not_ended); !status.ok()) return status;
   cache_.Drop(absl::StrCat(id, "/"));
   return blobs_.DeleteTree(absl::StrCat("datasets/", id));
 }

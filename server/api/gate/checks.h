@@ -80,7 +80,5 @@ void CheckOutput(Context& context, const std::string& path, v1::FlowSpec& spec);
 
 // Whether the model, with its default where it is left out, has a density.
 bool HasDensity(const v1::Model& model);
-// Number of steps of a valid schedule.
-int64_t TotalSteps(const v1::Schedule& schedule);
 
 }  // namespace sliceflow::api

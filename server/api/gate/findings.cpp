@@ -1,12 +1,26 @@
 #include "server/api/gate/findings.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace sliceflow::api {
+namespace {
+
+constexpr char kDoesNotFit[] = "DATASET_DOES_NOT_FIT";
+// Violations that are told again in the form of their kind; all are in BadRequest, and a status has little room.
+constexpr size_t kRepeated = 3;
+
+std::vector<FieldViolation> First(const FieldViolations& violations) {
+  const std::vector<FieldViolation>& all = violations.all();
+  return {all.begin(), all.begin() + std::min(all.size(), kRepeated)};
+}
+
+}  // namespace
 
 void Findings::Invalid(std::string field, std::string description) {
   ++invalid_;
@@ -21,7 +35,9 @@ void Findings::NotFound(std::string field, const std::string& resource) {
 
 void Findings::BeyondLimit(std::string field, double value, int64_t limit) {
   ++beyond_limit_;
-  violations_.Add(std::move(field), absl::StrCat("must be at most ", limit, " on this server, is ", value));
+  // Whole numbers in full: "1e+06" would not say how far beyond.
+  const std::string words = value < 1e15 ? absl::StrCat(static_cast<int64_t>(value)) : absl::StrCat(value);
+  violations_.Add(std::move(field), absl::StrCat("must be at most ", limit, " on this server, is ", words));
 }
 
 void Findings::Precondition(std::string field, const std::string& subject, const std::string& description) {
@@ -46,10 +62,21 @@ absl::Status Findings::ToStatus() const {
     status.SetPayload("type.googleapis.com/google.rpc.ResourceInfo", absl::Cord(info.SerializeAsString()));
     return WithReason(std::move(status), "RESOURCE_NOT_FOUND", {{"resource", first_resource_}});
   }
-  if (precondition_ > 0) return WithReason(violations_.ToStatus(absl::StatusCode::kFailedPrecondition), "DATASET_DOES_NOT_FIT");
+  if (precondition_ > 0) {
+    absl::Status status = violations_.ToStatus(absl::StatusCode::kFailedPrecondition);
+    google::rpc::PreconditionFailure failure;
+    for (const FieldViolation& violation : First(violations_)) {
+      auto* precondition = failure.add_violations();
+      precondition->set_type(kDoesNotFit);
+      precondition->set_subject(violation.field);
+      precondition->set_description(violation.description);
+    }
+    status.SetPayload("type.googleapis.com/google.rpc.PreconditionFailure", absl::Cord(failure.SerializeAsString()));
+    return WithReason(std::move(status), kDoesNotFit);
+  }
   absl::Status status = violations_.ToStatus(absl::StatusCode::kResourceExhausted);
   google::rpc::QuotaFailure failure;
-  for (const FieldViolation& violation : violations_.all()) {
+  for (const FieldViolation& violation : First(violations_)) {
     auto* quota = failure.add_violations();
     quota->set_subject(violation.field);
     quota->set_description(violation.description);

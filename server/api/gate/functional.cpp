@@ -9,8 +9,8 @@ void CheckLogisticRegression(Context& context, const std::string& path, v1::Baye
   if (!regression.has_train_fraction()) regression.set_train_fraction(0.8);
   if (!regression.has_shuffle()) regression.set_shuffle(true);
   if (!regression.has_batch_size()) regression.set_batch_size(0);
-  CheckNumber(context, absl::StrCat(path, ".train_fraction"), regression.train_fraction(),
-              {.low = 0, .low_open = true, .high = 1, .high_open = true});
+  const Range share{.low = 0, .low_open = true, .high = 1, .high_open = true};
+  CheckNumber(context, absl::StrCat(path, ".train_fraction"), regression.train_fraction(), share);
   CheckCount(context, absl::StrCat(path, ".batch_size"), regression.batch_size(), 0, context.limits.max_batch_size);
 
   const std::string field = absl::StrCat(path, ".dataset");
@@ -25,6 +25,7 @@ void CheckLogisticRegression(Context& context, const std::string& path, v1::Baye
         absl::StrCat("has ", dataset->columns(), " columns with the label, which takes spec.dimension = ", dataset->columns() + 1,
                      " (a weight for each feature, one for the constant, and log alpha); it is ", context.dimension));
   }
+  if (!share.Contains(regression.train_fraction())) return;
   const double train_rows = std::floor(regression.train_fraction() * static_cast<double>(dataset->rows()));
   if (train_rows < 1 || train_rows >= static_cast<double>(dataset->rows())) {
     context.findings.Precondition(field, regression.dataset(),

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/ids.h"
 #include "server/api/gate/checks.h"
+#include "server/jobs/retention.h"
 
 namespace sliceflow::api {
 namespace {
@@ -87,7 +88,7 @@ absl::StatusOr<v1::Job> CheckCreateJob(const v1::CreateJobRequest& request, jobs
   CheckLabels(findings, job);
   CheckSpec(findings, *job.mutable_spec(), datasets, limits);
   if (!findings.empty()) return findings.ToStatus();
-  job.mutable_progress()->set_total_steps(static_cast<int>(TotalSteps(job.spec().schedule())));
+  job.mutable_progress()->set_total_steps(jobs::StepsOf(job.spec().schedule()));
   return job;
 }
 

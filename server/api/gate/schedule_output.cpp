@@ -11,7 +11,8 @@ constexpr int kDefaultSamples = 1000;
 // An end time is reached by a whole number of steps up to rounding.
 constexpr double kStepRounding = 1e-9;
 
-double StepsTo(const v1::Schedule& schedule) { return std::ceil(schedule.end_time() / schedule.step_size() - kStepRounding); }
+// As jobs::StepsOf counts them, without the bounds of an int.
+double StepsTo(const v1::Schedule& schedule) { return std::ceil(schedule.end_time() / schedule.step_size() * (1 - kStepRounding)); }
 
 int CountTerms(const v1::FlowSpec& spec, bool (*is)(const v1::FunctionalTerm&)) {
   return static_cast<int>(std::count_if(spec.functional().terms().begin(), spec.functional().terms().end(), is));
@@ -43,10 +44,6 @@ void CheckMetric(Context& context, const std::string& path, const v1::Metric& me
 }
 
 }  // namespace
-
-int64_t TotalSteps(const v1::Schedule& schedule) {
-  return schedule.has_end_time() ? static_cast<int64_t>(StepsTo(schedule)) : schedule.num_steps();
-}
 
 void CheckSchedule(Context& context, const std::string& path, v1::Schedule& schedule) {
   const Range positive{.low = 0, .low_open = true, .high = kMaxStepSize};

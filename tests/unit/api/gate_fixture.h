@@ -1,0 +1,77 @@
+// The gate beside data sets that are only described.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+#include "common/ids.h"
+#include "google/protobuf/text_format.h"
+#include "server/api/gate/gate.h"
+#include "server/jobs/datasets.h"
+
+namespace sliceflow::api {
+
+// Answers Get from a table; the gate asks for nothing else.
+class DescribedDatasets final : public jobs::Datasets {
+ public:
+  void Add(const std::string& id, int64_t rows, int columns, std::vector<double> labels = {}) {
+    v1::Dataset& dataset = datasets_[id];
+    dataset.set_name(DatasetName(id));
+    dataset.set_rows(rows);
+    dataset.set_columns(columns);
+    dataset.mutable_label_values()->Add(labels.begin(), labels.end());
+  }
+  void Fail(absl::Status failure) { failure_ = std::move(failure); }
+
+  absl::StatusOr<v1::Dataset> Get(const std::string& id) override {
+    if (!failure_.ok()) return failure_;
+    const auto found = datasets_.find(id);
+    if (found == datasets_.end()) return ResourceNotFound("sliceflow.dev/Dataset", DatasetName(id));
+    return found->second;
+  }
+
+  absl::StatusOr<std::unique_ptr<jobs::Upload>> StartUpload(const v1::UploadHeader&) override { return Unasked(); }
+  absl::StatusOr<int64_t> UploadOffset(const std::string&) override { return Unasked(); }
+  absl::StatusOr<Page> List(std::optional<int64_t>, int) override { return Unasked(); }
+  absl::Status Delete(const std::string&) override { return Unasked(); }
+  absl::StatusOr<std::shared_ptr<const Tensor>> Load(const std::string&) override { return Unasked(); }
+
+ private:
+  static absl::Status Unasked() { return absl::InternalError("the gate only asks for what a data set is"); }
+  std::map<std::string, v1::Dataset> datasets_;
+  absl::Status failure_;
+};
+
+class GateFixture : public ::testing::Test {
+ protected:
+  GateFixture() {
+    datasets_.Add("table", 768, 9, {-1, 1});
+    datasets_.Add("unlabelled", 100, 9);
+    datasets_.Add("single", 1, 9, {-1, 1});
+    datasets_.Add("points", 500, 2);
+    datasets_.Add("images", 2000, 784);
+  }
+
+  // A job of the smallest specification that passes, in the text form of protobuf.
+  static constexpr char kSmallest[] =
+      "spec { dimension: 2 functional { terms { potential { quadratic {} } } } schedule { step_size: 0.1 num_steps: 3 } }";
+
+  static v1::CreateJobRequest Request(const std::string& job_text) {
+    v1::CreateJobRequest request;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(job_text, request.mutable_job())) << job_text;
+    return request;
+  }
+
+  absl::StatusOr<v1::Job> Check(const v1::CreateJobRequest& request) { return CheckCreateJob(request, datasets_, limits_); }
+  absl::StatusOr<v1::Job> Check(const std::string& job_text) { return Check(Request(job_text)); }
+
+  DescribedDatasets datasets_;
+  Limits limits_;
+};
+
+}  // namespace sliceflow::api
