@@ -6,7 +6,7 @@
 #include <grpcpp/resource_quota.h>
 #include <spdlog/spdlog.h>
 
-#include <chrono>
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -42,8 +42,11 @@ constexpr int kMaxStreamsOfConnection = 1000;
 constexpr absl::Duration kHealthInterval = absl::Seconds(5);
 // How long another daemon on the same folder may take to end.
 constexpr absl::Duration kLockWait = absl::Seconds(2);
-// Of the time to shut down, what is left for ending processes.
+// Of the time to shut down, what is left for ending processes and calls.
 constexpr absl::Duration kReserve = absl::Seconds(2);
+// Commands take milliseconds and uploads can be resumed. Without a bound a client that keeps its connection open and does not look at it
+// would hold the server up for all of the time.
+constexpr absl::Duration kCallGrace = absl::Seconds(1);
 
 scheduler::WorkerProgram Program(const DaemonOptions& options, const std::string& socket, const char* id, const char* lane, int threads) {
   return {id,
@@ -140,10 +143,10 @@ absl::Status DaemonImpl::StartWorkerServer() {
   absl::StatusOr<WorkerSocket> socket = WorkerSocket::Make();
   if (!socket.ok()) return socket.status();
   socket_.emplace(*std::move(socket));
-  supervisor_ = std::make_unique<scheduler::Supervisor>(
-      std::vector{Program(options_, socket_->address(), kFlowWorker, "flow", options_.threads),
-                  Program(options_, socket_->address(), kQueryWorker, "query", kQueryThreads)},
-      SupervisorLog());
+  supervisor_ =
+      std::make_unique<scheduler::Supervisor>(std::vector{Program(options_, socket_->address(), kFlowWorker, "flow", options_.threads),
+                                                          Program(options_, socket_->address(), kQueryWorker, "query", kQueryThreads)},
+                                              SupervisorLog());
 
   scheduler::SchedulerOptions options;
   options.version = std::string(Version());
@@ -169,7 +172,8 @@ absl::Status DaemonImpl::StartPublicServer() {
   services_ = api::RegisterServices(builder, {*jobs_, *datasets_, *log_, *scheduler_}, limits_);
   server_ = builder.BuildAndStart();
   if (!server_ || port == 0) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", options_.listen.ToString(), ": the address is taken or not this machine's"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", options_.listen.ToString(), ": the address is taken or not this machine's"));
   }
   ListenAddress bound = options_.listen;
   bound.port = port;
@@ -196,10 +200,12 @@ void DaemonImpl::Shutdown(absl::Time deadline) {
   health_.reset();
   if (server_) server_->GetHealthCheckService()->Shutdown();  // NOT_SERVING
   if (services_) services_->Shutdown();
+  if (supervisor_) supervisor_->Hold();
   if (scheduler_) scheduler_->Shutdown(deadline - kReserve);
   if (supervisor_) supervisor_->Stop(deadline - kReserve);
-  if (server_) server_->Shutdown(absl::ToChronoTime(deadline - kReserve / 2));
-  if (worker_server_) worker_server_->Shutdown(absl::ToChronoTime(deadline - kReserve / 2));
+  const auto calls_end = absl::ToChronoTime(std::min(absl::Now() + kCallGrace, deadline));
+  if (server_) server_->Shutdown(calls_end);
+  if (worker_server_) worker_server_->Shutdown(calls_end);
   server_.reset();
   worker_server_.reset();
 }

@@ -32,9 +32,9 @@ std::string WorkerBesideThis() {
 
 absl::Status Check(const DaemonOptions& options, bool insecure) {
   if (!options.listen.loopback() && !insecure) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--listen ", options.listen.ToString(), ": this version does not encrypt, so anyone on the network could read and steer ",
-                     "jobs. Listen on 127.0.0.1, or add --insecure where the network is trusted."));
+    return absl::InvalidArgumentError(absl::StrCat("--listen ", options.listen.ToString(),
+                                                   ": this version does not encrypt, so anyone on the network could read and steer ",
+                                                   "jobs. Listen on 127.0.0.1, or add --insecure where the network is trusted."));
   }
   if (access(options.worker.c_str(), X_OK) != 0) {
     return absl::InvalidArgumentError(absl::StrCat("--worker ", options.worker, ": is no program that can be run"));

@@ -27,14 +27,14 @@ struct DeviceState {
 };
 
 struct SchedulerOptions {
-  std::string version;  // a worker of another one is refused
+  std::string version;                                   // a worker of another one is refused
   absl::Duration heartbeat_timeout = absl::Seconds(15);  // a worker silent for longer is killed and its job queued again
   int max_waiting_queries = 64;                          // more are refused with ResourceExhausted and RetryInfo
   absl::Duration query_timeout = absl::Seconds(60);
-  absl::Duration stop_timeout = absl::Seconds(30);  // a worker that goes on for longer with what it was told to give up is killed
-  int64_t max_blob_bytes = int64_t{2} << 30;        // most bytes of samples, checkpoint or answer that a worker may have in flight
+  absl::Duration stop_timeout = absl::Seconds(30);      // a worker that goes on for longer with what it was told to give up is killed
+  int64_t max_blob_bytes = int64_t{2} << 30;            // most bytes of samples, checkpoint or answer that a worker may have in flight
   int64_t max_worker_dataset_bytes = int64_t{1} << 30;  // data sets beyond are dropped by a worker, least recently used first
-  std::vector<DeviceState> devices;                 // those that workers are spawned for: listed also while none is attached
+  std::vector<DeviceState> devices;                     // those that workers are spawned for: listed also while none is attached
   std::function<void(const std::string& worker_id, int64_t pid)> kill_worker;  // ends the process of a hung worker; may be empty
 };
 
@@ -46,8 +46,8 @@ struct Query {
     int count = 0;
     uint64_t seed = 0;
   };
-  std::optional<Draw> draw;        // draw samples, or else
-  std::optional<Tensor> points;    // evaluate log ρ at points
+  std::optional<Draw> draw;      // draw samples, or else
+  std::optional<Tensor> points;  // evaluate log ρ at points
 };
 using QueryCallback = std::function<void(absl::StatusOr<Tensor>)>;
 

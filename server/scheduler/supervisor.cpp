@@ -97,9 +97,15 @@ absl::Status Supervisor::health() const {
   return absl::OkStatus();
 }
 
+void Supervisor::Hold() {
+  absl::MutexLock lock(&mutex_);
+  holding_ = true;
+}
+
 void Supervisor::Stop(absl::Time deadline) {
   {
     absl::MutexLock lock(&mutex_);
+    holding_ = true;
     stopping_ = true;
     deadline_ = deadline;
   }
@@ -114,11 +120,8 @@ void Supervisor::Run() {
       const absl::Time now = absl::Now();
       Reap(now);
       if (stopping_ && !AnyRunning()) return;
-      if (stopping_) {
-        StopRunning(now);
-      } else {
-        StartDue(now);
-      }
+      if (!holding_) StartDue(now);
+      if (stopping_) StopRunning(now);
     }
     WaitForOutput();
   }
@@ -177,7 +180,7 @@ void Supervisor::Reap(absl::Time now) {
     }
     ++child.failures;
     child.next_start = now + child.delay;
-    if (stopping_) continue;
+    if (holding_) continue;
     Log(child, absl::StrCat(DescribeEnd(status), "; it is started again in ", absl::FormatDuration(child.delay)));
     child.delay = std::min(2 * child.delay, options_.longest_delay);
   }
@@ -192,7 +195,7 @@ void Supervisor::WaitForOutput() {
   absl::Time until = absl::Now() + kTick;
   for (const Child& child : children_) {
     if (child.output >= 0) files.push_back({child.output, POLLIN, 0});
-    if (child.pid == 0) until = std::min(until, child.next_start);
+    if (child.pid == 0) until = std::min(until, std::max(child.next_start, absl::Now() + kEndTick));
     if (child.pid != 0 && child.output < 0) until = std::min(until, absl::Now() + kEndTick);
   }
   const int64_t wait = absl::ToInt64Milliseconds(absl::Ceil(until - absl::Now(), absl::Milliseconds(1)));

@@ -52,7 +52,10 @@ class Supervisor {
   // Unavailable, naming the worker, while one cannot be kept alive.
   absl::Status health() const;
 
-  // Starts nothing more, asks the workers to end (SIGTERM), kills those that have not by `deadline`, and returns when none is left.
+  // Starts nothing more from now on, because the workers are about to be told to end.
+  void Hold();
+
+  // As Hold, then asks the workers to end (SIGTERM), kills those that have not by `deadline`, and returns when none is left.
   void Stop(absl::Time deadline);
 
  private:
@@ -82,6 +85,7 @@ class Supervisor {
   const int wake_;  // an eventfd
   mutable absl::Mutex mutex_;
   std::vector<Child> children_;  // changed by the thread only, under the mutex
+  bool holding_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool asked_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time deadline_ ABSL_GUARDED_BY(mutex_);

@@ -35,9 +35,8 @@ AssignmentEnded Failed(absl::Status error, absl::string_view reason) {
 AssignmentEnded Diverged(const engine::Termination& termination) {
   const std::string energy = absl::StrCat(termination.last_finite_energy);
   absl::Status error = absl::OutOfRangeError(absl::StrCat("the flow diverged at step ", termination.step, " in ", termination.term,
-                                                          "; the last finite energy was ", energy,
-                                                          termination.detail.empty() ? "" : ": ", termination.detail,
-                                                          ". A smaller schedule.step_size or learning rate may help."));
+                                                          "; the last finite energy was ", energy, termination.detail.empty() ? "" : ": ",
+                                                          termination.detail, ". A smaller schedule.step_size or learning rate may help."));
   return Ended(AssignmentEnded::FAILED,
                WithReason(std::move(error), "DIVERGED",
                           {{"step", absl::StrCat(termination.step)}, {"term", termination.term}, {"last_finite_energy", energy}}));
@@ -117,9 +116,9 @@ AssignmentEnded FlowRunner::Compute(Task& task) {
   if (!task.spec.ok()) return Failed(task.spec.status(), "ENGINE_REFUSED");
   try {
     const SteadyClock::time_point start = SteadyClock::now();
-    absl::StatusOr<std::unique_ptr<engine::Flow>> flow =
-        task.checkpoint.has_value() ? engine::Flow::Restore(*task.spec, *task.checkpoint, task.stop)
-                                    : engine::Flow::Create(*task.spec, task.stop);
+    absl::StatusOr<std::unique_ptr<engine::Flow>> flow = task.checkpoint.has_value()
+                                                             ? engine::Flow::Restore(*task.spec, *task.checkpoint, task.stop)
+                                                             : engine::Flow::Create(*task.spec, task.stop);
     if (!flow.ok()) {
       if (task.stop.triggered()) return Ended(AssignmentEnded::STOPPED);
       const bool refused = absl::IsDataLoss(flow.status()) || absl::IsFailedPrecondition(flow.status());

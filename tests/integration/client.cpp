@@ -116,7 +116,8 @@ std::vector<v1::JobEvent> Client::Watch(const std::string& name, int64_t after, 
 }
 
 void Client::WaitForStep(const std::string& name, int step) {
-  Watch(name, 0, [step](const v1::JobEvent& event) { return event.has_step_completed() && event.step_completed().report().step() == step; });
+  Watch(name, 0,
+        [step](const v1::JobEvent& event) { return event.has_step_completed() && event.step_completed().report().step() == step; });
 }
 
 v1::Job Client::WaitForEnd(const std::string& name) {

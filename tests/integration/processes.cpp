@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -109,8 +110,11 @@ bool WaitUntilGone(pid_t pid) {
 
 DaemonProcess::DaemonProcess(const std::string& data_dir, const std::vector<std::string>& more_flags, bool wait)
     : ready_file_(TempName(".json")), log_file_(TempName(".log")) {
-  std::vector<std::string> command{absl::StrCat(SLICEFLOW_BIN_DIR, "/sliceflowd"),
-                                   "--data-dir", data_dir, "--listen", "127.0.0.1:0", "--ready-file", ready_file_, "--threads", "1"};
+  std::vector<std::string> command{
+      absl::StrCat(SLICEFLOW_BIN_DIR, "/sliceflowd"), "--data-dir", data_dir, "--ready-file", ready_file_, "--threads", "1"};
+  if (std::find(more_flags.begin(), more_flags.end(), "--listen") == more_flags.end()) {
+    command.insert(command.end(), {"--listen", "127.0.0.1:0"});
+  }
   command.insert(command.end(), more_flags.begin(), more_flags.end());
   pid_ = Spawn(command, log_file_);
   if (wait) WaitUntilReady();

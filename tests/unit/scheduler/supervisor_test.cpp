@@ -104,11 +104,11 @@ TEST_F(SupervisorTest, StopLeavesNoneBehind) {
 }
 
 TEST_F(SupervisorTest, ProgramThatIsNotThereIsNamedInTheLog) {
-  supervisor_ = std::make_unique<Supervisor>(std::vector<WorkerProgram>{{"w", "/nowhere/sliceflow-worker", {}}}, SupervisorOptions{
-      .log = [this](const std::string&, absl::string_view line) {
-        absl::MutexLock lock(&mutex_);
-        lines_.emplace_back(line);
-      }});
+  supervisor_ = std::make_unique<Supervisor>(std::vector<WorkerProgram>{{"w", "/nowhere/sliceflow-worker", {}}},
+                                             SupervisorOptions{.log = [this](const std::string&, absl::string_view line) {
+                                               absl::MutexLock lock(&mutex_);
+                                               lines_.emplace_back(line);
+                                             }});
   supervisor_->Start();
   EXPECT_THAT(WaitForLine("cannot be executed"), HasSubstr("No such file"));
 }

@@ -95,8 +95,8 @@ TEST(Translate, Functionals) {
   const auto mixture = std::get<engine::GaussianMixturePotential>(
       term(R"({"weight": 1, "potential": {"gaussianMixture": {"components": [{"weight": 3, "mean": [1, 2]}]}}})"));
   EXPECT_EQ(mixture.mixture.components.at(0).weight, 3);
-  const auto ring = std::get<engine::RingPotential>(
-      term(R"({"weight": 1, "potential": {"ring": {"center": [1, 2], "radius": 4, "stiffness": 5}}})"));
+  const auto ring =
+      std::get<engine::RingPotential>(term(R"({"weight": 1, "potential": {"ring": {"center": [1, 2], "radius": 4, "stiffness": 5}}})"));
   EXPECT_EQ(ring.radius, 4);
   EXPECT_EQ(ring.stiffness, 5);
   const auto regression = std::get<engine::BayesianLogisticRegressionPotential>(term(
