@@ -1,0 +1,112 @@
+// What every solver must do with every model and every kind of initial distribution.
+#include <gtest/gtest.h>
+
+#include <iterator>
+#include <set>
+#include <string>
+
+#include "server/engine/flow.h"
+#include "tests/unit/engine/specs.h"
+
+namespace sliceflow::engine {
+namespace {
+
+const auto kIgnoreProgress = [](const InnerProgress&) {};
+
+TablePtr Points() {
+  return std::make_shared<Table>(Table{.rows = 6, .columns = 2, .values = {0, 0, 1, 0, 0, 1, 1, 1, 2, 2, -1, 0.5f}});
+}
+
+const std::pair<std::string, InitialSpec> kInitials[] = {
+    {"Gaussian", testing::StandardGaussian(2)},
+    {"Mixture", GaussianMixture{{{1, testing::StandardGaussian(2)}, {2, {.mean = {3, 0}, .covariance = testing::Identity(2, 0.5)}}}}},
+    {"Box", UniformBox{.lower = {-1, -1}, .upper = {1, 2}}},
+    {"Dirac", Dirac{.point = {0.5, -0.5}}},
+    {"Ring", Ring{.center = {0, 0}, .radius = 1.5, .thickness = 0.1}},
+    {"Empirical", Empirical{Points()}},
+};
+static_assert(std::size(kInitials) == std::variant_size_v<InitialSpec>, "every kind of initial distribution has its case");
+
+const std::pair<std::string, ModelSpec> kModels[] = {
+    {"RealNvp", RealNvpModel{.couplings = 2, .hidden_width = 16}},
+    {"Particles", ParticlesModel{.count = 50}},
+};
+static_assert(std::size(kModels) == std::variant_size_v<ModelSpec>, "every kind of model has its case");
+
+const std::pair<std::string, SolverSpec> kSolvers[] = {{"SwJko", testing::QuickSolver()}};
+static_assert(std::size(kSolvers) == std::variant_size_v<SolverSpec>, "every kind of solver has its case");
+
+using Combination = std::tuple<size_t, size_t, size_t>;  // solver, model, initial
+
+class FlowConformance : public ::testing::TestWithParam<Combination> {
+ protected:
+  FlowConformance() {
+    const auto [solver, model, initial] = GetParam();
+    spec_ = testing::OrnsteinUhlenbeckSpec(2);
+    spec_.solver = kSolvers[solver].second;
+    spec_.model = kModels[model].second;
+    spec_.initial = kInitials[initial].second;
+    if (!HasDensity(spec_.model)) spec_.terms.pop_back();  // the entropy
+    spec_.num_steps = 2;
+  }
+
+  FlowSpec spec_;
+};
+
+TEST_P(FlowConformance, DescendsWithinTheEnergyInequality) {
+  EXPECT_EQ(spec_.initial.index(), std::get<2>(GetParam()));
+  const StopLatch stop;
+  absl::StatusOr<std::unique_ptr<Flow>> flow = Flow::Create(spec_, stop);
+  ASSERT_TRUE(flow.ok()) << flow.status();
+  double energy = (*flow)->report().energy;
+  for (int step = 1; step <= spec_.num_steps; ++step) {
+    const absl::StatusOr<StepResult> result = (*flow)->Step(stop, kIgnoreProgress);
+    ASSERT_TRUE(result.ok()) << result.status();
+    ASSERT_FALSE(result->termination.has_value()) << result->termination->detail;
+    EXPECT_LT(result->report.energy, energy);
+    EXPECT_TRUE(result->report.energy_inequality.holds) << result->report.energy_inequality.slack;
+    EXPECT_GT(result->report.distance_squared, 0);
+    EXPECT_GT(result->report.gradient_norm, 0);
+    energy = result->report.energy;
+  }
+}
+
+// A model that starts exactly at ρ₀ has no residual; a fitted one tells how far it is off, and it is not far.
+TEST_P(FlowConformance, TellsHowWellItStarts) {
+  const StopLatch stop;
+  absl::StatusOr<std::unique_ptr<Flow>> flow = Flow::Create(spec_, stop);
+  ASSERT_TRUE(flow.ok()) << flow.status();
+  EXPECT_GE((*flow)->report().distance_squared, 0);
+  EXPECT_LE((*flow)->report().distance_squared, 0.05);
+}
+
+TEST_P(FlowConformance, RepeatsItsBits) {
+  const StopLatch stop;
+  std::string saved[2];
+  for (std::string& bytes : saved) {
+    absl::StatusOr<std::unique_ptr<Flow>> flow = Flow::Create(spec_, stop);
+    ASSERT_TRUE(flow.ok()) << flow.status();
+    ASSERT_TRUE((*flow)->Step(stop, kIgnoreProgress).ok());
+    bytes = *(*flow)->Save();
+  }
+  EXPECT_EQ(saved[0], saved[1]);
+  spec_.seed += 1;
+  absl::StatusOr<std::unique_ptr<Flow>> other = Flow::Create(spec_, stop);
+  ASSERT_TRUE(other.ok());
+  ASSERT_TRUE((*other)->Step(stop, kIgnoreProgress).ok());
+  EXPECT_NE(*(*other)->Save(), saved[0]);
+}
+
+std::string NameOf(const ::testing::TestParamInfo<Combination>& info) {
+  const auto [solver, model, initial] = info.param;
+  return kSolvers[solver].first + kModels[model].first + kInitials[initial].first;
+}
+
+INSTANTIATE_TEST_SUITE_P(Combinations, FlowConformance,
+                         ::testing::Combine(::testing::Range<size_t>(0, std::size(kSolvers)),
+                                            ::testing::Range<size_t>(0, std::size(kModels)),
+                                            ::testing::Range<size_t>(0, std::size(kInitials))),
+                         NameOf);
+
+}  // namespace
+}  // namespace sliceflow::engine

@@ -1,0 +1,165 @@
+// What every model must do, whatever it is. A new kind is instantiated by its entries of kCases.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+#include <string>
+
+#include "server/engine/flow.h"
+#include "server/engine/initial/registry.h"
+#include "server/engine/models/registry.h"
+#include "server/engine/random.h"
+#include "tests/unit/engine/specs.h"
+
+namespace sliceflow::engine {
+namespace {
+
+// What a model claims of itself.
+struct Capabilities {
+  bool density = true;
+  bool exact = false;         // a batch is ρ itself
+  bool starts_exact = true;   // with the case's initial distribution
+};
+
+struct ModelCase {
+  std::string name;
+  ModelSpec spec;
+  int dimension;
+  InitialSpec initial;
+  Capabilities capabilities;
+};
+
+const ModelCase kCases[] = {
+    {"RealNvpLine", RealNvpModel{.couplings = 2}, 1, Gaussian{.mean = {3}, .covariance = {4}}, {}},
+    {"RealNvpPlane", RealNvpModel{.couplings = 3, .hidden_width = 16}, 2,
+     Gaussian{.mean = {1, -1}, .covariance = {2, 0.5, 0.5, 1}}, {}},
+    {"RealNvpFive", RealNvpModel{.couplings = 4, .hidden_width = 16}, 5, testing::StandardGaussian(5), {}},
+    {"RealNvpFiveWithoutLinear", RealNvpModel{.couplings = 5, .hidden_width = 16, .learned_linear = false}, 5,
+     testing::StandardGaussian(5), {}},
+    {"RealNvpOnABox", RealNvpModel{.couplings = 2, .hidden_width = 16}, 2, UniformBox{.lower = {0, 1}, .upper = {2, 5}}, {}},
+    {"RealNvpOnARing", RealNvpModel{.couplings = 2, .hidden_width = 16}, 2, Ring{.center = {0, 0}}, {.starts_exact = false}},
+    {"Particles", ParticlesModel{.count = 64}, 2, testing::StandardGaussian(2), {.density = false, .exact = true}},
+};
+
+TEST(ModelConformanceTest, EveryKindHasACase) {
+  std::set<size_t> kinds;
+  for (const ModelCase& model : kCases) kinds.insert(model.spec.index());
+  EXPECT_EQ(kinds.size(), std::variant_size_v<ModelSpec>);
+}
+
+class ModelConformance : public ::testing::TestWithParam<ModelCase> {
+ protected:
+  ModelConformance() {
+    at::Generator random = MakeGenerator(1, Purpose::kBase);
+    initial_ = MakeInitial(GetParam().initial, GetParam().dimension);
+    model_ = MakeModel(GetParam().spec, GetParam().dimension, initial_, 0.01, random);
+    at::Generator start = MakeGenerator(1, Purpose::kInitialParameters);
+    parameters_ = model_->InitialParameters(start);
+    at::Generator noise = MakeGenerator(2, Purpose::kInner);
+    noise_ = model_->Draw(256, /*paired=*/false, noise);
+  }
+
+  // Away from the identity, by an amount that bends the map but keeps float's digits.
+  at::Tensor Moved() const {
+    at::Generator random = MakeGenerator(4, Purpose::kSamples);
+    return parameters_ + 0.15 * at::randn(parameters_.sizes(), random, at::TensorOptions(at::kFloat));
+  }
+
+  std::shared_ptr<const InitialDistribution> initial_;
+  std::unique_ptr<Model> model_;
+  at::Tensor parameters_;
+  Noise noise_;
+};
+
+TEST_P(ModelConformance, DeclaresItself) {
+  EXPECT_EQ(model_->has_density(), GetParam().capabilities.density);
+  EXPECT_EQ(model_->exact(), GetParam().capabilities.exact);
+  EXPECT_EQ(model_->starts_exact(), GetParam().capabilities.starts_exact);
+  EXPECT_EQ(HasDensity(GetParam().spec), GetParam().capabilities.density);
+  EXPECT_EQ(parameters_.numel(), model_->num_parameters());
+}
+
+// At the initial parameters a flow is the identity on its base, and where the base is ρ₀ its density is ρ₀'s.
+TEST_P(ModelConformance, StartsAsTheIdentity) {
+  const Batch batch = model_->Transport(parameters_, noise_);
+  if (!model_->has_density()) {
+    EXPECT_TRUE(at::equal(batch.x.reshape({-1}), parameters_));
+    return;
+  }
+  EXPECT_TRUE(at::allclose(batch.x, noise_.z, 1e-5, 1e-5));
+  if (!model_->starts_exact()) return;
+  EXPECT_TRUE(at::allclose(batch.log_density, initial_->LogDensity(noise_.z), 1e-5, 1e-5));
+}
+
+TEST_P(ModelConformance, InverseUndoesTransport) {
+  if (!model_->has_density()) GTEST_SKIP() << "has no inverse";
+  const at::Tensor moved = Moved();
+  const Batch batch = model_->Transport(moved, noise_);
+  EXPECT_FALSE(at::allclose(batch.x, noise_.z, 1e-2, 1e-2)) << "the map is too tame to test anything";
+  EXPECT_TRUE(at::allclose(model_->Inverse(moved, batch.x), noise_.z, 1e-3, 1e-3));
+}
+
+// The density that samples carry is the density at them.
+TEST_P(ModelConformance, DensityOfSamplesIsTheDensityThere) {
+  if (!model_->has_density()) GTEST_SKIP() << "has no density";
+  const at::Tensor moved = Moved();
+  const Batch batch = model_->Transport(moved, noise_);
+  EXPECT_TRUE(at::allclose(model_->LogDensity(moved, batch.x), batch.log_density, 1e-3, 1e-2));
+}
+
+// ∫ρ = 1, by the rectangle rule over a box that holds all samples with a margin.
+TEST_P(ModelConformance, DensityIntegratesToOne) {
+  if (!model_->has_density() || GetParam().dimension > 2) GTEST_SKIP() << "no density, or too many dimensions for a grid";
+  constexpr int64_t kPoints = 400;
+  const at::Tensor moved = Moved();
+  at::Generator random = MakeGenerator(8, Purpose::kSamples);
+  const at::Tensor samples = model_->Transport(moved, model_->Draw(20000, false, random)).x;
+  std::vector<at::Tensor> axes;
+  double cell = 1;
+  for (int64_t k = 0; k < GetParam().dimension; ++k) {
+    const double low = samples.select(1, k).min().item<double>();
+    const double high = samples.select(1, k).max().item<double>();
+    const double margin = 0.5 * (high - low);
+    const double step = (high - low + 2 * margin) / kPoints;
+    axes.push_back((at::arange(kPoints, at::TensorOptions(at::kFloat)) + 0.5) * step + (low - margin));
+    cell *= step;
+  }
+  const at::Tensor grid = axes.size() == 1 ? axes[0].unsqueeze(1) : at::cartesian_prod(axes);
+  const double mass = model_->LogDensity(moved, grid).to(at::kDouble).exp().sum().item<double>() * cell;
+  // A box's density jumps at its edges, which costs a share of about perimeter · step; smooth densities are far better.
+  EXPECT_NEAR(mass, 1, 0.02);
+}
+
+// Gradients reach every parameter that can matter, and agree with finite differences along a direction.
+TEST_P(ModelConformance, GradientMatchesFiniteDifferences) {
+  const at::Tensor moved = Moved();
+  const auto value = [&](const at::Tensor& parameters) {
+    const Batch batch = model_->Transport(parameters, noise_);
+    at::Tensor total = at::cos(batch.x).sum();
+    if (batch.log_density.defined()) total = total + batch.log_density.sum();
+    return total;
+  };
+  const at::Tensor leaf = moved.clone().requires_grad_(true);
+  value(leaf).backward();
+  at::Generator random = MakeGenerator(6, Purpose::kSamples);
+  const at::Tensor direction = at::randn(moved.sizes(), random, at::TensorOptions(at::kFloat));
+  constexpr double kStep = 1e-3;
+  const double numeric =
+      (value(moved + kStep * direction).item<double>() - value(moved - kStep * direction).item<double>()) / (2 * kStep);
+  const double closed = (leaf.grad() * direction).sum().item<double>();
+  EXPECT_NEAR(closed, numeric, 0.02 * leaf.grad().norm().item<double>());
+}
+
+// Pairs mirror each other about the mean of the base, so its odd moments vanish exactly.
+TEST_P(ModelConformance, PairedNoiseIsBalanced) {
+  if (!model_->has_density() || !initial_->symmetric() || !model_->starts_exact()) GTEST_SKIP() << "noise is not drawn in pairs";
+  at::Generator random = MakeGenerator(3, Purpose::kInner);
+  const Noise paired = model_->Draw(100, /*paired=*/true, random);
+  EXPECT_TRUE(at::allclose(paired.z.mean(0), initial_->mean(), 1e-4, 1e-5));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, ModelConformance, ::testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace sliceflow::engine
