@@ -1,6 +1,8 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdlib>
+
 #include "absl/time/clock.h"
 #include "common/version.h"
 #include "server/daemon/daemon.h"
@@ -19,6 +21,8 @@ int main(int argc, char** argv) {
   const auto flags = daemon::ParseFlags(argc, argv, exit_code);
   if (!flags.has_value()) return exit_code;
   daemon::BlockStopSignals();
+  // Workers inherit it. OpenMP's threads otherwise spin while they wait, which on cores shared with anything else slows a step tenfold.
+  setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
   spdlog::set_default_logger(spdlog::stderr_color_mt("sliceflowd"));
   spdlog::set_level(spdlog::level::from_str(flags->log_level));
 
