@@ -21,6 +21,17 @@ bool AllFinite(Context& context, const std::string& field, const Vector& values)
   return true;
 }
 
+// Whether a default of so many numbers may be filled in.
+bool MayFill(Context& context, const std::string& field, int64_t count) {
+  if (count <= context.fill_left) {
+    context.fill_left -= count;
+    return true;
+  }
+  context.findings.BeyondLimit(field, absl::StrCat("its default of ", count, " numbers makes the specification larger than ",
+                                                   context.limits.max_spec_bytes, " bytes; use a smaller dimension or fewer components"));
+  return false;
+}
+
 }  // namespace
 
 std::string Range::Words() const {
@@ -51,7 +62,7 @@ void CheckCount(Context& context, const std::string& field, int64_t value, int64
 void CheckVector(Context& context, const std::string& field, Vector& values, double fill) {
   if (context.dimension == 0) return;
   if (values.empty()) {
-    values.Resize(context.dimension, fill);
+    if (MayFill(context, field, context.dimension)) values.Resize(context.dimension, fill);
     return;
   }
   if (values.size() != context.dimension) {
@@ -67,11 +78,7 @@ void CheckDefiniteMatrix(Context& context, const std::string& field, v1::Matrix&
   Vector& values = *matrix.mutable_values();
   const std::string values_field = absl::StrCat(field, ".values");
   if (!present) {
-    if (d * d * static_cast<int64_t>(sizeof(double)) > context.limits.max_spec_bytes) {
-      context.findings.BeyondLimit("spec.dimension", static_cast<double>(d),
-                                   static_cast<int64_t>(std::sqrt(context.limits.max_spec_bytes / sizeof(double))));
-      return;
-    }
+    if (!MayFill(context, field, d * d)) return;
     values.Resize(static_cast<int>(d * d), 0);
     for (int64_t i = 0; i < d; ++i) values.Set(static_cast<int>(i * d + i), 1);
     return;

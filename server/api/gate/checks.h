@@ -19,6 +19,7 @@ struct Context {
   const Limits& limits;
   int dimension = 0;         // 0 when it is itself wrong: then nothing that depends on it is checked
   bool model_has_density = true;
+  int64_t fill_left = 0;     // numbers that defaults may still add, so that a short request does not become a huge job
 };
 
 using Vector = google::protobuf::RepeatedField<double>;

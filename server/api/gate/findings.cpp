@@ -34,10 +34,14 @@ void Findings::NotFound(std::string field, const std::string& resource) {
 }
 
 void Findings::BeyondLimit(std::string field, double value, int64_t limit) {
-  ++beyond_limit_;
   // Whole numbers in full: "1e+06" would not say how far beyond.
   const std::string words = value < 1e15 ? absl::StrCat(static_cast<int64_t>(value)) : absl::StrCat(value);
-  violations_.Add(std::move(field), absl::StrCat("must be at most ", limit, " on this server, is ", words));
+  BeyondLimit(std::move(field), absl::StrCat("must be at most ", limit, " on this server, is ", words));
+}
+
+void Findings::BeyondLimit(std::string field, std::string description) {
+  ++beyond_limit_;
+  violations_.Add(std::move(field), std::move(description));
 }
 
 void Findings::Precondition(std::string field, const std::string& subject, const std::string& description) {

@@ -15,6 +15,7 @@ class Findings {
   // `resource`: the name that nothing answers to.
   void NotFound(std::string field, const std::string& resource);
   void BeyondLimit(std::string field, double value, int64_t limit);
+  void BeyondLimit(std::string field, std::string description);
   // A data set that exists and does not fit its use.
   void Precondition(std::string field, const std::string& subject, const std::string& description);
   // The store could not be asked: the request is answered with this.

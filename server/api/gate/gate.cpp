@@ -61,6 +61,7 @@ void CheckSpec(Findings& findings, v1::FlowSpec& spec, jobs::Datasets& datasets,
     context.dimension = spec.dimension();
   }
   context.model_has_density = HasDensity(spec.model());
+  context.fill_left = limits.max_spec_bytes / static_cast<int64_t>(sizeof(double));
   CheckInitial(context, "spec.initial", *spec.mutable_initial());
   CheckModel(context, "spec.model", *spec.mutable_model());
   CheckSolver(context, "spec.solver", *spec.mutable_solver());
