@@ -2,9 +2,11 @@
 
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
+#include <openssl/sha.h>
 
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/integration/processes.h"
@@ -47,6 +49,7 @@ v1::Job ParticlesJob() {
 Client::Client(const std::string& address)
     : channel_(grpc::CreateChannel(address, grpc::InsecureChannelCredentials())),
       jobs_(v1::JobService::NewStub(channel_)),
+      datasets_(v1::DatasetService::NewStub(channel_)),
       server_(v1::ServerService::NewStub(channel_)) {}
 
 v1::Job Client::Create(const v1::Job& job) {
@@ -186,6 +189,26 @@ grpc::Status Client::Density(const std::string& name, std::optional<int> step, c
   EXPECT_TRUE(sent.ok()) << sent;
   densities = assembler.Take();
   return status;
+}
+
+grpc::Status Client::Upload(const std::string& id, const std::string& csv) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(csv.data()), csv.size(), digest);
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::Dataset dataset;
+  const auto writer = datasets_->UploadDataset(&context, &dataset);
+  v1::UploadDatasetRequest request;
+  v1::UploadHeader& header = *request.mutable_header();
+  header.set_dataset_id(id);
+  header.mutable_format()->set_kind(v1::DatasetFormat::CSV);
+  header.set_size_bytes(static_cast<int64_t>(csv.size()));
+  header.set_sha256(absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), sizeof digest)));
+  writer->Write(request);
+  request.set_data(csv);
+  writer->Write(request);
+  writer->WritesDone();
+  return writer->Finish();
 }
 
 v1::ServerInfo Client::Info() {

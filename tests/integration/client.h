@@ -42,12 +42,16 @@ class Client {
   grpc::Status Sample(const std::string& name, std::optional<int> step, int count, uint64_t seed, Tensor& samples);
   grpc::Status Density(const std::string& name, std::optional<int> step, const Tensor& points, Tensor& densities);
 
+  // Uploads comma-separated numbers as datasets/ID.
+  grpc::Status Upload(const std::string& id, const std::string& csv);
+
   v1::ServerInfo Info();
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
  private:
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
+  std::unique_ptr<v1::DatasetService::Stub> datasets_;
   std::unique_ptr<v1::ServerService::Stub> server_;
 };
 

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <signal.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -148,6 +150,34 @@ TEST_F(JobTest, EndTimeTakesTheStepsThatReachIt) {
   EXPECT_EQ(job.progress().completed_steps(), 3);
   Tensor samples;
   EXPECT_TRUE(client_.Sample(job.name(), 3, 10, 1, samples).ok());
+}
+
+TEST_F(JobTest, DataSetsReachBothWorkers) {
+  std::string table;
+  for (int i = 0; i < 50; ++i) table += std::to_string(i % 7) + "," + std::to_string(i % 5) + "\n";
+  const grpc::Status uploaded = client_.Upload("grid", table);
+  ASSERT_TRUE(uploaded.ok()) << uploaded.error_message();
+  v1::Job request = Quick(ParticlesJob(), 2);
+  request.mutable_spec()->clear_functional();
+  request.mutable_spec()->mutable_functional()->add_terms()->mutable_sliced_wasserstein()->set_dataset("datasets/grid");
+  for (int i = 0; i < 2; ++i) {
+    const v1::Job job = client_.WaitForEnd(client_.Create(request).name());
+    EXPECT_EQ(job.state(), v1::Job::SUCCEEDED) << job.ShortDebugString();
+    Tensor samples;
+    const grpc::Status status = client_.Sample(job.name(), std::nullopt, 10, 1, samples);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  }
+}
+
+TEST_F(JobTest, DrawSurvivesTheDeathOfItsWorker) {
+  const std::string name = client_.Create(Quick(ParticlesJob(), 1)).name();
+  ASSERT_EQ(client_.WaitForEnd(name).state(), v1::Job::SUCCEEDED);
+  Tensor before, after;
+  ASSERT_TRUE(client_.Sample(name, 1, 20, 5, before).ok());
+  ASSERT_EQ(kill(daemon_->WorkerPid("query"), SIGKILL), 0);
+  const grpc::Status status = client_.Sample(name, 1, 20, 5, after);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(before.values, after.values);
 }
 
 TEST_F(JobTest, CancelledMidRunKeepsItsStepsAndTheNextJobRuns) {

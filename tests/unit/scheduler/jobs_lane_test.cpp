@@ -150,6 +150,35 @@ TEST_F(JobsLane, RefusedCheckpointFallsBackToTheOneBefore) {
   EXPECT_EQ(worker->blobs["checkpoint"], "checkpoint 0");
 }
 
+TEST_F(JobsLane, FullDiskHoldsAJobUpAndLosesNothing) {
+  Serve();
+  const std::string id = Create(1);
+  const auto worker = Attach("w");
+  const int64_t assignment = worker->NextAssign().assignment();
+  files_.FailWrites(absl::ResourceExhaustedError("the disk is full"));
+  worker->SendStep(assignment, 0);
+  worker->SendStep(assignment, 1);
+  // Nothing is acknowledged before it is stored, and a cancel of something else still works.
+  EXPECT_TRUE(jobs_->Cancel(Create(1), "").ok());
+  EXPECT_FALSE(Get(id).progress().has_last_step());
+  files_.Heal();
+  EXPECT_EQ(worker->Next().step_stored().step(), 0);
+  EXPECT_EQ(worker->Next().step_stored().step(), 1);
+  worker->SendEnd(assignment, AssignmentEnded::COMPLETED);
+  WaitForState(id, v1::Job::SUCCEEDED);
+}
+
+TEST_F(JobsLane, StepOutOfOrderFailsTheJobAndStopsTheWorker) {
+  Serve();
+  const std::string id = Create(5);
+  const auto worker = Attach("w");
+  const int64_t assignment = worker->NextAssign().assignment();
+  worker->CompleteStep(assignment, 0);
+  worker->SendStep(assignment, 3);
+  EXPECT_TRUE(worker->Next().has_cancel());
+  EXPECT_EQ(Reason(FromRpcStatus(WaitForState(id, v1::Job::FAILED).error())), "STEP_OUT_OF_ORDER");
+}
+
 TEST_F(JobsLane, SendsADataSetOnce) {
   Serve();
   const std::string table = UploadTable("points");
@@ -165,6 +194,28 @@ TEST_F(JobsLane, SendsADataSetOnce) {
       EXPECT_THAT(worker->blobs, IsEmpty());
     }
     worker->SendEnd(assign.assignment(), AssignmentEnded::FAILED);
+  }
+}
+
+TEST_F(JobsLane, WorkerHoldsNoMoreDataSetsThanItMay) {
+  SchedulerOptions options;
+  options.max_worker_dataset_bytes = 20;  // one table of four values fits, two do not
+  Serve(options);
+  const auto worker = Attach("w");
+  for (const char* id : {"first", "second"}) {
+    v1::Job request = Request(1);
+    request.mutable_spec()->mutable_initial()->mutable_dataset()->set_dataset(UploadTable(id));
+    ASSERT_TRUE(jobs_->Create(request, "", "", 10).ok());
+    worker::v1::AttachResponse message = worker->Next();
+    if (message.has_forget()) {
+      EXPECT_EQ(message.forget().dataset(), "datasets/first");
+      message = worker->Next();
+    } else {
+      EXPECT_STREQ(id, "first");
+    }
+    ASSERT_TRUE(message.has_assign()) << message.ShortDebugString();
+    EXPECT_EQ(worker->blobs.count(std::string("datasets/") + id), 1u);
+    worker->SendEnd(message.assign().assignment(), AssignmentEnded::FAILED);
   }
 }
 
