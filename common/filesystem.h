@@ -25,8 +25,8 @@ class FileSystem {
   virtual absl::Status WriteAt(const std::string& path, int64_t offset, absl::string_view bytes) = 0;
 
   virtual absl::StatusOr<int64_t> FileSize(const std::string& path) = 0;
-  virtual absl::Status Remove(const std::string& path) = 0;              // OK when it is not there
-  virtual absl::Status RemoveTree(const std::string& path) = 0;          // OK when it is not there
+  virtual absl::Status Remove(const std::string& path) = 0;      // OK when it is not there
+  virtual absl::Status RemoveTree(const std::string& path) = 0;  // OK when it is not there
   virtual absl::Status CreateFolders(const std::string& path) = 0;
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) = 0;  // names; empty when it is not there
 };

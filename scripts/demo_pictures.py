@@ -2,8 +2,8 @@
 
 Usage: demo_pictures.py FOLDER
 
-FOLDER holds for each job NAME.npz (arrays step_0000, step_0001, ... and times) and NAME.jsonl (one event a line, as `sliceflow watch --json`
-prints them). Pictures are written beside them.
+FOLDER holds for each job NAME.npz (arrays step_0000, step_0001, ... and times), NAME.jsonl (one event a line, as `sliceflow watch --json`
+prints them) and NAME.json (the job). Pictures are written beside them.
 """
 
 import json
@@ -16,7 +16,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 
-INK, ACCENT, QUIET = "#1b2a41", "#e4572e", "#8d99ae"
+INK, ACCENT = "#1b2a41", "#e4572e"
 RING_RADIUS = 1 / np.sqrt(3)
 
 
@@ -24,7 +24,8 @@ class Run:
     """Samples and reports of one job."""
 
     def __init__(self, folder: pathlib.Path, name: str):
-        self.reports, self.spec = [], None
+        self.spec = json.loads((folder / f"{name}.json").read_text())["spec"]
+        self.reports = []
         for line in (folder / f"{name}.jsonl").read_text().splitlines():
             completed = json.loads(line).get("event", {}).get("stepCompleted")
             if completed:
@@ -66,7 +67,7 @@ def scatter_row(run: Run, picture: pathlib.Path, limit: float, title: str, decor
         axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[],
                  title=f"step {step}, t = {run.times()[step]:.2f}")
         if decorate:
-            decorate(axis)
+            decorate(axis, points)
     energy_panel(axes[-1], run)
     figure.suptitle(title)
     figure.savefig(picture, dpi=110)
@@ -74,8 +75,21 @@ def scatter_row(run: Run, picture: pathlib.Path, limit: float, title: str, decor
 
 
 def draw_mixture(run: Run, folder: pathlib.Path) -> None:
-    limit = 1.05 * max(np.abs(points).max() for step, points in run.steps.items() if step > 0)
-    scatter_row(run, folder / "mixture.png", limit, "Fokker–Planck flow from a Gaussian to a mixture of six Gaussians, RealNVP")
+    components = run.spec["functional"]["terms"][0]["potential"]["gaussianMixture"]["components"]
+    limit = 9.0
+    grid = np.stack(np.meshgrid(*[np.linspace(-limit, limit, 200)] * 2), axis=-1)
+    density = np.zeros(grid.shape[:2])
+    for component in components:
+        covariance = np.reshape(component["covariance"]["values"], (2, 2))
+        offset = grid - np.array(component["mean"])
+        quadratic = np.einsum("...i,ij,...j", offset, np.linalg.inv(covariance), offset)
+        density += component["weight"] * np.exp(-quadratic / 2) / np.sqrt(np.linalg.det(covariance))
+
+    def target(axis, _points):
+        axis.contour(grid[..., 0], grid[..., 1], density, levels=density.max() * np.array([0.1, 0.4, 0.8]), colors=ACCENT, linewidths=0.7)
+
+    scatter_row(run, folder / "mixture.png", limit,
+                "Fokker–Planck flow from a Gaussian to a mixture of six, RealNVP; in orange the target's density", target)
     print(f"(a) mixture: KL to the target falls from {run.energies()[0]:.3f} to {run.energies()[-1]:.3f} "
           f"in {len(run.reports) - 1} steps, {run.seconds():.1f} s")
 
@@ -94,10 +108,11 @@ def draw_logistic_regression(run: Run, folder: pathlib.Path) -> None:
 
 
 def draw_ring(run: Run, folder: pathlib.Path) -> None:
-    def circle(axis):
-        axis.add_patch(plt.Circle((0, 0), RING_RADIUS, fill=False, color=ACCENT, linewidth=0.8))
+    def circle(axis, points):
+        axis.add_patch(plt.Circle(points.mean(axis=0), RING_RADIUS, fill=False, color=ACCENT, linewidth=0.8))
 
-    scatter_row(run, folder / "ring.png", 1.6, "Aggregation |z|⁴/4 − |z|²/2 in the plane, particles; in orange the circle of radius 1/√3", circle)
+    scatter_row(run, folder / "ring.png", 1.2,
+                "Aggregation |z|⁴/4 − |z|²/2 in the plane, particles; in orange the circle of radius 1/√3 about their centre", circle)
     print(f"(c) ring: mean radius {run.metric('radius_mean')[-1]:.4f}, 1/√3 = {RING_RADIUS:.4f}, {run.seconds():.1f} s")
 
 

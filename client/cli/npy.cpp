@@ -72,7 +72,7 @@ struct Layout {
 
 absl::StatusOr<Layout> Split(absl::string_view bytes) {
   if (!absl::StartsWith(bytes, kMagic) || bytes.size() < 12) return absl::InvalidArgumentError("it is no .npy file");
-  const int version = bytes[6];
+  const int version = static_cast<uint8_t>(bytes[6]);
   if (version < 1 || version > 3) return absl::InvalidArgumentError(absl::StrCat("version ", version, " of .npy cannot be read"));
   const size_t length_bytes = version == 1 ? 2 : 4;
   size_t length = 0;

@@ -65,10 +65,10 @@ absl::Status ReadTensor(Stream& stream, grpc::ClientContext& context, int64_t li
 
 }  // namespace
 
-Client::Client(const std::string& server, ClientOptions options) : Client(MakeChannel(server), std::move(options)) {}
+Client::Client(const std::string& server, const ClientOptions& options) : Client(MakeChannel(server), options) {}
 
-Client::Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options)
-    : options_(std::move(options)),
+Client::Client(const std::shared_ptr<grpc::Channel>& channel, const ClientOptions& options)
+    : options_(options),
       jobs_(v1::JobService::NewStub(channel)),
       datasets_(v1::DatasetService::NewStub(channel)),
       server_(v1::ServerService::NewStub(channel)) {}

@@ -40,8 +40,8 @@ struct ClientOptions {
 class Client {
  public:
   // `server`: `host:port` or another gRPC target. Does not connect yet.
-  explicit Client(const std::string& server, ClientOptions options = {});
-  Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options);
+  explicit Client(const std::string& server, const ClientOptions& options = {});
+  Client(const std::shared_ptr<grpc::Channel>& channel, const ClientOptions& options);
 
   // Gives the request a request_id when it has none, so that another attempt cannot make a second job.
   absl::StatusOr<v1::Job> CreateJob(v1::CreateJobRequest request);

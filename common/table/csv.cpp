@@ -112,9 +112,9 @@ class Reader {
 
   absl::Status AddRow() {
     if (fields_.size() != columns_) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("line ", line_, ", column ", std::min(fields_.size(), columns_) + 1, ": the row has ", fields_.size(),
-                       fields_.size() == 1 ? " field" : " fields", ", the first line has ", columns_));
+      return absl::InvalidArgumentError(absl::StrCat("line ", line_, ", column ", std::min(fields_.size(), columns_) + 1, ": the row has ",
+                                                     fields_.size(), fields_.size() == 1 ? " field" : " fields", ", the first line has ",
+                                                     columns_));
     }
     if (static_cast<int64_t>(tensor_.values.size() + columns_) > limits_.max_values) {
       return absl::ResourceExhaustedError(absl::StrCat("line ", line_, ": the table has more than ", limits_.max_values, " values"));

@@ -117,8 +117,8 @@ class HeadingParser {
 
 absl::StatusOr<NumberType> ReadType(absl::string_view type) {
   static const auto& types = *new std::map<absl::string_view, NumberType>{
-      {"b1", NumberType::kBool},   {"i1", NumberType::kInt8},   {"u1", NumberType::kUint8},   {"i2", NumberType::kInt16},
-      {"u2", NumberType::kUint16}, {"i4", NumberType::kInt32},  {"u4", NumberType::kUint32},  {"i8", NumberType::kInt64},
+      {"b1", NumberType::kBool},   {"i1", NumberType::kInt8},    {"u1", NumberType::kUint8},  {"i2", NumberType::kInt16},
+      {"u2", NumberType::kUint16}, {"i4", NumberType::kInt32},   {"u4", NumberType::kUint32}, {"i8", NumberType::kInt64},
       {"u8", NumberType::kUint64}, {"f4", NumberType::kFloat32}, {"f8", NumberType::kFloat64}};
   const std::string shown = absl::Utf8SafeCEscape(type.substr(0, 60));
   if (absl::StartsWith(type, ">")) return Bad(absl::StrCat("is big-endian ('", shown, "'); save it with array.astype('<f4')"));
@@ -169,8 +169,8 @@ absl::StatusOr<Tensor> ReadNpy(absl::string_view bytes, const Limits& limits) {
 }
 
 std::string NpyHeading(const std::vector<int64_t>& shape) {
-  std::string dictionary = absl::StrCat("{'descr': '<f4', 'fortran_order': False, 'shape': (", absl::StrJoin(shape, ", "),
-                                        shape.size() == 1 ? "," : "", "), }");
+  std::string dictionary =
+      absl::StrCat("{'descr': '<f4', 'fortran_order': False, 'shape': (", absl::StrJoin(shape, ", "), shape.size() == 1 ? "," : "", "), }");
   // Magic, version and length take 10 bytes; blanks and a line feed fill up to a multiple of 64, so that values can be mapped aligned.
   const size_t unpadded = kMagic.size() + 4 + dictionary.size() + 1;
   dictionary.append((kAlignment - unpadded % kAlignment) % kAlignment, ' ');

@@ -61,8 +61,7 @@ int64_t SizeOf(NumberType type) {
   return 1;
 }
 
-absl::StatusOr<std::vector<float>> ReadNumbers(absl::string_view bytes, NumberType type, bool big_endian, int64_t count,
-                                               int64_t row_size) {
+absl::StatusOr<std::vector<float>> ReadNumbers(absl::string_view bytes, NumberType type, bool big_endian, int64_t count, int64_t row_size) {
   const auto read = [&](auto zero) { return ReadAll<decltype(zero)>(bytes, big_endian, count, row_size); };
   switch (type) {
     case NumberType::kBool:

@@ -12,7 +12,8 @@ class DatasetServiceImpl final : public v1::DatasetService::CallbackService {
   explicit DatasetServiceImpl(jobs::Datasets& datasets) : datasets_(datasets) {}
 
   grpc::ServerReadReactor<v1::UploadDatasetRequest>* UploadDataset(grpc::CallbackServerContext* context, v1::Dataset* response) override;
-  grpc::ServerUnaryReactor* GetUpload(grpc::CallbackServerContext* context, const v1::GetUploadRequest* request, v1::Upload* response) override;
+  grpc::ServerUnaryReactor* GetUpload(grpc::CallbackServerContext* context, const v1::GetUploadRequest* request,
+                                      v1::Upload* response) override;
   grpc::ServerUnaryReactor* GetDataset(grpc::CallbackServerContext* context, const v1::GetDatasetRequest* request,
                                        v1::Dataset* response) override;
   grpc::ServerUnaryReactor* ListDatasets(grpc::CallbackServerContext* context, const v1::ListDatasetsRequest* request,

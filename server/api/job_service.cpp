@@ -32,7 +32,8 @@ grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext*
   return Reply(context, std::move(job), response);
 }
 
-grpc::ServerUnaryReactor* JobServiceImpl::GetJob(grpc::CallbackServerContext* context, const v1::GetJobRequest* request, v1::Job* response) {
+grpc::ServerUnaryReactor* JobServiceImpl::GetJob(grpc::CallbackServerContext* context, const v1::GetJobRequest* request,
+                                                 v1::Job* response) {
   const absl::StatusOr<std::string> id = JobId(request->name());
   return id.ok() ? Reply(context, jobs_.Get(*id), response) : Reply(context, id.status());
 }

@@ -38,11 +38,11 @@ constexpr ParameterRow kMean{"mean", "vector", "zero", "one finite number for ea
 constexpr ParameterRow kPointDataset{"dataset", "string", "", "datasets/ID with as many columns as the dimension"};
 
 void AddInitial(Kinds& kinds) {
-  Add(kinds, "gaussian", "N(mean, covariance)",
-      {kMean, {"covariance", "matrix", "identity", "symmetric positive definite, row-major"}});
+  Add(kinds, "gaussian", "N(mean, covariance)", {kMean, {"covariance", "matrix", "identity", "symmetric positive definite, row-major"}});
   Add(kinds, "mixture", "a mixture of Gaussians", {kComponents});
   Add(kinds, "uniformBox", "uniform on an axis-aligned box",
-      {{"lower", "vector", "-1 in each coordinate", "lower ends"}, {"upper", "vector", "1 in each coordinate", "upper ends, above the lower"}});
+      {{"lower", "vector", "-1 in each coordinate", "lower ends"},
+       {"upper", "vector", "1 in each coordinate", "upper ends, above the lower"}});
   Add(kinds, "dirac", "a unit mass at one point", {{"point", "vector", "zero", "the point"}});
   Add(kinds, "ring", "a ring or spherical shell of Gaussian thickness",
       {kCenter, {"radius", "double", "1", "above 0"}, {"thickness", "double", "0.1", "standard deviation of the radius, at least 0"}});

@@ -91,7 +91,8 @@ absl::StatusOr<std::vector<Restriction>> ReadFilter(const std::string& filter) {
     if (!value.ok()) return value.status();
     restriction.value = *std::move(value);
     restrictions.push_back(std::move(restriction));
-    if (restrictions.size() > kMaxRestrictions) return Invalid("filter", absl::StrCat("must have at most ", kMaxRestrictions, " restrictions"));
+    if (restrictions.size() > kMaxRestrictions)
+      return Invalid("filter", absl::StrCat("must have at most ", kMaxRestrictions, " restrictions"));
   }
   return restrictions;
 }

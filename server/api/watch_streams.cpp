@@ -16,8 +16,9 @@ namespace {
 constexpr int kBatch = 64;  // events fetched at once: the most a stream holds beside one message
 
 absl::Status ShuttingDown() {
-  return WithRetry(WithReason(absl::UnavailableError("the server is shutting down; watch again after the last sequence seen"), "SHUTTING_DOWN"),
-                   absl::Seconds(2));
+  return WithRetry(
+      WithReason(absl::UnavailableError("the server is shutting down; watch again after the last sequence seen"), "SHUTTING_DOWN"),
+      absl::Seconds(2));
 }
 
 }  // namespace
@@ -66,13 +67,12 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, publi
       return End(violations.ToStatus());
     }
     job_id_ = *std::move(id);
-    absl::StatusOr<std::unique_ptr<events::Watch>> watch =
-        streams_.log_.StartWatch(job_id_, request_.after_sequence(), request_.include_inner_progress(),
-                                 [weak = weak_from_this(), &executor = streams_.executor_] {
-                                   executor.Post([weak] {
-                                     if (const std::shared_ptr<WatchStream> self = weak.lock()) self->Advance();
-                                   });
-                                 });
+    absl::StatusOr<std::unique_ptr<events::Watch>> watch = streams_.log_.StartWatch(
+        job_id_, request_.after_sequence(), request_.include_inner_progress(), [weak = weak_from_this(), &executor = streams_.executor_] {
+          executor.Post([weak] {
+            if (const std::shared_ptr<WatchStream> self = weak.lock()) self->Advance();
+          });
+        });
     if (!watch.ok()) return End(watch.status());
     watch_ = *std::move(watch);
     Advance();

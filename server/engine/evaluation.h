@@ -19,9 +19,9 @@ namespace sliceflow::engine {
 // F at one state.
 struct Energy {
   double total = 0;
-  std::vector<double> terms;     // cⱼ Fⱼ
-  at::Tensor per_sample;         // n, double: the weighted per-sample values of all terms that have them; undefined when none has
-  double other_variance = 0;     // variance from anything but the samples
+  std::vector<double> terms;  // cⱼ Fⱼ
+  at::Tensor per_sample;      // n, double: the weighted per-sample values of all terms that have them; undefined when none has
+  double other_variance = 0;  // variance from anything but the samples
   std::optional<Divergence> divergence;
 };
 

@@ -58,15 +58,15 @@ struct InnerProgress {
 struct Termination {
   enum class Reason { kStopped, kDiverged };
   Reason reason = Reason::kStopped;
-  int step = 0;               // the step that could not be completed
-  std::string term;           // kDiverged: the term that ceased to be finite, such as `terms[1].potential.quadratic`; may be `model`
+  int step = 0;      // the step that could not be completed
+  std::string term;  // kDiverged: the term that ceased to be finite, such as `terms[1].potential.quadratic`; may be `model`
   double last_finite_energy = 0;
   std::string detail;
 };
 
 // A step either completes with a report, or the flow ends there and stays at the step before.
 struct StepResult {
-  StepReport report;                       // valid when `termination` is not set
+  StepReport report;  // valid when `termination` is not set
   std::optional<Termination> termination;
 };
 

@@ -15,8 +15,8 @@
 namespace sliceflow::engine {
 namespace {
 
-constexpr double kExplosion = 1e6;              // in units of ρ₀'s extent
-constexpr double kBaseShareOfDiffusion = 0.1;   // least deviation of a fitted base, of √(2dτ), what diffusion covers in a step
+constexpr double kExplosion = 1e6;             // in units of ρ₀'s extent
+constexpr double kBaseShareOfDiffusion = 0.1;  // least deviation of a fitted base, of √(2dτ), what diffusion covers in a step
 constexpr int64_t kMetricSamples = 20000;
 // Noise is drawn in blocks with seeds of their own: a longer draw begins with the rows of a shorter one.
 constexpr int64_t kBlock = 1024;
@@ -72,8 +72,7 @@ absl::Status FlowState::Start(const StopLatch& stop) {
   }
   const Energy energy = evaluator_->EnergyOf(evaluator_->BatchAt(parameters));
   if (energy.divergence.has_value()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(energy.divergence->term, ": at the initial distribution ", energy.divergence->detail));
+    return absl::InvalidArgumentError(absl::StrCat(energy.divergence->term, ": at the initial distribution ", energy.divergence->detail));
   }
   report_.energy = energy.total;
   report_.energy_standard_error = evaluator_->StandardError(energy);
@@ -126,30 +125,32 @@ StepResult FlowState::Step(const StopLatch& stop, absl::FunctionRef<void(const I
     inner.loss = value;
     progress(inner);
   };
-  Candidate candidate{.parameters = parameters_};
+  Candidate best;
   for (int attempt = 0; attempt < solver.max_attempts; ++attempt) {
     inner.total_iterations += solver.inner_iterations;
-    const Minimisation minimised = solver_->Attempt(report.step, attempt, candidate.parameters, parameters_, stop, on_iteration);
+    const Minimisation minimised = solver_->Attempt(report.step, attempt, parameters_, stop, on_iteration);
     if (minimised.stopped) return {.termination = Terminate(Termination::Reason::kStopped, {}, before.total)};
     if (minimised.divergence.has_value()) {
       return {.termination = Terminate(Termination::Reason::kDiverged, *minimised.divergence, before.total)};
     }
-    candidate = Judge(minimised, before, before_batch);
+    Candidate candidate = Judge(minimised, before, before_batch);
     if (candidate.divergence.has_value()) {
       return {.termination = Terminate(Termination::Reason::kDiverged, *candidate.divergence, before.total)};
     }
     report.inner_iterations += minimised.iterations;
+    if (best.parameters.defined() && best.inequality.slack >= candidate.inequality.slack) continue;
     report.gradient_norm = minimised.gradient_norm;
-    if (candidate.inequality.holds) break;
+    best = std::move(candidate);
+    if (best.inequality.holds) break;
   }
-  report.energy = candidate.energy.total;
-  report.energy_standard_error = evaluator_->StandardError(candidate.energy);
-  report.term_energies = candidate.energy.terms;
-  report.distance_squared = candidate.distance.value;
-  report.distance_standard_error = candidate.distance.standard_error;
-  report.energy_inequality = candidate.inequality;
-  report.metrics = ComputeMetrics(candidate.parameters, report.wasserstein_time);
-  parameters_ = candidate.parameters;
+  report.energy = best.energy.total;
+  report.energy_standard_error = evaluator_->StandardError(best.energy);
+  report.term_energies = best.energy.terms;
+  report.distance_squared = best.distance.value;
+  report.distance_standard_error = best.distance.standard_error;
+  report.energy_inequality = best.inequality;
+  report.metrics = ComputeMetrics(best.parameters, report.wasserstein_time);
+  parameters_ = best.parameters;
   report_ = report;
   return {.report = std::move(report)};
 }

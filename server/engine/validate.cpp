@@ -89,7 +89,8 @@ struct InitialChecker {
     check.Vector(spec.lower, "initial.uniform_box.lower");
     check.Vector(spec.upper, "initial.uniform_box.upper");
     if (!check.status().ok()) return;
-    for (size_t i = 0; i < spec.lower.size(); ++i) check.Above(spec.upper[i], spec.lower[i], absl::StrCat("initial.uniform_box.upper[", i, "]"));
+    for (size_t i = 0; i < spec.lower.size(); ++i)
+      check.Above(spec.upper[i], spec.lower[i], absl::StrCat("initial.uniform_box.upper[", i, "]"));
   }
   void operator()(const Dirac& spec) const { check.Vector(spec.point, "initial.dirac.point"); }
   void operator()(const Ring& spec) const {
@@ -179,7 +180,8 @@ struct SolverChecker {
 
 template <typename Kind>
 int64_t CountTerms(const FlowSpec& spec) {
-  return std::count_if(spec.terms.begin(), spec.terms.end(), [](const WeightedTerm& term) { return std::holds_alternative<Kind>(term.term); });
+  return std::count_if(spec.terms.begin(), spec.terms.end(),
+                       [](const WeightedTerm& term) { return std::holds_alternative<Kind>(term.term); });
 }
 
 struct MetricChecker {
@@ -194,8 +196,8 @@ struct MetricChecker {
   void operator()(const RadiusMetric& /*metric*/) const {}
   void operator()(const ClosedFormMetric& /*metric*/) const {
     const bool positive = std::all_of(spec.terms.begin(), spec.terms.end(), [](const WeightedTerm& term) { return term.weight > 0; });
-    const bool fits = spec.terms.size() == 2 && CountTerms<QuadraticPotential>(spec) == 1 && CountTerms<EntropyTerm>(spec) == 1 && positive &&
-                      std::holds_alternative<Gaussian>(spec.initial);
+    const bool fits = spec.terms.size() == 2 && CountTerms<QuadraticPotential>(spec) == 1 && CountTerms<EntropyTerm>(spec) == 1 &&
+                      positive && std::holds_alternative<Gaussian>(spec.initial);
     check.Require(fits, path + ".closed_form",
                   "needs a Gaussian initial distribution, one quadratic potential and one entropy, both of positive weight");
   }

@@ -24,9 +24,9 @@
 namespace sliceflow::jobs {
 namespace {
 
-constexpr size_t kMaxUploads = 16;            // at once
-constexpr int kUsersNamed = 5;                // jobs named in the refusal to delete
-constexpr int64_t kCacheBytes = 256 << 20;    // tables in memory
+constexpr size_t kMaxUploads = 16;          // at once
+constexpr int kUsersNamed = 5;              // jobs named in the refusal to delete
+constexpr int64_t kCacheBytes = 256 << 20;  // tables in memory
 
 std::string Sha256(absl::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -38,10 +38,14 @@ std::string Sha256(absl::string_view bytes) {
 absl::StatusOr<Tensor> ReadPlainTable(absl::string_view bytes, const v1::DatasetFormat& format, const DatasetLimits& limits) {
   const table::Limits bounds{.max_values = limits.max_values, .max_rows = format.max_rows()};
   switch (format.kind()) {
-    case v1::DatasetFormat::CSV: return table::ReadCsv(bytes, bounds);
-    case v1::DatasetFormat::NPY: return table::ReadNpy(bytes, bounds);
-    case v1::DatasetFormat::IDX: return table::ReadIdx(bytes, bounds);
-    default: return absl::InvalidArgumentError("header.format.kind: must be CSV, NPY or IDX");
+    case v1::DatasetFormat::CSV:
+      return table::ReadCsv(bytes, bounds);
+    case v1::DatasetFormat::NPY:
+      return table::ReadNpy(bytes, bounds);
+    case v1::DatasetFormat::IDX:
+      return table::ReadIdx(bytes, bounds);
+    default:
+      return absl::InvalidArgumentError("header.format.kind: must be CSV, NPY or IDX");
   }
 }
 
@@ -176,8 +180,9 @@ absl::StatusOr<std::unique_ptr<Upload>> DatasetsImpl::StartUpload(const v1::Uplo
 
   const absl::MutexLock lock(&mutex_);
   if (writing_.size() >= kMaxUploads) {
-    return WithRetry(WithReason(absl::ResourceExhaustedError(absl::StrCat("more than ", kMaxUploads, " uploads at once")), "TOO_MANY_UPLOADS"),
-                     absl::Seconds(5));
+    return WithRetry(
+        WithReason(absl::ResourceExhaustedError(absl::StrCat("more than ", kMaxUploads, " uploads at once")), "TOO_MANY_UPLOADS"),
+        absl::Seconds(5));
   }
   if (writing_.count(header.sha256()) > 0) {
     return WithReason(absl::AbortedError("the same content is being uploaded by another stream"), "UPLOAD_IN_PROGRESS");
@@ -186,9 +191,9 @@ absl::StatusOr<std::unique_ptr<Upload>> DatasetsImpl::StartUpload(const v1::Uplo
   if (!arrived.ok()) return arrived.status();
   // What begins at 0 begins anew; anything else must go on where the bytes end.
   if (header.offset() != 0 && header.offset() != *arrived) {
-    return WithReason(absl::OutOfRangeError(absl::StrCat("header.offset: ", *arrived, " bytes have arrived, the stream begins at ",
-                                                         header.offset())),
-                      "UPLOAD_OFFSET", {{"offset", absl::StrCat(*arrived)}});
+    return WithReason(
+        absl::OutOfRangeError(absl::StrCat("header.offset: ", *arrived, " bytes have arrived, the stream begins at ", header.offset())),
+        "UPLOAD_OFFSET", {{"offset", absl::StrCat(*arrived)}});
   }
   writing_.insert(header.sha256());
   return std::make_unique<FileUpload>(*this, header, header.offset());
@@ -201,8 +206,9 @@ absl::StatusOr<std::optional<v1::Dataset>> DatasetsImpl::FindSame(const v1::Uplo
   if (absl::IsNotFound(row.status())) return std::nullopt;
   if (!row.ok()) return row.status();
   if (row->sha256 != header.sha256()) {
-    return WithReason(absl::AlreadyExistsError(absl::StrCat(DatasetName(id), " exists with another content; delete it or choose another id")),
-                      "DATASET_EXISTS", {{"resource", DatasetName(id)}});
+    return WithReason(
+        absl::AlreadyExistsError(absl::StrCat(DatasetName(id), " exists with another content; delete it or choose another id")),
+        "DATASET_EXISTS", {{"resource", DatasetName(id)}});
   }
   v1::Dataset dataset;
   if (!dataset.ParseFromString(row->dataset)) return absl::DataLossError(absl::StrCat("the row of ", DatasetName(id), " is damaged"));
@@ -247,8 +253,8 @@ absl::StatusOr<v1::Dataset> DatasetsImpl::Complete(const v1::UploadHeader& heade
   const std::string id = IdOf(header);
   const std::string key = absl::StrCat("datasets/", id, "/table");
   if (absl::Status status = blobs_.Put(key, PackValues(tensor->values)); !status.ok()) return status;
-  absl::Status status = store_.CreateDataset(
-      {.id = id, .sha256 = header.sha256(), .blob_key = key, .dataset = dataset.SerializeAsString()});
+  absl::Status status =
+      store_.CreateDataset({.id = id, .sha256 = header.sha256(), .blob_key = key, .dataset = dataset.SerializeAsString()});
   if (!status.ok()) return status;
   // The data set stands; a part that stays behind costs only room and is replaced by the next upload of the same content.
   files_.Remove(path).IgnoreError();
@@ -259,9 +265,9 @@ absl::StatusOr<Tensor> DatasetsImpl::ReadArrived(const std::string& path, const 
   const absl::StatusOr<std::string> bytes = files_.ReadFile(path);
   if (!bytes.ok()) return bytes.status();
   if (const std::string found = Sha256(*bytes); found != header.sha256()) {
-    return WithReason(absl::DataLossError(absl::StrCat("the bytes that arrived have SHA-256 ", found, ", not ", header.sha256(),
-                                                       "; upload them again")),
-                      "CHECKSUM_MISMATCH");
+    return WithReason(
+        absl::DataLossError(absl::StrCat("the bytes that arrived have SHA-256 ", found, ", not ", header.sha256(), "; upload them again")),
+        "CHECKSUM_MISMATCH");
   }
   absl::StatusOr<Tensor> tensor = ReadTable(*bytes, header.format(), limits_);
   if (absl::IsInvalidArgument(tensor.status())) return WithReason(tensor.status(), "MALFORMED_TABLE");

@@ -30,9 +30,7 @@ void Report::AtMost(const std::string& name, double measured, double target, con
   Add(name, measured, Quoted(absl::StrCat("<= ", target)), unit, measured <= target ? "true" : "false");
 }
 
-void Report::Inform(const std::string& name, double measured, const std::string& unit) {
-  Add(name, measured, "null", unit, "null");
-}
+void Report::Inform(const std::string& name, double measured, const std::string& unit) { Add(name, measured, "null", unit, "null"); }
 
 void Report::Add(const std::string& name, double measured, const std::string& target, const std::string& unit, const std::string& holds) {
   const std::string figure = std::isfinite(measured) ? absl::StrFormat("%.6g", measured) : "null";

@@ -47,9 +47,7 @@ struct Input {
   std::vector<float> x, y, directions, gradient;
 };
 
-double Milliseconds(std::chrono::steady_clock::duration time) {
-  return std::chrono::duration<double, std::milli>(time).count();
-}
+double Milliseconds(std::chrono::steady_clock::duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
 
 double TimeOf(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
@@ -175,6 +173,4 @@ int Run(const std::string& folder) {
 }  // namespace
 }  // namespace sliceflow::benchmarks
 
-int main(int argc, char** argv) {
-  return sliceflow::benchmarks::Run(argc > 1 ? argv[1] : ".");
-}
+int main(int argc, char** argv) { return sliceflow::benchmarks::Run(argc > 1 ? argv[1] : "."); }

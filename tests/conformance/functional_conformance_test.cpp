@@ -15,9 +15,9 @@ namespace {
 
 // What a kind of functional claims of itself.
 struct Capabilities {
-  bool sample_gradient = true;  // its derivative with respect to samples is not zero
-  bool density = false;         // reads log-densities
-  bool per_sample = true;       // is a mean over samples, with a standard error
+  bool sample_gradient = true;    // its derivative with respect to samples is not zero
+  bool density = false;           // reads log-densities
+  bool per_sample = true;         // is a mean over samples, with a standard error
   double difference_step = 0.01;  // of finite differences; shorter where the gradient has jumps (sorted projections changing places)
 };
 
@@ -47,11 +47,11 @@ FunctionalCase Regression() {
   return {"BayesianLogisticRegression", BayesianLogisticRegressionPotential{.table = RandomTable(50, 3, true)}, 4};
 }
 FunctionalCase PowerLaw() { return {"PowerLaw", PowerLawInteraction{.attraction = 3, .repulsion = 1.5}}; }
-FunctionalCase EntropyCase() {
-  return {"Entropy", EntropyTerm{}, 2, {.sample_gradient = false, .density = true}};
-}
+FunctionalCase EntropyCase() { return {"Entropy", EntropyTerm{}, 2, {.sample_gradient = false, .density = true}}; }
 FunctionalCase Sliced() {
-  return {"SlicedWasserstein", SlicedWassersteinTerm{.table = RandomTable(40, 2, false), .num_projections = 64}, 2,
+  return {"SlicedWasserstein",
+          SlicedWassersteinTerm{.table = RandomTable(40, 2, false), .num_projections = 64},
+          2,
           {.per_sample = false, .difference_step = 0.002}};
 }
 

@@ -18,8 +18,8 @@ namespace {
 // What a model claims of itself.
 struct Capabilities {
   bool density = true;
-  bool exact = false;         // a batch is ρ itself
-  bool starts_exact = true;   // with the case's initial distribution
+  bool exact = false;        // a batch is ρ itself
+  bool starts_exact = true;  // with the case's initial distribution
 };
 
 struct ModelCase {
@@ -32,11 +32,13 @@ struct ModelCase {
 
 const ModelCase kCases[] = {
     {"RealNvpLine", RealNvpModel{.couplings = 2}, 1, Gaussian{.mean = {3}, .covariance = {4}}, {}},
-    {"RealNvpPlane", RealNvpModel{.couplings = 3, .hidden_width = 16}, 2,
-     Gaussian{.mean = {1, -1}, .covariance = {2, 0.5, 0.5, 1}}, {}},
+    {"RealNvpPlane", RealNvpModel{.couplings = 3, .hidden_width = 16}, 2, Gaussian{.mean = {1, -1}, .covariance = {2, 0.5, 0.5, 1}}, {}},
     {"RealNvpFive", RealNvpModel{.couplings = 4, .hidden_width = 16}, 5, testing::StandardGaussian(5), {}},
-    {"RealNvpFiveWithoutLinear", RealNvpModel{.couplings = 5, .hidden_width = 16, .learned_linear = false}, 5,
-     testing::StandardGaussian(5), {}},
+    {"RealNvpFiveWithoutLinear",
+     RealNvpModel{.couplings = 5, .hidden_width = 16, .learned_linear = false},
+     5,
+     testing::StandardGaussian(5),
+     {}},
     {"RealNvpOnABox", RealNvpModel{.couplings = 2, .hidden_width = 16}, 2, UniformBox{.lower = {0, 1}, .upper = {2, 5}}, {}},
     {"RealNvpOnARing", RealNvpModel{.couplings = 2, .hidden_width = 16}, 2, Ring{.center = {0, 0}}, {.starts_exact = false}},
     {"Particles", ParticlesModel{.count = 64}, 2, testing::StandardGaussian(2), {.density = false, .exact = true}},
@@ -145,8 +147,7 @@ TEST_P(ModelConformance, GradientMatchesFiniteDifferences) {
   at::Generator random = MakeGenerator(6, Purpose::kSamples);
   const at::Tensor direction = at::randn(moved.sizes(), random, at::TensorOptions(at::kFloat));
   constexpr double kStep = 1e-3;
-  const double numeric =
-      (value(moved + kStep * direction).item<double>() - value(moved - kStep * direction).item<double>()) / (2 * kStep);
+  const double numeric = (value(moved + kStep * direction).item<double>() - value(moved - kStep * direction).item<double>()) / (2 * kStep);
   const double closed = (leaf.grad() * direction).sum().item<double>();
   EXPECT_NEAR(closed, numeric, 0.02 * leaf.grad().norm().item<double>());
 }

@@ -16,8 +16,7 @@ TEST(AccuracyTest, OrnsteinUhlenbeckReachesItsStationaryLaw) {
   engine::SetThreads(1);
   const engine::SwJkoSolver solver{.inner_iterations = 100, .num_projections = 100, .batch_size = 512, .adam = {.learning_rate = 0.005}};
   const OrnsteinUhlenbeckProblem problem = RandomProblem(2, 1);
-  const auto distances =
-      RunAgainstOracle(problem, SpecOf(problem, 0.4, 30, solver, {.couplings = 3, .hidden_width = 32}, 1), {30});
+  const auto distances = RunAgainstOracle(problem, SpecOf(problem, 0.4, 30, solver, {.couplings = 3, .hidden_width = 32}, 1), {30});
   EXPECT_LE(distances.at(30).to_stationary, 0.01);
 }
 
@@ -42,7 +41,8 @@ TEST(AccuracyTest, AggregationEndsOnTheRing) {
     ASSERT_TRUE(result.ok() && !result->termination.has_value());
   }
   const engine::StepReport& report = (*flow)->report();
-  std::printf("ring radius %.5f (1/sqrt(3) = %.5f), deviation %.5f\n", report.metrics[0].value, 1 / std::sqrt(3.0), report.metrics[1].value);
+  std::printf("ring radius %.5f (1/sqrt(3) = %.5f), deviation %.5f\n", report.metrics[0].value, 1 / std::sqrt(3.0),
+              report.metrics[1].value);
   EXPECT_NEAR(report.metrics[0].value, 1 / std::sqrt(3.0), 0.03 / std::sqrt(3.0));
   EXPECT_LE(report.metrics[1].value, 0.05);
 }

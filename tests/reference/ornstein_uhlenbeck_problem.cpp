@@ -13,9 +13,7 @@ namespace {
 
 constexpr int64_t kSamples = 100000;
 
-std::vector<double> RowMajorOf(const Eigen::MatrixXd& symmetric) {
-  return {symmetric.data(), symmetric.data() + symmetric.size()};
-}
+std::vector<double> RowMajorOf(const Eigen::MatrixXd& symmetric) { return {symmetric.data(), symmetric.data() + symmetric.size()}; }
 
 }  // namespace
 

@@ -84,8 +84,8 @@ void CheckDefiniteMatrix(Context& context, const std::string& field, v1::Matrix&
     return;
   }
   if (values.size() != d * d) {
-    context.findings.Invalid(values_field, absl::StrCat("must have ", d * d, " numbers, the rows of a ", d, " x ", d, " matrix; has ",
-                                                        values.size()));
+    context.findings.Invalid(values_field,
+                             absl::StrCat("must have ", d * d, " numbers, the rows of a ", d, " x ", d, " matrix; has ", values.size()));
     return;
   }
   if (!AllFinite(context, values_field, values)) return;
@@ -94,8 +94,8 @@ void CheckDefiniteMatrix(Context& context, const std::string& field, v1::Matrix&
   for (int64_t i = 0; i < d; ++i) {
     for (int64_t j = 0; j < i; ++j) {
       if (std::abs(entries(i, j) - entries(j, i)) <= kAsymmetry * scale) continue;
-      context.findings.Invalid(values_field, absl::StrCat("must be symmetric: entry (", i + 1, ", ", j + 1, ") is ", entries(i, j), ", entry (",
-                                                          j + 1, ", ", i + 1, ") is ", entries(j, i)));
+      context.findings.Invalid(values_field, absl::StrCat("must be symmetric: entry (", i + 1, ", ", j + 1, ") is ", entries(i, j),
+                                                          ", entry (", j + 1, ", ", i + 1, ") is ", entries(j, i)));
       return;
     }
   }
@@ -124,9 +124,9 @@ std::optional<v1::Dataset> FindDataset(Context& context, const std::string& fiel
 void CheckPointDataset(Context& context, const std::string& field, const std::string& name) {
   const std::optional<v1::Dataset> dataset = FindDataset(context, field, name);
   if (!dataset.has_value() || context.dimension == 0 || dataset->columns() == context.dimension) return;
-  context.findings.Precondition(field, name,
-                                absl::StrCat("has ", dataset->columns(), " columns; a flow of dimension ", context.dimension,
-                                             " needs as many as its dimension"));
+  context.findings.Precondition(
+      field, name,
+      absl::StrCat("has ", dataset->columns(), " columns; a flow of dimension ", context.dimension, " needs as many as its dimension"));
 }
 
 }  // namespace sliceflow::api

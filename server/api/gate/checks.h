@@ -17,9 +17,9 @@ struct Context {
   Findings& findings;
   jobs::Datasets& datasets;
   const Limits& limits;
-  int dimension = 0;         // 0 when it is itself wrong: then nothing that depends on it is checked
+  int dimension = 0;  // 0 when it is itself wrong: then nothing that depends on it is checked
   bool model_has_density = true;
-  int64_t fill_left = 0;     // numbers that defaults may still add, so that a short request does not become a huge job
+  int64_t fill_left = 0;  // numbers that defaults may still add, so that a short request does not become a huge job
 };
 
 using Vector = google::protobuf::RepeatedField<double>;

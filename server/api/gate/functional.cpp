@@ -17,7 +17,8 @@ void CheckLogisticRegression(Context& context, const std::string& path, v1::Baye
   const std::optional<v1::Dataset> dataset = FindDataset(context, field, regression.dataset());
   if (!dataset.has_value()) return;
   if (dataset->label_values().empty()) {
-    context.findings.Precondition(field, regression.dataset(), "has no labels: its last column must hold -1 and 1, or 0 and 1, and both of them");
+    context.findings.Precondition(field, regression.dataset(),
+                                  "has no labels: its last column must hold -1 and 1, or 0 and 1, and both of them");
   }
   if (context.dimension > 0 && context.dimension != dataset->columns() + 1) {
     context.findings.Precondition(
@@ -28,9 +29,9 @@ void CheckLogisticRegression(Context& context, const std::string& path, v1::Baye
   if (!share.Contains(regression.train_fraction())) return;
   const double train_rows = std::floor(regression.train_fraction() * static_cast<double>(dataset->rows()));
   if (train_rows < 1 || train_rows >= static_cast<double>(dataset->rows())) {
-    context.findings.Precondition(field, regression.dataset(),
-                                  absl::StrCat("has ", dataset->rows(), " rows, too few to be divided at train_fraction = ",
-                                               regression.train_fraction()));
+    context.findings.Precondition(
+        field, regression.dataset(),
+        absl::StrCat("has ", dataset->rows(), " rows, too few to be divided at train_fraction = ", regression.train_fraction()));
   } else if (regression.batch_size() > train_rows) {
     context.findings.Invalid(absl::StrCat(path, ".batch_size"),
                              absl::StrCat("must be at most the ", train_rows, " training rows, is ", regression.batch_size()));
@@ -92,7 +93,8 @@ void CheckTerm(Context& context, const std::string& path, v1::FunctionalTerm& te
     context.findings.Invalid(absl::StrCat(path, ".weight"), absl::StrCat("must be a finite number other than 0, is ", term.weight()));
   }
   switch (term.kind_case()) {
-    case v1::FunctionalTerm::kPotential: return CheckPotential(context, absl::StrCat(path, ".potential"), *term.mutable_potential());
+    case v1::FunctionalTerm::kPotential:
+      return CheckPotential(context, absl::StrCat(path, ".potential"), *term.mutable_potential());
     case v1::FunctionalTerm::kInteraction:
       return CheckInteraction(context, absl::StrCat(path, ".interaction"), *term.mutable_interaction());
     case v1::FunctionalTerm::kEntropy:

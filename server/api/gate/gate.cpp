@@ -98,7 +98,8 @@ absl::Status CheckUploadHeader(const v1::UploadHeader& header) {
   if (!header.dataset_id().empty()) {
     const absl::StatusOr<std::string> id = ParseResourceName("datasets", DatasetName(header.dataset_id()), "header.dataset_id");
     if (!id.ok() || !absl::ascii_islower(header.dataset_id()[0])) {
-      findings.Invalid("header.dataset_id", absl::StrCat("must match [a-z][a-z0-9-]{0,62}, is \"", header.dataset_id().substr(0, 100), "\""));
+      findings.Invalid("header.dataset_id",
+                       absl::StrCat("must match [a-z][a-z0-9-]{0,62}, is \"", header.dataset_id().substr(0, 100), "\""));
     }
   }
   CheckText(findings, "header.display_name", header.display_name(), kMaxDisplayName);

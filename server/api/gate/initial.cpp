@@ -28,12 +28,16 @@ void CheckInitial(Context& context, const std::string& path, v1::Distribution& i
     case v1::Distribution::KIND_NOT_SET:
       initial.mutable_gaussian();
       [[fallthrough]];
-    case v1::Distribution::kGaussian: return CheckGaussian(context, absl::StrCat(path, ".gaussian"), *initial.mutable_gaussian());
-    case v1::Distribution::kMixture: return CheckMixture(context, absl::StrCat(path, ".mixture"), *initial.mutable_mixture());
-    case v1::Distribution::kUniformBox: return CheckBox(context, absl::StrCat(path, ".uniform_box"), *initial.mutable_uniform_box());
+    case v1::Distribution::kGaussian:
+      return CheckGaussian(context, absl::StrCat(path, ".gaussian"), *initial.mutable_gaussian());
+    case v1::Distribution::kMixture:
+      return CheckMixture(context, absl::StrCat(path, ".mixture"), *initial.mutable_mixture());
+    case v1::Distribution::kUniformBox:
+      return CheckBox(context, absl::StrCat(path, ".uniform_box"), *initial.mutable_uniform_box());
     case v1::Distribution::kDirac:
       return CheckVector(context, absl::StrCat(path, ".dirac.point"), *initial.mutable_dirac()->mutable_point(), 0);
-    case v1::Distribution::kRing: return CheckRing(context, absl::StrCat(path, ".ring"), *initial.mutable_ring());
+    case v1::Distribution::kRing:
+      return CheckRing(context, absl::StrCat(path, ".ring"), *initial.mutable_ring());
     case v1::Distribution::kDataset:
       return CheckPointDataset(context, absl::StrCat(path, ".dataset.dataset"), initial.dataset().dataset());
   }

@@ -41,8 +41,10 @@ bool HasDensity(const v1::Model& model) { return model.kind_case() != v1::Model:
 void CheckModel(Context& context, const std::string& path, v1::Model& model) {
   switch (model.kind_case()) {
     case v1::Model::KIND_NOT_SET:
-    case v1::Model::kRealNvp: return CheckRealNvp(context, absl::StrCat(path, ".real_nvp"), *model.mutable_real_nvp());
-    case v1::Model::kParticles: return CheckParticles(context, absl::StrCat(path, ".particles"), *model.mutable_particles());
+    case v1::Model::kRealNvp:
+      return CheckRealNvp(context, absl::StrCat(path, ".real_nvp"), *model.mutable_real_nvp());
+    case v1::Model::kParticles:
+      return CheckParticles(context, absl::StrCat(path, ".particles"), *model.mutable_particles());
   }
 }
 

@@ -30,16 +30,18 @@ void CheckMetric(Context& context, const std::string& path, const v1::Metric& me
                                  absl::StrCat("needs a functional with exactly one bayesianLogisticRegression, which has ", count));
       }
       return;
-    case v1::Metric::kRadius: return;
+    case v1::Metric::kRadius:
+      return;
     case v1::Metric::kClosedForm: {
-      const bool process = spec.initial().has_gaussian() && spec.functional().terms_size() == 2 && CountTerms(spec, IsPositiveQuadratic) == 1 &&
-                           CountTerms(spec, IsPositiveEntropy) == 1;
+      const bool process = spec.initial().has_gaussian() && spec.functional().terms_size() == 2 &&
+                           CountTerms(spec, IsPositiveQuadratic) == 1 && CountTerms(spec, IsPositiveEntropy) == 1;
       if (process) return;
       return context.findings.Invalid(absl::StrCat(path, ".closed_form"),
                                       "is known only from a gaussian initial distribution, for a functional of one quadratic potential and "
                                       "one entropy, both of positive weight");
     }
-    case v1::Metric::KIND_NOT_SET: return context.findings.Invalid(path, "must name a metric: heldOutPrediction, radius or closedForm");
+    case v1::Metric::KIND_NOT_SET:
+      return context.findings.Invalid(path, "must name a metric: heldOutPrediction, radius or closedForm");
   }
 }
 
@@ -64,7 +66,8 @@ void CheckSchedule(Context& context, const std::string& path, v1::Schedule& sche
       }
       return;
     }
-    case v1::Schedule::LENGTH_NOT_SET: return context.findings.Invalid(path, "must say how long the flow goes on: numSteps or endTime");
+    case v1::Schedule::LENGTH_NOT_SET:
+      return context.findings.Invalid(path, "must say how long the flow goes on: numSteps or endTime");
   }
 }
 
@@ -86,7 +89,8 @@ void CheckOutput(Context& context, const std::string& path, v1::FlowSpec& spec) 
   }
   CheckCount(context, absl::StrCat(path, ".checkpoint_every"), output.checkpoint_every(), 1, context.limits.max_steps);
   if (output.metrics_size() > kMaxMetrics) {
-    context.findings.Invalid(absl::StrCat(path, ".metrics"), absl::StrCat("must be at most ", kMaxMetrics, ", are ", output.metrics_size()));
+    context.findings.Invalid(absl::StrCat(path, ".metrics"),
+                             absl::StrCat("must be at most ", kMaxMetrics, ", are ", output.metrics_size()));
     return;
   }
   for (int i = 0; i < output.metrics_size(); ++i) {

@@ -36,7 +36,8 @@ LogisticRegressionRows DivideRows(const BayesianLogisticRegressionPotential& spe
   const at::Tensor features = training.narrow(1, 0, rows.size(1) - 1).to(at::kDouble);
   const at::Tensor mean = features.mean(0);
   const at::Tensor deviation = (features - mean).square().mean(0).sqrt();
-  return {.training = Standardise(training, mean, deviation), .held_out = Standardise(rows.narrow(0, train, count - train), mean, deviation)};
+  return {.training = Standardise(training, mean, deviation),
+          .held_out = Standardise(rows.narrow(0, train, count - train), mean, deviation)};
 }
 
 }  // namespace sliceflow::engine

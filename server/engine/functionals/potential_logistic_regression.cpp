@@ -9,7 +9,7 @@
 namespace sliceflow::engine {
 namespace {
 
-constexpr double kRate = 0.01;           // β of the Gamma prior
+constexpr double kRate = 0.01;  // β of the Gamma prior
 constexpr int64_t kTileRows = 1024;
 constexpr int64_t kThoroughRows = 10000;
 
@@ -50,7 +50,8 @@ TermValue LogisticRegressionFunctional::Evaluate(const Batch& batch, const TermD
   }
 
   const double half_p = 0.5 * static_cast<double>(p);
-  const at::Tensor v = loss + 0.5 * alpha * square - (half_p + 1) * s + kRate * alpha + (half_p * std::log(2 * std::numbers::pi) - std::log(kRate));
+  const at::Tensor v =
+      loss + 0.5 * alpha * square - (half_p + 1) * s + kRate * alpha + (half_p * std::log(2 * std::numbers::pi) - std::log(kRate));
   if (draw.with_gradient) {
     gradient.narrow(1, 0, p).add_(w * alpha.unsqueeze(1));
     gradient.select(1, p).copy_(0.5 * alpha * square - (half_p + 1) + kRate * alpha);

@@ -48,9 +48,8 @@ std::vector<Term> MakeTerms(const std::vector<WeightedTerm>& specs, const TermCo
   std::vector<Term> terms;
   for (size_t i = 0; i < specs.size(); ++i) {
     Entry entry = std::visit(Maker{context}, specs[i].term);
-    terms.push_back({.weight = specs[i].weight,
-                     .name = absl::StrCat("terms[", i, "].", entry.kind),
-                     .functional = std::move(entry.functional)});
+    terms.push_back(
+        {.weight = specs[i].weight, .name = absl::StrCat("terms[", i, "].", entry.kind), .functional = std::move(entry.functional)});
   }
   return terms;
 }

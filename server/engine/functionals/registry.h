@@ -21,7 +21,6 @@ struct TermContext {
 // `spec` is valid. Never null.
 std::unique_ptr<Functional> MakeFunctional(const TermSpec& spec, const TermContext& context);
 
-
 // A term with its weight and the name that errors use, such as `terms[1].potential.quadratic`.
 struct Term {
   double weight = 1;

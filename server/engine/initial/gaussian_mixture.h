@@ -10,7 +10,8 @@ namespace sliceflow::engine {
 // A Gaussian is a mixture of one, and then symmetric about its mean.
 class MixtureInitial final : public InitialDistribution {
  public:
-  MixtureInitial(const GaussianMixture& mixture, int dimension) : density_(mixture, dimension), symmetric_(mixture.components.size() == 1) {}
+  MixtureInitial(const GaussianMixture& mixture, int dimension)
+      : density_(mixture, dimension), symmetric_(mixture.components.size() == 1) {}
 
   at::Tensor Sample(int64_t count, at::Generator& random) const override { return density_.Sample(count, random); }
   bool has_density() const override { return true; }

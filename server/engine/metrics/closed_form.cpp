@@ -10,8 +10,7 @@ namespace sliceflow::engine {
 GaussianLaw OrnsteinUhlenbeck(const GaussianLaw& initial, const QuadraticPotential& potential, double potential_weight,
                               double entropy_weight, double time) {
   const Eigen::VectorXd b = ToVector(potential.center);
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(potential_weight *
-                                                             ToMatrix(potential.precision, static_cast<int>(b.size())));
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(potential_weight * ToMatrix(potential.precision, static_cast<int>(b.size())));
   const Eigen::MatrixXd& basis = eigen.eigenvectors();
   const Eigen::ArrayXd rates = eigen.eigenvalues().array();
   const Eigen::MatrixXd decay = basis * (-time * rates).exp().matrix().asDiagonal() * basis.transpose();

@@ -13,7 +13,8 @@ CouplingLayer::CouplingLayer(int64_t dimension, int64_t hidden_width, bool first
       first_kept_(first_kept) {}
 
 std::vector<Layer::Shape> CouplingLayer::shapes() const {
-  return {{hidden_width_, kept_}, {hidden_width_}, {hidden_width_, hidden_width_}, {hidden_width_}, {2 * moved_, hidden_width_}, {2 * moved_}};
+  return {{hidden_width_, kept_},      {hidden_width_}, {hidden_width_, hidden_width_}, {hidden_width_},
+          {2 * moved_, hidden_width_}, {2 * moved_}};
 }
 
 // Weights with variance 1/inputs keep the signal's size; spread biases of the first layer place the units across the data, which

@@ -5,9 +5,7 @@
 namespace sliceflow::engine {
 namespace {
 
-at::Tensor Slopes(const at::Tensor& raw) {
-  return (at::tanh(raw / MonotoneLayer::kLogSlopeBound) * MonotoneLayer::kLogSlopeBound).exp();
-}
+at::Tensor Slopes(const at::Tensor& raw) { return (at::tanh(raw / MonotoneLayer::kLogSlopeBound) * MonotoneLayer::kLogSlopeBound).exp(); }
 
 }  // namespace
 

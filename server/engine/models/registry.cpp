@@ -19,7 +19,8 @@ std::shared_ptr<const InitialDistribution> GaussianBase(const InitialDistributio
   const Moments moments = MomentsOf(initial.Sample(kMomentSamples, random));
   const Eigen::MatrixXd covariance =
       moments.covariance + least_deviation * least_deviation * Eigen::MatrixXd::Identity(dimension, dimension);
-  Gaussian gaussian{.mean = {moments.mean.begin(), moments.mean.end()}, .covariance = {covariance.reshaped().begin(), covariance.reshaped().end()}};
+  Gaussian gaussian{.mean = {moments.mean.begin(), moments.mean.end()},
+                    .covariance = {covariance.reshaped().begin(), covariance.reshaped().end()}};
   return std::make_shared<MixtureInitial>(GaussianMixture{{{1, std::move(gaussian)}}}, dimension);
 }
 
@@ -34,9 +35,7 @@ struct Maker {
     const bool exact = initial->has_density();
     return std::make_unique<RealNvp>(spec, dimension, exact ? initial : GaussianBase(*initial, dimension, least_deviation, random), exact);
   }
-  std::unique_ptr<Model> operator()(const ParticlesModel& spec) const {
-    return std::make_unique<ParticlesCloud>(spec, dimension, initial);
-  }
+  std::unique_ptr<Model> operator()(const ParticlesModel& spec) const { return std::make_unique<ParticlesCloud>(spec, dimension, initial); }
 };
 
 struct DensityOf {

@@ -14,6 +14,7 @@ namespace sliceflow::engine {
 namespace {
 
 constexpr int kLeastFitIterations = 500;
+constexpr double kRetryRate = 1.0 / 3;  // of the learning rate of the attempt before
 
 }  // namespace
 
@@ -52,11 +53,13 @@ ObjectiveValue SwJko::Objective(const at::Tensor& leaf, const at::Tensor& previo
   return result;
 }
 
-Minimisation SwJko::Attempt(int step, int attempt, const at::Tensor& start, const at::Tensor& previous, const StopLatch& stop,
+Minimisation SwJko::Attempt(int step, int attempt, const at::Tensor& previous, const StopLatch& stop,
                             absl::FunctionRef<void(int iteration, double value)> progress) {
   at::Generator random = MakeGenerator(seed_, Purpose::kInner, static_cast<uint64_t>(step), static_cast<uint64_t>(attempt));
   const auto objective = [&](const at::Tensor& leaf, int /*iteration*/) { return Objective(leaf, previous, random); };
-  return Minimise(start, spec_.adam, spec_.inner_iterations, objective, stop, progress);
+  AdamOptions adam = spec_.adam;
+  adam.learning_rate *= std::pow(kRetryRate, attempt);
+  return Minimise(previous, adam, spec_.inner_iterations, objective, stop, progress);
 }
 
 Minimisation SwJko::Fit(const InitialDistribution& initial, const at::Tensor& start, const StopLatch& stop) {

@@ -23,9 +23,10 @@ class SwJko {
   // `limit`: the coordinate beyond which samples count as exploding.
   SwJko(const SwJkoSolver& spec, const Model& model, std::vector<Term>& terms, int dimension, double tau, double limit, uint64_t seed);
 
-  // Minimises the step's objective from `start` for `inner_iterations`, `previous` being the parameters of ρ_k. Random numbers follow from
-  // (seed, step, attempt).
-  Minimisation Attempt(int step, int attempt, const at::Tensor& start, const at::Tensor& previous, const StopLatch& stop,
+  // Minimises the step's objective for `inner_iterations` from `previous`, the parameters of ρ_k. Random numbers follow from
+  // (seed, step, attempt); attempt a = 0, 1, … has a 3ᵃ-th of the learning rate: an attempt that ended above where it began, at ρ_k
+  // itself, was thrown out by steps too large for the objective.
+  Minimisation Attempt(int step, int attempt, const at::Tensor& previous, const StopLatch& stop,
                        absl::FunctionRef<void(int iteration, double value)> progress);
 
   // Parameters whose ρ is close to ρ₀ in SW2, from `start`: for models that cannot start there exactly.

@@ -53,12 +53,12 @@ TEST_F(GateDefaultsTest, EveryKindHasItsDefaults) {
 }
 
 TEST_F(GateDefaultsTest, RegressionTakesOneDimensionMoreThanColumns) {
-  const v1::FlowSpec spec =
-      Check(
-          "spec { dimension: 10 functional { terms { potential { bayesian_logistic_regression { dataset: 'datasets/table' } } } terms { entropy {} } } "
-          "schedule { step_size: 0.1 num_steps: 1 } output { metrics { held_out_prediction {} } } }")
-          .value()
-          .spec();
+  const v1::FlowSpec spec = Check(
+                                "spec { dimension: 10 functional { terms { potential { bayesian_logistic_regression { dataset: "
+                                "'datasets/table' } } } terms { entropy {} } } "
+                                "schedule { step_size: 0.1 num_steps: 1 } output { metrics { held_out_prediction {} } } }")
+                                .value()
+                                .spec();
   const auto& regression = spec.functional().terms(0).potential().bayesian_logistic_regression();
   EXPECT_DOUBLE_EQ(regression.train_fraction(), 0.8);
   EXPECT_TRUE(regression.shuffle());

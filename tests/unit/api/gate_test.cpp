@@ -47,46 +47,50 @@ TEST_P(GateMistakeTest, IsRefusedWithFieldAndWords) {
   EXPECT_FALSE(Reason(status).empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Dimension, GateMistakeTest,
-    ::testing::Values(Mistake{"spec { dimension: -3 }", kInvalid, "spec.dimension", "at least 1, is -3"},
-                      Mistake{"spec { dimension: 5000 }", kExhausted, "spec.dimension", "at most 4096 on this server, is 5000"}));
+INSTANTIATE_TEST_SUITE_P(Dimension, GateMistakeTest,
+                         ::testing::Values(Mistake{"spec { dimension: -3 }", kInvalid, "spec.dimension", "at least 1, is -3"},
+                                           Mistake{"spec { dimension: 5000 }", kExhausted, "spec.dimension",
+                                                   "at most 4096 on this server, is 5000"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Schedule, GateMistakeTest,
-    ::testing::Values(
-        Mistake{"spec { schedule { step_size: -0.1 } }", kInvalid, "spec.schedule.step_size", "above 0 and at most 1e+06, is -0.1"},
-        Mistake{"spec { schedule { step_size: nan } }", kInvalid, "spec.schedule.step_size", "is nan"},
-        Mistake{"spec { schedule { step_size: inf } }", kInvalid, "spec.schedule.step_size", "is inf"},
-        Mistake{"spec { schedule { step_size: 2e6 } }", kInvalid, "spec.schedule.step_size", "is 2e+06"},
-        Mistake{"spec { schedule { num_steps: 0 } }", kInvalid, "spec.schedule.num_steps", "at least 1, is 0"},
-        Mistake{"spec { schedule { num_steps: -1 } }", kInvalid, "spec.schedule.num_steps", "at least 1, is -1"},
-        Mistake{"spec { schedule { num_steps: 1000000 } }", kExhausted, "spec.schedule.num_steps", "at most 100000 on this server, is 1000000"},
-        Mistake{"spec { schedule { end_time: 0 } }", kInvalid, "spec.schedule.end_time", "above 0, is 0"},
-        Mistake{"spec { schedule { end_time: nan } }", kInvalid, "spec.schedule.end_time", "is nan"},
-        Mistake{"spec { schedule { end_time: 1e9 } }", kExhausted, "spec.schedule.end_time / step_size", "at most 100000"},
-        Mistake{"spec { schedule { clock: 7 } }", kInvalid, "spec.schedule.clock", "SLICED or WASSERSTEIN, is 7"}));
+    ::testing::Values(Mistake{"spec { schedule { step_size: -0.1 } }", kInvalid, "spec.schedule.step_size",
+                              "above 0 and at most 1e+06, is -0.1"},
+                      Mistake{"spec { schedule { step_size: nan } }", kInvalid, "spec.schedule.step_size", "is nan"},
+                      Mistake{"spec { schedule { step_size: inf } }", kInvalid, "spec.schedule.step_size", "is inf"},
+                      Mistake{"spec { schedule { step_size: 2e6 } }", kInvalid, "spec.schedule.step_size", "is 2e+06"},
+                      Mistake{"spec { schedule { num_steps: 0 } }", kInvalid, "spec.schedule.num_steps", "at least 1, is 0"},
+                      Mistake{"spec { schedule { num_steps: -1 } }", kInvalid, "spec.schedule.num_steps", "at least 1, is -1"},
+                      Mistake{"spec { schedule { num_steps: 1000000 } }", kExhausted, "spec.schedule.num_steps",
+                              "at most 100000 on this server, is 1000000"},
+                      Mistake{"spec { schedule { end_time: 0 } }", kInvalid, "spec.schedule.end_time", "above 0, is 0"},
+                      Mistake{"spec { schedule { end_time: nan } }", kInvalid, "spec.schedule.end_time", "is nan"},
+                      Mistake{"spec { schedule { end_time: 1e9 } }", kExhausted, "spec.schedule.end_time / step_size", "at most 100000"},
+                      Mistake{"spec { schedule { clock: 7 } }", kInvalid, "spec.schedule.clock", "SLICED or WASSERSTEIN, is 7"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Initial, GateMistakeTest,
     ::testing::Values(
-        Mistake{"spec { initial { gaussian { mean: [1, 2, 3] } } }", kInvalid, "spec.initial.gaussian.mean", "must have 2 numbers, one for each"},
+        Mistake{"spec { initial { gaussian { mean: [1, 2, 3] } } }", kInvalid, "spec.initial.gaussian.mean",
+                "must have 2 numbers, one for each"},
         Mistake{"spec { initial { gaussian { mean: [1, nan] } } }", kInvalid, "spec.initial.gaussian.mean[1]", "is nan"},
         Mistake{"spec { initial { gaussian { covariance { values: [1, 0, 0] } } } }", kInvalid, "spec.initial.gaussian.covariance.values",
                 "must have 4 numbers, the rows of a 2 x 2 matrix; has 3"},
         Mistake{"spec { initial { gaussian { covariance { values: [1, 0.5, 0.4, 1] } } } }", kInvalid,
                 "spec.initial.gaussian.covariance.values", "symmetric: entry (2, 1) is 0.4, entry (1, 2) is 0.5"},
-        Mistake{"spec { initial { gaussian { covariance { values: [1, 2, 2, 1] } } } }", kInvalid, "spec.initial.gaussian.covariance.values",
-                "smallest eigenvalue is -1"},
-        Mistake{"spec { initial { gaussian { covariance { values: [0, 0, 0, 0] } } } }", kInvalid, "spec.initial.gaussian.covariance.values",
-                "smallest eigenvalue is 0"},
+        Mistake{"spec { initial { gaussian { covariance { values: [1, 2, 2, 1] } } } }", kInvalid,
+                "spec.initial.gaussian.covariance.values", "smallest eigenvalue is -1"},
+        Mistake{"spec { initial { gaussian { covariance { values: [0, 0, 0, 0] } } } }", kInvalid,
+                "spec.initial.gaussian.covariance.values", "smallest eigenvalue is 0"},
         Mistake{"spec { initial { gaussian { covariance { values: [1, 0, 0, inf] } } } }", kInvalid,
                 "spec.initial.gaussian.covariance.values[3]", "is inf"},
         Mistake{"spec { initial { mixture {} } }", kInvalid, "spec.initial.mixture.components", "between 1 and 256 components, has 0"},
-        Mistake{"spec { initial { mixture { components { weight: 0 } } } }", kInvalid, "spec.initial.mixture.components[0].weight", "above 0"},
-        Mistake{"spec { initial { mixture { components { weight: nan } } } }", kInvalid, "spec.initial.mixture.components[0].weight", "is nan"},
-        Mistake{"spec { initial { mixture { components {} components { mean: 1 } } } }", kInvalid, "spec.initial.mixture.components[1].mean",
-                "must have 2 numbers"},
+        Mistake{"spec { initial { mixture { components { weight: 0 } } } }", kInvalid, "spec.initial.mixture.components[0].weight",
+                "above 0"},
+        Mistake{"spec { initial { mixture { components { weight: nan } } } }", kInvalid, "spec.initial.mixture.components[0].weight",
+                "is nan"},
+        Mistake{"spec { initial { mixture { components {} components { mean: 1 } } } }", kInvalid,
+                "spec.initial.mixture.components[1].mean", "must have 2 numbers"},
         Mistake{"spec { initial { uniform_box { lower: [0, 3] upper: [1, 3] } } }", kInvalid, "spec.initial.uniform_box.upper[1]",
                 "must be above lower[1] = 3, is 3"},
         Mistake{"spec { initial { dirac { point: 1 } } }", kInvalid, "spec.initial.dirac.point", "must have 2 numbers"},
@@ -105,15 +109,16 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"spec { functional { terms {} } }", kInvalid, "spec.functional.terms[0]", "must name a term: potential"},
         Mistake{"spec { functional { terms { potential {} } } }", kInvalid, "spec.functional.terms[0].potential", "must name a potential"},
         Mistake{"spec { functional { terms { interaction {} } } }", kInvalid, "spec.functional.terms[0].interaction", "must name a kernel"},
-        Mistake{"spec { functional { terms { weight: 0 entropy {} } } }", kInvalid, "spec.functional.terms[0].weight", "other than 0, is 0"},
+        Mistake{"spec { functional { terms { weight: 0 entropy {} } } }", kInvalid, "spec.functional.terms[0].weight",
+                "other than 0, is 0"},
         Mistake{"spec { functional { terms { weight: nan potential { quadratic {} } } } }", kInvalid, "spec.functional.terms[0].weight",
                 "is nan"},
         Mistake{"spec { functional { terms { potential { quadratic {} } } terms { weight: -1 entropy {} } } }", kInvalid,
                 "spec.functional.terms[1].weight", "above 0 for entropy, whose negative has no minimum; is -1"},
         Mistake{"spec { model { particles {} } functional { terms { entropy {} } } }", kInvalid, "spec.functional.terms[0].entropy",
                 "needs a model with a density"},
-        Mistake{"spec { functional { terms { entropy {} } terms { potential { quadratic { precision { values: [1, 0, 0, -2] } } } } } }", kInvalid,
-                "spec.functional.terms[1].potential.quadratic.precision.values", "smallest eigenvalue is -2"},
+        Mistake{"spec { functional { terms { entropy {} } terms { potential { quadratic { precision { values: [1, 0, 0, -2] } } } } } }",
+                kInvalid, "spec.functional.terms[1].potential.quadratic.precision.values", "smallest eigenvalue is -2"},
         Mistake{"spec { functional { terms { potential { quadratic { center: [1] } } } } }", kInvalid,
                 "spec.functional.terms[0].potential.quadratic.center", "must have 2 numbers"},
         Mistake{"spec { functional { terms { potential { gaussian_mixture { components { covariance { values: 1 } } } } } } }", kInvalid,
@@ -131,7 +136,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"spec { functional { terms { sliced_wasserstein { dataset: 'datasets/points' num_projections: 0 } } } }", kInvalid,
                 "spec.functional.terms[0].sliced_wasserstein.num_projections", "at least 1, is 0"}));
 
-#define REGRESSION(DIMENSION, FIELDS)                                                                                             \
+#define REGRESSION(DIMENSION, FIELDS) \
   "spec { dimension: " DIMENSION " functional { terms { potential { bayesian_logistic_regression { " FIELDS " } } } } }"
 constexpr char kRegression[] = "spec.functional.terms[0].potential.bayesian_logistic_regression.";
 
@@ -166,9 +171,11 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"spec { model { real_nvp { couplings: 0 } } }", kInvalid, "spec.model.real_nvp.couplings", "at least 1"},
         Mistake{"spec { model { real_nvp { hidden_width: 5000 } } }", kExhausted, "spec.model.real_nvp.hidden_width", "at most 4096"},
         Mistake{"spec { model { particles { count: 0 } } }", kInvalid, "spec.model.particles.count", "at least 1"},
-        Mistake{"spec { model { particles { count: 2000000 } } }", kExhausted, "spec.model.particles.count", "at most 1000000 on this server"},
+        Mistake{"spec { model { particles { count: 2000000 } } }", kExhausted, "spec.model.particles.count",
+                "at most 1000000 on this server"},
         Mistake{"spec { solver { sw_jko { inner_iterations: 0 } } }", kInvalid, "spec.solver.sw_jko.inner_iterations", "at least 1"},
-        Mistake{"spec { solver { sw_jko { inner_iterations: 1000000 } } }", kExhausted, "spec.solver.sw_jko.inner_iterations", "at most 100000"},
+        Mistake{"spec { solver { sw_jko { inner_iterations: 1000000 } } }", kExhausted, "spec.solver.sw_jko.inner_iterations",
+                "at most 100000"},
         Mistake{"spec { solver { sw_jko { num_projections: -1 } } }", kInvalid, "spec.solver.sw_jko.num_projections", "at least 1"},
         Mistake{"spec { solver { sw_jko { batch_size: 1 } } }", kInvalid, "spec.solver.sw_jko.batch_size", "at least 2, is 1"},
         Mistake{"spec { solver { sw_jko { max_attempts: 11 } } }", kExhausted, "spec.solver.sw_jko.max_attempts", "at most 10"},
@@ -181,24 +188,24 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Output, GateMistakeTest,
-    ::testing::Values(
-        Mistake{"spec { output { samples_per_step: -1 } }", kInvalid, "spec.output.samples_per_step", "at least 0"},
-        Mistake{"spec { output { samples_per_step: 2000000 } }", kExhausted, "spec.output.samples_per_step", "at most 1000000"},
-        Mistake{"spec { model { particles { count: 10 } } output { samples_per_step: 11 } }", kInvalid, "spec.output.samples_per_step",
-                "at most the 10 particles, is 11"},
-        Mistake{"spec { output { checkpoint_every: 0 } }", kInvalid, "spec.output.checkpoint_every", "at least 1"},
-        Mistake{"spec { output { metrics {} } }", kInvalid, "spec.output.metrics[0]", "must name a metric"},
-        Mistake{"spec { output { metrics { radius {} } metrics { held_out_prediction {} } } }", kInvalid,
-                "spec.output.metrics[1].held_out_prediction", "exactly one bayesianLogisticRegression, which has 0"},
-        Mistake{"spec { output { metrics { closed_form {} } } }", kInvalid, "spec.output.metrics[0].closed_form", "one quadratic potential"},
-        Mistake{"spec { initial { dirac {} } functional { terms { potential { quadratic {} } } terms { entropy {} } } "
-                "output { metrics { closed_form {} } } }",
-                kInvalid, "spec.output.metrics[0].closed_form", "gaussian initial"}));
+    ::testing::Values(Mistake{"spec { output { samples_per_step: -1 } }", kInvalid, "spec.output.samples_per_step", "at least 0"},
+                      Mistake{"spec { output { samples_per_step: 2000000 } }", kExhausted, "spec.output.samples_per_step",
+                              "at most 1000000"},
+                      Mistake{"spec { model { particles { count: 10 } } output { samples_per_step: 11 } }", kInvalid,
+                              "spec.output.samples_per_step", "at most the 10 particles, is 11"},
+                      Mistake{"spec { output { checkpoint_every: 0 } }", kInvalid, "spec.output.checkpoint_every", "at least 1"},
+                      Mistake{"spec { output { metrics {} } }", kInvalid, "spec.output.metrics[0]", "must name a metric"},
+                      Mistake{"spec { output { metrics { radius {} } metrics { held_out_prediction {} } } }", kInvalid,
+                              "spec.output.metrics[1].held_out_prediction", "exactly one bayesianLogisticRegression, which has 0"},
+                      Mistake{"spec { output { metrics { closed_form {} } } }", kInvalid, "spec.output.metrics[0].closed_form",
+                              "one quadratic potential"},
+                      Mistake{"spec { initial { dirac {} } functional { terms { potential { quadratic {} } } terms { entropy {} } } "
+                              "output { metrics { closed_form {} } } }",
+                              kInvalid, "spec.output.metrics[0].closed_form", "gaussian initial"}));
 
-INSTANTIATE_TEST_SUITE_P(
-    Job, GateMistakeTest,
-    ::testing::Values(Mistake{"labels { key: 'Upper' value: '' }", kInvalid, "labels", "one is \"Upper\""},
-                      Mistake{"labels { key: '' value: '' }", kInvalid, "labels", "keys must match"}));
+INSTANTIATE_TEST_SUITE_P(Job, GateMistakeTest,
+                         ::testing::Values(Mistake{"labels { key: 'Upper' value: '' }", kInvalid, "labels", "one is \"Upper\""},
+                                           Mistake{"labels { key: '' value: '' }", kInvalid, "labels", "keys must match"}));
 
 class GateTest : public GateFixture {};
 
@@ -246,15 +253,17 @@ TEST_F(GateTest, ZeroIsNoDimensionAndNoStepSize) {
 TEST_F(GateTest, NothingAtAllIsRefusedForWhatIsRequired) {
   std::vector<std::string> fields;
   for (const FieldViolation& violation : ViolationsOf(Check(v1::CreateJobRequest()).status())) fields.push_back(violation.field);
-  EXPECT_THAT(fields, ::testing::UnorderedElementsAre("spec.dimension", "spec.functional.terms", "spec.schedule", "spec.schedule.step_size"));
+  EXPECT_THAT(fields,
+              ::testing::UnorderedElementsAre("spec.dimension", "spec.functional.terms", "spec.schedule", "spec.schedule.step_size"));
 }
 
 TEST_F(GateTest, EverythingWrongIsToldAtOnce) {
-  const absl::Status status = Check(
-                                  "spec { dimension: 2 initial { gaussian { mean: 1 } } "
-                                  "functional { terms { weight: -1 entropy {} } terms { sliced_wasserstein { dataset: 'datasets/nowhere' } } } "
-                                  "schedule { step_size: -1 num_steps: 1000000 } }")
-                                  .status();
+  const absl::Status status =
+      Check(
+          "spec { dimension: 2 initial { gaussian { mean: 1 } } "
+          "functional { terms { weight: -1 entropy {} } terms { sliced_wasserstein { dataset: 'datasets/nowhere' } } } "
+          "schedule { step_size: -1 num_steps: 1000000 } }")
+          .status();
   // Invalid in itself comes before unknown and beyond.
   EXPECT_EQ(status.code(), kInvalid);
   std::vector<std::string> fields;
@@ -290,7 +299,8 @@ TEST_F(GateTest, EachCodeHasItsDetail) {
 TEST_F(GateTest, SamplesTimesDimensionAreBounded) {
   const absl::Status status =
       Check(
-          "spec { dimension: 1024 initial { dirac {} } functional { terms { interaction { power_law {} } } } model { particles { count: 200000 } } "
+          "spec { dimension: 1024 initial { dirac {} } functional { terms { interaction { power_law {} } } } model { particles { count: "
+          "200000 } } "
           "solver { sw_jko { batch_size: 2 } } output { samples_per_step: 10 } schedule { step_size: 1 num_steps: 1 } }")
           .status();
   EXPECT_EQ(status.code(), kExhausted) << status;
@@ -356,8 +366,8 @@ TEST(UploadHeaderTest, EveryMistakeIsToldAtOnce) {
   header.set_sha256(std::string(64, 'A'));
   std::vector<std::string> fields;
   for (const FieldViolation& violation : ViolationsOf(CheckUploadHeader(header))) fields.push_back(violation.field);
-  EXPECT_THAT(fields, ::testing::UnorderedElementsAre("header.dataset_id", "header.format.kind", "header.format.scale", "header.format.max_rows",
-                                                      "header.size_bytes", "header.offset", "header.sha256"));
+  EXPECT_THAT(fields, ::testing::UnorderedElementsAre("header.dataset_id", "header.format.kind", "header.format.scale",
+                                                      "header.format.max_rows", "header.size_bytes", "header.offset", "header.sha256"));
 }
 
 }  // namespace

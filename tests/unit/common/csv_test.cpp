@@ -57,18 +57,18 @@ TEST_P(BadCsvTest, IsRefusedNamingThePlace) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, BadCsvTest,
-    ::testing::Values(BadTable{"", "no rows"}, BadTable{"a,b\n", "no rows"}, BadTable{"\n\n", "no rows"},
-                      BadTable{"1,2\n3,x\n", "line 2, column 2: 'x' is not a number"},
-                      BadTable{"1,2\n3,4,5\n", "line 2, column 3: the row has 3 fields, the first line has 2"},
-                      BadTable{"1,2\n3\n", "line 2, column 2: the row has 1 field, the first line has 2"},
-                      BadTable{"a,b,c\n3,4\n", "line 2, column 3"}, BadTable{"1,2\n3,\n", "line 2, column 2: the field is empty"},
-                      // A slip in the first row is no heading: the row would be lost in silence.
-                      BadTable{"1,2o\n3,4\n", "line 1, column 2: '2o' is not a number"},
-                      BadTable{"1,nan\n", "line 1, column 2: 'nan' is not finite"}, BadTable{"1\ninf\n", "line 2, column 1: 'inf' is not finite"},
-                      BadTable{"1e39\n", "'1e39' is outside the range of float32"},
-                      BadTable{"1e999\n", "'1e999' is outside the range of float32"}, BadTable{"1\n\n2\n", "line 2 is blank, but rows follow"},
-                      BadTable{"1,5;2,5\n3,5;4,5\n", "is not a number"}, BadTable{"0x10\n1\n2 3\n", "line 3"},
-                      BadTable{absl::StrCat("1\n", std::string("\xFF\x00\x01", 3), "\n"), "'\\xff\\x00\\x01' is not a number"}));
+    ::testing::Values(
+        BadTable{"", "no rows"}, BadTable{"a,b\n", "no rows"}, BadTable{"\n\n", "no rows"},
+        BadTable{"1,2\n3,x\n", "line 2, column 2: 'x' is not a number"},
+        BadTable{"1,2\n3,4,5\n", "line 2, column 3: the row has 3 fields, the first line has 2"},
+        BadTable{"1,2\n3\n", "line 2, column 2: the row has 1 field, the first line has 2"}, BadTable{"a,b,c\n3,4\n", "line 2, column 3"},
+        BadTable{"1,2\n3,\n", "line 2, column 2: the field is empty"},
+        // A slip in the first row is no heading: the row would be lost in silence.
+        BadTable{"1,2o\n3,4\n", "line 1, column 2: '2o' is not a number"}, BadTable{"1,nan\n", "line 1, column 2: 'nan' is not finite"},
+        BadTable{"1\ninf\n", "line 2, column 1: 'inf' is not finite"}, BadTable{"1e39\n", "'1e39' is outside the range of float32"},
+        BadTable{"1e999\n", "'1e999' is outside the range of float32"}, BadTable{"1\n\n2\n", "line 2 is blank, but rows follow"},
+        BadTable{"1,5;2,5\n3,5;4,5\n", "is not a number"}, BadTable{"0x10\n1\n2 3\n", "line 3"},
+        BadTable{absl::StrCat("1\n", std::string("\xFF\x00\x01", 3), "\n"), "'\\xff\\x00\\x01' is not a number"}));
 
 TEST(CsvTest, ALongFieldIsCutInTheMessage) {
   const absl::Status status = ReadCsv(absl::StrCat("1\n", std::string(100'000, 'z')), kLimits).status();

@@ -79,7 +79,8 @@ TEST(MutationTest, Idx) {
 
 TEST(MutationTest, GzipOfCsv) {
   // gzip of "1,2\n3,4\n", made by `printf '1,2\n3,4\n' | gzip -n`.
-  const std::string good("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x33\xd4\x31\xe2\x32\xd6\x31\xe1\x02\x00\x47\x93\x6c\xaf\x08\x00\x00\x00", 28);
+  const std::string good("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x33\xd4\x31\xe2\x32\xd6\x31\xe1\x02\x00\x47\x93\x6c\xaf\x08\x00\x00\x00",
+                         28);
   Attack(good, [](absl::string_view bytes) -> absl::StatusOr<Tensor> {
     const absl::StatusOr<std::string> text = Gunzip(bytes, 1 << 16);
     if (!text.ok()) return text.status();

@@ -14,9 +14,9 @@ namespace {
 
 using ::testing::Each;
 using ::testing::HasSubstr;
-using ::testing::SizeIs;
 using testing::OrnsteinUhlenbeckSpec;
 using testing::RingSpec;
+using ::testing::SizeIs;
 
 const auto kIgnoreProgress = [](const InnerProgress&) {};
 

@@ -33,13 +33,27 @@ const Case kCases[] = {
     {"NoDimension", "dimension", [](FlowSpec& s) { s.dimension = 0; }},
     {"ShortMean", "initial.gaussian.mean", [](FlowSpec& s) { std::get<Gaussian>(s.initial).mean = {0}; }},
     {"IndefiniteCovariance", "initial.gaussian.covariance",
-     [](FlowSpec& s) { std::get<Gaussian>(s.initial).covariance = {1, 2, 2, 1}; }},
-    {"AsymmetricPrecision", "terms[0].potential.quadratic.precision", [](FlowSpec& s) { Quadratic(s).precision = {2, 0.5, 0, 2}; }},
+     [](FlowSpec& s) {
+       std::get<Gaussian>(s.initial).covariance = {1, 2, 2, 1};
+     }},
+    {"AsymmetricPrecision", "terms[0].potential.quadratic.precision",
+     [](FlowSpec& s) {
+       Quadratic(s).precision = {2, 0.5, 0, 2};
+     }},
     {"NanCenter", "terms[0].potential.quadratic.center", [](FlowSpec& s) { Quadratic(s).center[1] = NAN; }},
-    {"EmptyBox", "initial.uniform_box.upper[1]", [](FlowSpec& s) { s.initial = UniformBox{.lower = {0, 0}, .upper = {1, 0}}; }},
-    {"NegativeThickness", "initial.ring.thickness", [](FlowSpec& s) { s.initial = Ring{.center = {0, 0}, .thickness = -1}; }},
+    {"EmptyBox", "initial.uniform_box.upper[1]",
+     [](FlowSpec& s) {
+       s.initial = UniformBox{.lower = {0, 0}, .upper = {1, 0}};
+     }},
+    {"NegativeThickness", "initial.ring.thickness",
+     [](FlowSpec& s) {
+       s.initial = Ring{.center = {0, 0}, .thickness = -1};
+     }},
     {"NoComponents", "initial.mixture.components", [](FlowSpec& s) { s.initial = GaussianMixture{}; }},
-    {"WrongColumns", "initial.dataset", [](FlowSpec& s) { s.initial = Empirical{MakeTable(1, 3, {1, 2, 3})}; }},
+    {"WrongColumns", "initial.dataset",
+     [](FlowSpec& s) {
+       s.initial = Empirical{MakeTable(1, 3, {1, 2, 3})};
+     }},
     {"NoTerms", "terms", [](FlowSpec& s) { s.terms.clear(); }},
     {"ZeroWeight", "terms[1].weight", [](FlowSpec& s) { s.terms[1].weight = 0; }},
     {"NegativeEntropy", "terms[1].weight", [](FlowSpec& s) { s.terms[1].weight = -1; }},
@@ -47,7 +61,9 @@ const Case kCases[] = {
     {"RepulsionAboveAttraction", "terms[0].interaction.power_law.attraction",
      [](FlowSpec& s) { s.terms[0].term = PowerLawInteraction{.attraction = 1, .repulsion = 2}; }},
     {"BadLabel", "terms[0].potential.bayesian_logistic_regression.dataset",
-     [](FlowSpec& s) { s.terms[0].term = BayesianLogisticRegressionPotential{.table = MakeTable(2, 1, {1, 2})}; }},
+     [](FlowSpec& s) {
+       s.terms[0].term = BayesianLogisticRegressionPotential{.table = MakeTable(2, 1, {1, 2})};
+     }},
     {"TrainsOnAll", "terms[0].potential.bayesian_logistic_regression.train_fraction",
      [](FlowSpec& s) {
        s.terms[0].term = BayesianLogisticRegressionPotential{.table = MakeTable(2, 1, {1, 0}), .train_fraction = 1};
@@ -58,8 +74,7 @@ const Case kCases[] = {
     {"BetaOne", "solver.sw_jko.optimizer.adam.beta2", [](FlowSpec& s) { Solver(s).adam.beta2 = 1; }},
     {"NegativeStep", "sliced_step_size", [](FlowSpec& s) { s.sliced_step_size = -0.1; }},
     {"NoSteps", "num_steps", [](FlowSpec& s) { s.num_steps = 0; }},
-    {"PredictionWithoutRegression", "metrics[0].held_out_prediction",
-     [](FlowSpec& s) { s.metrics = {HeldOutPredictionMetric{}}; }},
+    {"PredictionWithoutRegression", "metrics[0].held_out_prediction", [](FlowSpec& s) { s.metrics = {HeldOutPredictionMetric{}}; }},
     {"ClosedFormOfAMixture", "metrics[0].closed_form",
      [](FlowSpec& s) {
        s.metrics = {ClosedFormMetric{}};

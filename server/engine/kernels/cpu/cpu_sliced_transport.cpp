@@ -12,9 +12,7 @@
 namespace sliceflow::kernels {
 namespace {
 
-int64_t Padded(int64_t count) {
-  return (std::max<int64_t>(count, 1) + kPanel - 1) / kPanel * kPanel;
-}
+int64_t Padded(int64_t count) { return (std::max<int64_t>(count, 1) + kPanel - 1) / kPanel * kPanel; }
 
 template <class T>
 hwy::AlignedFreeUniquePtr<T[]> Room(int64_t count) {

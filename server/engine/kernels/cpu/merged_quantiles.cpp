@@ -8,14 +8,10 @@
 namespace sliceflow::kernels {
 namespace {
 
-double Projection(uint64_t key) {
-  return FloatOfKey(static_cast<uint32_t>(key >> 32));
-}
+double Projection(uint64_t key) { return FloatOfKey(static_cast<uint32_t>(key >> 32)); }
 
 // The index lies in the low half of a packed key.
-uint32_t Index(uint64_t key) {
-  return static_cast<uint32_t>(key);
-}
+uint32_t Index(uint64_t key) { return static_cast<uint32_t>(key); }
 
 }  // namespace
 

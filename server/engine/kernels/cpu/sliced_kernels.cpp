@@ -214,9 +214,7 @@ double MatchPacked(const uint64_t* x_keys, const uint32_t* y_keys, int64_t padde
   return HWY_DYNAMIC_DISPATCH(MatchPacked)(x_keys, y_keys, padded, differences);
 }
 
-double Match(const uint32_t* x_keys, const uint32_t* y_keys, int64_t padded) {
-  return HWY_DYNAMIC_DISPATCH(Match)(x_keys, y_keys, padded);
-}
+double Match(const uint32_t* x_keys, const uint32_t* y_keys, int64_t padded) { return HWY_DYNAMIC_DISPATCH(Match)(x_keys, y_keys, padded); }
 
 void AccumulateGradient(const float* differences, int64_t stride, const float* directions, int64_t count, int dimension, int64_t first,
                         int64_t last, float* gradient) {
