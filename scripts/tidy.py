@@ -1,6 +1,6 @@
 """Runs clang-tidy over every translation unit of the tree, as many at a time as there are cores.
 
-Usage: tidy.py BUILD_FOLDER
+Usage: tidy.py BUILD_FOLDER [PATH...]     only units whose path begins with one of these
 
 A unit that passed is not read again until it, a header of ours that it includes, .clang-tidy or the tool changes: stamps are in
 BUILD_FOLDER/tidy. Units are those of compile_commands.json, so the build comes first.
@@ -80,11 +80,12 @@ def main() -> None:
     entries = json.loads((build / "compile_commands.json").read_text())
     entries = [e for e in entries if not pathlib.Path(e["file"]).is_relative_to(build)]
     units = {unit.name: unit for unit in (Unit(e, build, headers, salt) for e in entries)}
+    wanted = tuple(sys.argv[2:]) or ("",)
     if not units:
         sys.exit("tidy: nothing to check; is the tree built?")
     database = [{"file": str(unit.source), "directory": str(build), "arguments": unit.arguments} for unit in units.values()]
     (build / "tidy/compile_commands.json").write_text(json.dumps(database))
-    stale = [unit for unit in units.values() if not unit.stamp.exists()]
+    stale = [unit for unit in units.values() if unit.name.startswith(wanted) and not unit.stamp.exists()]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for unit, findings in zip(stale, pool.map(lambda unit: unit.check(build / "tidy"), stale)):

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "absl/strings/str_cat.h"
 #include "server/engine/initial/registry.h"

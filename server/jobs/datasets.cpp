@@ -157,7 +157,7 @@ std::string IdOf(const v1::UploadHeader& header) {
 FileUpload::~FileUpload() { datasets_.Release(header_.sha256()); }
 
 absl::Status FileUpload::Write(const std::string& data) {
-  const absl::Status status = datasets_.Append(header_, offset_, data);
+  absl::Status status = datasets_.Append(header_, offset_, data);
   if (status.ok()) offset_ += static_cast<int64_t>(data.size());
   return status;
 }
@@ -222,7 +222,7 @@ absl::StatusOr<int64_t> DatasetsImpl::Arrived(const std::string& sha256) {
 }
 
 absl::StatusOr<int64_t> DatasetsImpl::UploadOffset(const std::string& sha256) {
-  const absl::StatusOr<int64_t> size = files_.FileSize(PartialPath(sha256));
+  absl::StatusOr<int64_t> size = files_.FileSize(PartialPath(sha256));
   if (absl::IsNotFound(size.status())) return ResourceNotFound("sliceflow.dev/Upload", absl::StrCat("upload with SHA-256 ", sha256));
   return size;
 }

@@ -187,7 +187,7 @@ absl::Status FlowLane::Insist(const std::function<absl::Status()>& change) {
   absl::Duration delay = kFirstDelay;
   while (true) {
     if (stopping_.HasBeenNotified()) return absl::UnavailableError("the server is stopping");
-    const absl::Status status = change();
+    absl::Status status = change();
     if (!MayPass(status)) return status;
     if (stopping_.WaitForNotificationWithTimeout(delay)) return status;
     delay = std::min(2 * delay, kLongestDelay);

@@ -29,15 +29,15 @@ void QueryDesk::Remove(Taker* taker) {
   absl::MutexLock lock(&mutex_);
   takers_.erase(taker);
   for (const PendingPtr& pending : taken_) {
-    if (pending->taker == taker) pending->taker = nullptr;
+    if (pending->taker_ == taker) pending->taker_ = nullptr;
   }
 }
 
 std::function<void()> QueryDesk::Ask(Query query, QueryCallback callback) {
   auto pending = std::make_shared<Pending>();
   pending->query = std::move(query);
-  pending->callback = std::move(callback);
-  pending->deadline = absl::Now() + timeout_;
+  pending->callback_ = std::move(callback);
+  pending->deadline_ = absl::Now() + timeout_;
   bool refused = true;
   {
     absl::MutexLock lock(&mutex_);
@@ -64,7 +64,7 @@ QueryDesk::PendingPtr QueryDesk::Take(Taker* taker) {
   if (waiting_.empty()) return nullptr;
   PendingPtr pending = std::move(waiting_.front());
   waiting_.pop_front();
-  pending->taker = taker;
+  pending->taker_ = taker;
   taken_.insert(pending);
   return pending;
 }
@@ -74,7 +74,7 @@ void QueryDesk::Answer(const PendingPtr& pending, absl::StatusOr<Tensor> result)
   {
     absl::MutexLock lock(&mutex_);
     taken_.erase(pending);
-    callback = std::exchange(pending->callback, nullptr);
+    callback = std::exchange(pending->callback_, nullptr);
   }
   if (callback) callback(std::move(result));
 }
@@ -84,9 +84,9 @@ void QueryDesk::Lose(const PendingPtr& pending) {
   {
     absl::MutexLock lock(&mutex_);
     taken_.erase(pending);
-    pending->taker = nullptr;
-    if (!pending->callback) return;
-    give_up = closed_ || ++pending->losses > kMaxLosses;
+    pending->taker_ = nullptr;
+    if (!pending->callback_) return;
+    give_up = closed_ || ++pending->losses_ > kMaxLosses;
     if (give_up) {
       ReplyLater(*pending, NoWorker("the worker was lost while it computed the answer"));
     } else {
@@ -102,13 +102,13 @@ void QueryDesk::Tick(absl::Time now) {
   {
     absl::MutexLock lock(&mutex_);
     for (const PendingPtr& pending : waiting_) {
-      if (pending->deadline > now) continue;
+      if (pending->deadline_ > now) continue;
       ReplyLater(*pending, NoWorker(absl::StrCat("no worker took the query within ", absl::FormatDuration(timeout_))));
     }
     for (const PendingPtr& pending : taken_) {
-      if (pending->deadline > now) continue;
-      if (pending->taker != nullptr) pending->taker->Kill();
-      pending->taker = nullptr;
+      if (pending->deadline_ > now) continue;
+      if (pending->taker_ != nullptr) pending->taker_->Kill();
+      pending->taker_ = nullptr;
       ReplyLater(*pending, WithReason(absl::DeadlineExceededError(absl::StrCat("not answered within ", absl::FormatDuration(timeout_))),
                                       "QUERY_TIMEOUT"));
     }
@@ -132,7 +132,7 @@ void QueryDesk::Close() {
 void QueryDesk::Cancel(const PendingPtr& pending) {
   {
     absl::MutexLock lock(&mutex_);
-    if (!pending->callback) return;
+    if (!pending->callback_) return;
     ReplyLater(*pending, absl::CancelledError("cancelled"));
     DropAnswered();
   }
@@ -140,13 +140,13 @@ void QueryDesk::Cancel(const PendingPtr& pending) {
 }
 
 void QueryDesk::ReplyLater(Pending& pending, absl::Status status) {
-  if (!pending.callback) return;
-  replies_.push_back({std::exchange(pending.callback, nullptr), std::move(status)});
+  if (!pending.callback_) return;
+  replies_.push_back({std::exchange(pending.callback_, nullptr), std::move(status)});
 }
 
 // What is with a worker stays in `taken_` until the worker is through with it, so that one that hangs is noticed.
 void QueryDesk::DropAnswered() {
-  waiting_.erase(std::remove_if(waiting_.begin(), waiting_.end(), [](const PendingPtr& pending) { return !pending->callback; }),
+  waiting_.erase(std::remove_if(waiting_.begin(), waiting_.end(), [](const PendingPtr& pending) { return !pending->callback_; }),
                  waiting_.end());
 }
 

@@ -37,10 +37,10 @@ class QueryDesk {
 
    private:
     friend class QueryDesk;
-    QueryCallback callback;  // empty once answered
-    absl::Time deadline;
-    int losses = 0;
-    Taker* taker = nullptr;
+    QueryCallback callback_;  // empty once answered
+    absl::Time deadline_;
+    int losses_ = 0;
+    Taker* taker_ = nullptr;
   };
   using PendingPtr = std::shared_ptr<Pending>;
 

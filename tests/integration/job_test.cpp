@@ -19,7 +19,6 @@
 namespace sliceflow::testing {
 namespace {
 
-using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 

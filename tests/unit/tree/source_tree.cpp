@@ -52,7 +52,8 @@ SourceTree ReadSourceTree(const std::string& root) {
       it.disable_recursion_pending();
       continue;
     }
-    if (!it->is_regular_file()) continue;
+    // In a linked work tree `.git` is a file that names another folder.
+    if (!it->is_regular_file() || it->path().filename() == ".git") continue;
     std::string text = ReadText(it->path());
     if (IsText(text)) tree[it->path().lexically_relative(root).generic_string()] = std::move(text);
   }
