@@ -25,7 +25,7 @@ std::string StepLine(const v1::StepReport& report, int total_steps) {
       absl::StrFormat("step %d/%d  time %s (sliced %s)  energy %s ± %s", report.step(), total_steps, Number(report.wasserstein_time()),
                       Number(report.sliced_time()), Number(report.energy()), Number(report.energy_standard_error()));
   if (report.step() > 0)
-    absl::StrAppend(&line, "  SW2² ", Number(report.distance_squared()), "  ", InequalityText(report.energy_inequality()));
+    absl::StrAppend(&line, "  moved² ", Number(report.distance_squared()), "  ", InequalityText(report.energy_inequality()));
   if (report.metrics_size() > 0) absl::StrAppend(&line, "  ", MetricsText(report));
   return line + absl::StrFormat("  %.1f s", report.seconds());
 }

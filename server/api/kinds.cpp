@@ -64,7 +64,7 @@ void AddFunctionals(Kinds& kinds) {
       {{"attraction", "double", "4", "a, above b, at most 16"}, {"repulsion", "double", "2", "b, above 0"}});
   Add(kinds, "entropy", "mean of log density", {}, Density::kNeeds);
   Add(kinds, "slicedWasserstein", "half the squared sliced-Wasserstein distance to the rows of a data set",
-      {kPointDataset, {"numProjections", "int32", "numProjections of the solver", "random directions, at least 1"}});
+      {kPointDataset, {"numProjections", "int32", "numProjections of the solver, or 1000", "random directions, at least 1"}});
 }
 
 void AddModels(Kinds& kinds) {
@@ -76,15 +76,44 @@ void AddModels(Kinds& kinds) {
   Add(kinds, "particles", "free particles", {{"count", "int32", "1000", "at least 1"}});
 }
 
+constexpr ParameterRow kInnerIterations{"innerIterations", "int32", "200", "iterations of a step's minimisation, at least 1"};
+constexpr ParameterRow kBatchSize{"batchSize", "int32", "1024", "samples of an iteration, at least 2"};
+constexpr ParameterRow kMaxAttempts{"maxAttempts", "int32", "3", "times innerIterations that a step may take, 1 to 10"};
+constexpr ParameterRow kTolerance{"tolerance", "double", "0", "share of a step's gain below which it ends early, at least 0, below 1"};
+constexpr ParameterRow kLearningRate{"optimizer.adam.learningRate", "double", "0.005", "above 0, at most 10"};
+constexpr ParameterRow kBeta1{"optimizer.adam.beta1", "double", "0.9", "at least 0, below 1"};
+constexpr ParameterRow kBeta2{"optimizer.adam.beta2", "double", "0.999", "at least 0, below 1"};
+constexpr ParameterRow kSgdRate{"optimizer.sgd.learningRate", "double", "0.1", "above 0, at most 1000; instead of adam"};
+constexpr ParameterRow kMomentum{"optimizer.sgd.momentum", "double", "0.9", "at least 0, below 1; instead of adam"};
+constexpr ParameterRow kRateSchedule{"optimizer.rateSchedule", "string", "COSINE", "COSINE or CONSTANT"};
+
 void AddSolvers(Kinds& kinds) {
-  Add(kinds, "swJko", "the sliced-Wasserstein JKO scheme of first order",
-      {{"innerIterations", "int32", "200", "iterations of a step's minimisation, at least 1"},
+  Add(kinds, "swJko", "the sliced-Wasserstein JKO scheme, of first or second order",
+      {kInnerIterations,
        {"numProjections", "int32", "1000", "random directions, at least 1"},
-       {"batchSize", "int32", "1024", "samples of an iteration, at least 2"},
-       {"optimizer.adam.learningRate", "double", "0.005", "above 0, at most 10"},
-       {"optimizer.adam.beta1", "double", "0.9", "at least 0, below 1"},
-       {"optimizer.adam.beta2", "double", "0.999", "at least 0, below 1"},
-       {"maxAttempts", "int32", "3", "times innerIterations that a step may take, 1 to 10"}});
+       kBatchSize,
+       kLearningRate,
+       kBeta1,
+       kBeta2,
+       kSgdRate,
+       kMomentum,
+       kRateSchedule,
+       kMaxAttempts,
+       {"order", "int32", "1", "1 or 2"},
+       kTolerance,
+       {"projectionSampling", "string", "AUTOMATIC", "AUTOMATIC, INDEPENDENT, ORTHOGONAL or QUASI_MONTE_CARLO"}});
+  Add(kinds, "pairedJko", "the classic JKO scheme by pairs of samples, of first or second order",
+      {kInnerIterations,
+       kBatchSize,
+       kLearningRate,
+       kBeta1,
+       kBeta2,
+       kSgdRate,
+       kMomentum,
+       kRateSchedule,
+       kMaxAttempts,
+       {"order", "int32", "2", "1 or 2"},
+       kTolerance});
 }
 
 void AddMetrics(Kinds& kinds) {

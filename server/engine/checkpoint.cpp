@@ -12,7 +12,7 @@ namespace sliceflow::engine {
 namespace {
 
 constexpr absl::string_view kMagic("SLFLOWCP", 8);
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kChecksumSize = sizeof(uint32_t);
 
 uint32_t Checksum(absl::string_view bytes) {
@@ -33,6 +33,7 @@ void PutReport(ByteWriter& out, const StepReport& report) {
   out.Put(static_cast<uint8_t>(report.energy_inequality.holds));
   out.Put(static_cast<int32_t>(report.inner_iterations));
   out.Put(report.gradient_norm);
+  out.Put(static_cast<uint8_t>(report.converged));
   out.Put(static_cast<uint32_t>(report.metrics.size()));
   for (const Metric& metric : report.metrics) {
     out.PutString(metric.name);
@@ -56,6 +57,7 @@ StepReport GetReport(ByteReader& in) {
   report.energy_inequality.holds = in.Get<uint8_t>() != 0;
   report.inner_iterations = in.Get<int32_t>();
   report.gradient_norm = in.Get<double>();
+  report.converged = in.Get<uint8_t>() != 0;
   const auto metrics = in.Get<uint32_t>();
   for (uint32_t i = 0; i < metrics && in.ok(); ++i) {
     Metric metric;
@@ -76,6 +78,7 @@ std::string EncodeCheckpoint(uint64_t fingerprint, const CheckpointState& state)
   out.Put(fingerprint);
   PutReport(out, state.report);
   out.PutVector(state.parameters);
+  out.PutVector(state.memory);
   out.Put(Checksum(out.bytes()));
   return std::move(out.bytes());
 }
@@ -96,6 +99,7 @@ absl::StatusOr<CheckpointState> DecodeCheckpoint(uint64_t fingerprint, absl::str
   CheckpointState state;
   state.report = GetReport(in);
   state.parameters = in.GetVector<float>();
+  state.memory = in.GetVector<float>();
   if (!in.ok() || !in.at_end()) return absl::DataLossError("checkpoint's fields do not fit its length");
   return state;
 }

@@ -16,6 +16,7 @@ namespace sliceflow::engine {
 struct CheckpointState {
   StepReport report;              // its `step` is the flow's
   std::vector<float> parameters;  // the model's flat parameters
+  std::vector<float> memory;      // what the solver keeps besides
 };
 
 // A number that differs between specs that differ in anything that determines the flow's bits, data sets included, up to chance 2⁻⁶⁴.

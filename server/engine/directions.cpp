@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <tuple>
 
 #include <ATen/ATen.h>
 
 namespace sliceflow::engine {
 namespace {
 
-constexpr int64_t kLargestOrthogonalDimension = 64;
+constexpr int64_t kLargestOrthogonalDimension = 64;  // of automatic sampling
 
 at::Tensor EquallySpacedAngles(int64_t count, at::Generator& random) {
   const double offset = at::rand({1}, random, at::TensorOptions(at::kDouble)).item<double>();
@@ -44,21 +45,53 @@ void Orthonormalize(double* rows, int64_t count, int64_t dimension) {
   }
 }
 
-}  // namespace
+at::Tensor Independent(int64_t count, int64_t dimension, at::Generator& random) {
+  const at::Tensor rows = at::randn({count, dimension}, random, at::TensorOptions(at::kFloat));
+  return rows / rows.norm(2, {1}, /*keepdim=*/true);
+}
 
-at::Tensor DrawDirections(int64_t count, int64_t dimension, at::Generator& random) {
-  if (dimension == 1) return at::ones({1, 1}, at::kFloat);
-  if (dimension == 2) return EquallySpacedAngles(count, random);
-  if (dimension > kLargestOrthogonalDimension) {
-    const at::Tensor rows = at::randn({count, dimension}, random, at::TensorOptions(at::kFloat));
-    return rows / rows.norm(2, {1}, /*keepdim=*/true);
-  }
+at::Tensor Orthogonal(int64_t count, int64_t dimension, at::Generator& random) {
   const at::Tensor rows = at::randn({count, dimension}, random, at::TensorOptions(at::kDouble));
   double* data = rows.data_ptr<double>();
   for (int64_t first = 0; first < count; first += dimension) {
     Orthonormalize(data + first * dimension, std::min(dimension, count - first), dimension);
   }
   return rows.to(at::kFloat);
+}
+
+// `count` points of a Sobol sequence in the unit cube, scrambled by random lower-triangular matrices and a random digital shift.
+at::Tensor ScrambledSobol(int64_t count, int64_t dimension, at::Generator& random) {
+  constexpr int64_t kBits = 30;
+  const at::TensorOptions integers(at::kLong);
+  at::Tensor state = at::zeros({dimension, kBits}, integers);
+  at::_sobol_engine_initialize_state_(state, dimension);
+  const at::Tensor scramble = at::randint(2, {dimension, kBits, kBits}, random, integers).tril();
+  at::_sobol_engine_scramble_(state, scramble, dimension);
+  const at::Tensor places = at::pow(2, at::arange(kBits, integers));
+  const at::Tensor shift = at::randint(2, {dimension, kBits}, random, integers).mul(places).sum(1);
+  const at::Tensor first = shift.to(at::kDouble).div(std::exp2(kBits)).view({1, dimension});
+  if (count == 1) return first;
+  return at::cat({first, std::get<0>(at::_sobol_engine_draw(shift, count - 1, state, dimension, 0, at::kDouble))});
+}
+
+at::Tensor SobolOnSphere(int64_t count, int64_t dimension, at::Generator& random) {
+  constexpr double kLeast = 1e-9;  // the cube's corner has no quantile
+  const at::Tensor cube = ScrambledSobol(count, dimension, random).clamp(kLeast, 1 - kLeast);
+  const at::Tensor rows = at::erfinv(2 * cube - 1);
+  return (rows / rows.norm(2, {1}, /*keepdim=*/true)).to(at::kFloat);
+}
+
+}  // namespace
+
+at::Tensor DrawDirections(ProjectionSampling sampling, int64_t count, int64_t dimension, at::Generator& random) {
+  if (dimension == 1) return at::ones({1, 1}, at::kFloat);
+  if (sampling == ProjectionSampling::kAutomatic && dimension == 2) sampling = ProjectionSampling::kQuasiMonteCarlo;
+  const bool orthogonal = sampling == ProjectionSampling::kAutomatic && dimension <= kLargestOrthogonalDimension;
+  if (orthogonal || sampling == ProjectionSampling::kOrthogonal) return Orthogonal(count, dimension, random);
+  if (sampling == ProjectionSampling::kQuasiMonteCarlo) {
+    return dimension == 2 ? EquallySpacedAngles(count, random) : SobolOnSphere(count, dimension, random);
+  }
+  return Independent(count, dimension, random);
 }
 
 }  // namespace sliceflow::engine

@@ -6,7 +6,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/directions.h"
 #include "server/engine/random.h"
 
 namespace sliceflow::engine {
@@ -23,11 +22,9 @@ double MeanVariance(const at::Tensor& per_sample) {
 
 }  // namespace
 
-Evaluator::Evaluator(const Model& model, std::vector<Term>& terms, int dimension, int64_t num_projections, uint64_t seed)
-    : model_(model), terms_(terms), seed_(seed) {
+Evaluator::Evaluator(const Model& model, std::vector<Term>& terms, uint64_t seed) : model_(model), terms_(terms), seed_(seed) {
   at::Generator random = MakeGenerator(seed, Purpose::kEvaluation);
   noise_ = model.Draw(model.exact() ? model.max_samples() : kBatch, /*paired=*/false, random);
-  directions_ = DrawDirections(num_projections, dimension, random);
 }
 
 Batch Evaluator::BatchAt(const at::Tensor& parameters) const {
@@ -61,14 +58,10 @@ double Evaluator::StandardError(const Energy& energy) const {
   return std::sqrt(energy.other_variance + (sampled ? MeanVariance(energy.per_sample) : 0));
 }
 
-SlicedDistance::Result Evaluator::Distance(const Batch& now, const Batch& before) {
-  return distance_.Evaluate(now.x, before.x, directions_, /*with_gradient=*/false);
-}
-
-EnergyInequality Evaluator::Inequality(const Energy& before, const Energy& now, const SlicedDistance::Result& distance, double tau) const {
+EnergyInequality Evaluator::Inequality(const Energy& before, const Energy& now, const Estimate& penalty_growth) const {
   EnergyInequality result;
-  result.slack = before.total - now.total - distance.value / (2 * tau);
-  double variance = before.other_variance + now.other_variance + std::pow(distance.standard_error / (2 * tau), 2);
+  result.slack = before.total - now.total - penalty_growth.value;
+  double variance = before.other_variance + now.other_variance + std::pow(penalty_growth.standard_error, 2);
   if (!model_.exact() && now.per_sample.defined()) variance += MeanVariance(before.per_sample - now.per_sample);
   result.standard_error = std::sqrt(variance);
   const double rounding = kRounding * (std::abs(before.total) + std::abs(now.total));

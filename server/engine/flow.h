@@ -24,9 +24,10 @@ struct Metric {
   double standard_error = 0;
 };
 
-// F(ρ_{k+1}) + SW2²(ρ_{k+1}, ρ_k)/(2τ) ≤ F(ρ_k), checked within three Monte-Carlo standard errors.
+// J(ρ_{k+1}) ≤ J(ρ_k), J the objective of the step, checked within three Monte-Carlo standard errors. For schemes of first order that is
+// F(ρ_{k+1}) + D²(ρ_{k+1}, ρ_k)/(2τ) ≤ F(ρ_k), D the scheme's distance.
 struct EnergyInequality {
-  double slack = 0;  // F(ρ_k) − F(ρ_{k+1}) − SW2²/(2τ)
+  double slack = 0;  // J(ρ_k) − J(ρ_{k+1})
   double standard_error = 0;
   bool holds = true;
 };
@@ -44,6 +45,7 @@ struct StepReport {
   EnergyInequality energy_inequality;
   int inner_iterations = 0;
   double gradient_norm = 0;
+  bool converged = true;
   std::vector<Metric> metrics;
 };
 

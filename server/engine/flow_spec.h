@@ -101,14 +101,34 @@ struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
 };
-struct SwJkoSolver {
-  int inner_iterations = 200;
-  int num_projections = 1000;
+struct SgdOptions {
+  double learning_rate = 0.1;
+  double momentum = 0.9;
+};
+using OptimizerSpec = std::variant<AdamOptions, SgdOptions>;
+enum class RateSchedule { kCosine, kConstant };
+
+// What the inner minimisations of all minimising solvers have in common.
+struct InnerMinimisation {
+  int iterations = 200;
   int64_t batch_size = 1024;
-  AdamOptions adam;
+  OptimizerSpec optimizer;
+  RateSchedule rate_schedule = RateSchedule::kCosine;
+  double tolerance = 0;  // 0: by count only
   int max_attempts = 3;
 };
-using SolverSpec = std::variant<SwJkoSolver>;
+enum class ProjectionSampling { kAutomatic, kIndependent, kOrthogonal, kQuasiMonteCarlo };
+struct SwJkoSolver {
+  InnerMinimisation inner;
+  int order = 1;
+  int num_projections = 1000;
+  ProjectionSampling projection_sampling = ProjectionSampling::kAutomatic;
+};
+struct PairedJkoSolver {
+  InnerMinimisation inner;
+  int order = 2;
+};
+using SolverSpec = std::variant<SwJkoSolver, PairedJkoSolver>;
 
 // Metrics.
 struct HeldOutPredictionMetric {};
@@ -122,7 +142,8 @@ struct FlowSpec {
   std::vector<WeightedTerm> terms;
   SolverSpec solver;
   ModelSpec model;
-  double sliced_step_size = 0;  // τ of the SW-JKO objective; the Wasserstein clock advances by dimension · τ a step
+  double sliced_step_size =
+      0;  // the step in the sliced clock: τ of SW-JKO; in the Wasserstein clock, τ of every other scheme, dimension times it
   int num_steps = 0;
   std::vector<MetricSpec> metrics;
   uint64_t seed = 0;

@@ -13,9 +13,10 @@
 #include "server/engine/checkpoint.h"
 #include "server/engine/evaluation.h"
 #include "server/engine/flow.h"
+#include "server/engine/initial/initial.h"
 #include "server/engine/metrics/metric.h"
 #include "server/engine/random.h"
-#include "server/engine/solvers/sw_jko.h"
+#include "server/engine/solvers/solver.h"
 
 namespace sliceflow::engine {
 
@@ -43,13 +44,11 @@ class FlowState {
   std::string Save() const;
 
  private:
-  struct Candidate;
-
   std::vector<Metric> ComputeMetrics(const at::Tensor& parameters, double wasserstein_time) const;
   at::Tensor TransportInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const;
   StepReport NewReport(int step) const;
-  Candidate Judge(const Minimisation& minimised, const Energy& before, const Batch& before_batch);
-  Termination Terminate(Termination::Reason reason, const Divergence& cause, double last_energy) const;
+  absl::Status FitToInitial(at::Tensor& parameters, const StopLatch& stop);
+  Termination Terminate(Termination::Reason reason, const Divergence& cause) const;
 
   FlowSpec spec_;
   uint64_t fingerprint_ = 0;
@@ -58,8 +57,9 @@ class FlowState {
   std::vector<Term> terms_;
   std::vector<std::unique_ptr<StepMetric>> metrics_;
   std::unique_ptr<Evaluator> evaluator_;
-  std::unique_ptr<SwJko> solver_;
-  at::Tensor parameters_;
+  double limit_ = 0;  // the coordinate beyond which samples count as exploding
+  std::unique_ptr<Solver> solver_;
+  Position position_;
   StepReport report_;
 };
 

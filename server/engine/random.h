@@ -21,6 +21,8 @@ enum class Purpose : uint64_t {
   kMetrics = 9,
   kEvaluationTerms = 10,
   kBase = 11,
+  kInnerTerms = 12,
+  kReportDirections = 13,
 };
 
 // A seed that mixes all four numbers (SplitMix64, Steele et al. 2014); different arguments give unrelated streams.

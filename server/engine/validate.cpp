@@ -163,18 +163,45 @@ struct ModelChecker {
   void operator()(const ParticlesModel& spec) const { check.AtLeast(static_cast<double>(spec.count), 1, "model.particles.count"); }
 };
 
+struct OptimizerChecker {
+  Checker& check;
+  std::string path;
+
+  void operator()(const AdamOptions& adam) const {
+    check.Above(adam.learning_rate, 0, path + ".adam.learning_rate");
+    Decay(adam.beta1, ".adam.beta1");
+    Decay(adam.beta2, ".adam.beta2");
+  }
+  void operator()(const SgdOptions& sgd) const {
+    check.Above(sgd.learning_rate, 0, path + ".sgd.learning_rate");
+    Decay(sgd.momentum, ".sgd.momentum");
+  }
+
+  void Decay(double value, const char* name) const { check.Require(value >= 0 && value < 1, path + name, "must be in [0, 1)"); }
+};
+
 struct SolverChecker {
   Checker& check;
 
   void operator()(const SwJkoSolver& spec) const {
-    check.AtLeast(spec.inner_iterations, 1, "solver.sw_jko.inner_iterations");
+    Inner(spec.inner, "solver.sw_jko");
+    Order(spec.order, "solver.sw_jko");
     check.AtLeast(spec.num_projections, 1, "solver.sw_jko.num_projections");
-    check.AtLeast(static_cast<double>(spec.batch_size), 2, "solver.sw_jko.batch_size");
-    check.AtLeast(spec.max_attempts, 1, "solver.sw_jko.max_attempts");
-    check.Above(spec.adam.learning_rate, 0, "solver.sw_jko.optimizer.adam.learning_rate");
-    for (const auto& [value, name] : {std::pair{spec.adam.beta1, "beta1"}, std::pair{spec.adam.beta2, "beta2"}}) {
-      check.Require(value >= 0 && value < 1, absl::StrCat("solver.sw_jko.optimizer.adam.", name), "must be in [0, 1)");
-    }
+  }
+  void operator()(const PairedJkoSolver& spec) const {
+    Inner(spec.inner, "solver.paired_jko");
+    Order(spec.order, "solver.paired_jko");
+  }
+
+  void Order(int order, const std::string& path) const {
+    check.Require(order == 1 || order == 2, path + ".order", absl::StrCat("is ", order, "; must be 1 or 2"));
+  }
+  void Inner(const InnerMinimisation& inner, const std::string& path) const {
+    check.AtLeast(inner.iterations, 1, path + ".inner_iterations");
+    check.AtLeast(static_cast<double>(inner.batch_size), 2, path + ".batch_size");
+    check.AtLeast(inner.max_attempts, 1, path + ".max_attempts");
+    check.AtLeast(inner.tolerance, 0, path + ".tolerance");
+    std::visit(OptimizerChecker{check, path + ".optimizer"}, inner.optimizer);
   }
 };
 

@@ -121,15 +121,48 @@ absl::StatusOr<std::vector<engine::WeightedTerm>> TranslateTerms(const contract:
   return terms;
 }
 
+engine::OptimizerSpec TranslateOptimizer(const contract::Optimizer& optimizer) {
+  if (optimizer.has_sgd()) return engine::SgdOptions{optimizer.sgd().learning_rate(), optimizer.sgd().momentum()};
+  return engine::AdamOptions{optimizer.adam().learning_rate(), optimizer.adam().beta1(), optimizer.adam().beta2()};
+}
+
+// The fields that all minimising solvers have.
+template <typename Scheme>
+engine::InnerMinimisation TranslateInner(const Scheme& scheme) {
+  const bool constant = scheme.optimizer().rate_schedule() == contract::Optimizer::CONSTANT;
+  return {scheme.inner_iterations(),
+          scheme.batch_size(),
+          TranslateOptimizer(scheme.optimizer()),
+          constant ? engine::RateSchedule::kConstant : engine::RateSchedule::kCosine,
+          scheme.tolerance(),
+          scheme.max_attempts()};
+}
+
+engine::ProjectionSampling TranslateSampling(contract::SwJko::ProjectionSampling sampling) {
+  switch (sampling) {
+    case contract::SwJko::INDEPENDENT:
+      return engine::ProjectionSampling::kIndependent;
+    case contract::SwJko::ORTHOGONAL:
+      return engine::ProjectionSampling::kOrthogonal;
+    case contract::SwJko::QUASI_MONTE_CARLO:
+      return engine::ProjectionSampling::kQuasiMonteCarlo;
+    default:
+      return engine::ProjectionSampling::kAutomatic;
+  }
+}
+
 absl::StatusOr<engine::SolverSpec> TranslateSolver(const contract::Solver& solver) {
-  if (!solver.has_sw_jko() || !solver.sw_jko().optimizer().has_adam()) return Unknown("solver");
-  const contract::SwJko& sw_jko = solver.sw_jko();
-  const contract::Adam& adam = sw_jko.optimizer().adam();
-  return engine::SwJkoSolver{sw_jko.inner_iterations(),
-                             sw_jko.num_projections(),
-                             sw_jko.batch_size(),
-                             {adam.learning_rate(), adam.beta1(), adam.beta2()},
-                             sw_jko.max_attempts()};
+  switch (solver.kind_case()) {
+    case contract::Solver::kSwJko: {
+      const contract::SwJko& scheme = solver.sw_jko();
+      return engine::SwJkoSolver{TranslateInner(scheme), scheme.order(), scheme.num_projections(),
+                                 TranslateSampling(scheme.projection_sampling())};
+    }
+    case contract::Solver::kPairedJko:
+      return engine::PairedJkoSolver{TranslateInner(solver.paired_jko()), solver.paired_jko().order()};
+    default:
+      return Unknown("solver");
+  }
 }
 
 absl::StatusOr<engine::ModelSpec> TranslateModel(const contract::Model& model) {
@@ -215,6 +248,7 @@ contract::StepReport TranslateReport(const engine::StepReport& report, double se
   inequality.set_holds(report.energy_inequality.holds);
   translated.set_inner_iterations(report.inner_iterations);
   translated.set_gradient_norm(report.gradient_norm);
+  translated.set_converged(report.converged);
   translated.set_seconds(seconds);
   for (const engine::Metric& metric : report.metrics) {
     contract::MetricValue& value = *translated.add_metrics();

@@ -9,7 +9,7 @@ namespace sliceflow::reference {
 
 void ExpectCloseToOracle(int dimension, double tolerance) {
   engine::SetThreads(1);
-  const engine::SwJkoSolver solver{.inner_iterations = 150, .num_projections = 100, .batch_size = 512, .adam = {.learning_rate = 0.005}};
+  const engine::SwJkoSolver solver{.inner = {.iterations = 150, .batch_size = 512}, .num_projections = 100};
   const engine::RealNvpModel model{.couplings = 3, .hidden_width = 32};
   for (const int seed : {1, 2, 3}) {
     const OrnsteinUhlenbeckProblem problem = RandomProblem(dimension, seed);

@@ -49,7 +49,7 @@ double HeldOutAccuracy(const engine::TablePtr& table, uint64_t seed) {
   for (int i = 0; i < dimension; ++i) standard.covariance[i * (dimension + 1)] = 1;
   spec.initial = standard;
   spec.terms = {{1, engine::BayesianLogisticRegressionPotential{.table = table}}, {1, engine::EntropyTerm{}}};
-  spec.solver = engine::SwJkoSolver{.inner_iterations = 150, .num_projections = 100, .batch_size = 256};
+  spec.solver = engine::SwJkoSolver{.inner = {.iterations = 150, .batch_size = 256}, .num_projections = 100};
   spec.model = engine::RealNvpModel{.couplings = 3, .hidden_width = 32};
   spec.sliced_step_size = 0.1 / dimension;
   spec.num_steps = 5;

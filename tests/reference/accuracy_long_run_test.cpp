@@ -14,7 +14,7 @@ namespace {
 // within a few units; 12 leaves nothing of it.
 TEST(AccuracyTest, OrnsteinUhlenbeckReachesItsStationaryLaw) {
   engine::SetThreads(1);
-  const engine::SwJkoSolver solver{.inner_iterations = 100, .num_projections = 100, .batch_size = 512, .adam = {.learning_rate = 0.005}};
+  const engine::SwJkoSolver solver{.inner = {.iterations = 100, .batch_size = 512}, .num_projections = 100};
   const OrnsteinUhlenbeckProblem problem = RandomProblem(2, 1);
   const auto distances = RunAgainstOracle(problem, SpecOf(problem, 0.4, 30, solver, {.couplings = 3, .hidden_width = 32}, 1), {30});
   EXPECT_LE(distances.at(30).to_stationary, 0.01);
@@ -27,7 +27,8 @@ TEST(AccuracyTest, AggregationEndsOnTheRing) {
   spec.dimension = 2;
   spec.initial = engine::Gaussian{.mean = {0, 0}, .covariance = {0.25, 0, 0, 0.25}};
   spec.terms = {{1, engine::PowerLawInteraction{.attraction = 4, .repulsion = 2}}};
-  spec.solver = engine::SwJkoSolver{.inner_iterations = 60, .num_projections = 50, .adam = {.learning_rate = 0.01}};
+  spec.solver =
+      engine::SwJkoSolver{.inner = {.iterations = 60, .optimizer = engine::AdamOptions{.learning_rate = 0.01}}, .num_projections = 50};
   spec.model = engine::ParticlesModel{.count = 300};
   spec.sliced_step_size = 0.1;
   spec.num_steps = 50;

@@ -1,4 +1,4 @@
-// Random Ornstein–Uhlenbeck problems and SW-JKO runs of them, measured against the oracle and the closed form.
+// Random Ornstein–Uhlenbeck problems and runs of them, measured against the oracle and the closed form.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct OrnsteinUhlenbeckProblem {
 OrnsteinUhlenbeckProblem RandomProblem(int dimension, uint64_t seed);
 
 // The problem as a flow with Wasserstein step size `step_size`.
-engine::FlowSpec SpecOf(const OrnsteinUhlenbeckProblem& problem, double step_size, int num_steps, const engine::SwJkoSolver& solver,
+engine::FlowSpec SpecOf(const OrnsteinUhlenbeckProblem& problem, double step_size, int num_steps, const engine::SolverSpec& solver,
                         const engine::RealNvpModel& model, uint64_t seed);
 
 // Symmetric KL of the Gaussian fitted to 100,000 samples.

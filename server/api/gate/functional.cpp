@@ -4,6 +4,7 @@ namespace sliceflow::api {
 namespace {
 
 constexpr int kMaxTerms = 16;
+constexpr int kDefaultProjections = 1000;  // where the solver has none
 
 void CheckLogisticRegression(Context& context, const std::string& path, v1::BayesianLogisticRegressionPotential& regression) {
   if (!regression.has_train_fraction()) regression.set_train_fraction(0.8);
@@ -124,8 +125,9 @@ void CheckFunctional(Context& context, const std::string& path, v1::FlowSpec& sp
                              absl::StrCat("must have between 1 and ", kMaxTerms, " terms, has ", terms.size()));
     return;
   }
+  const int projections = spec.solver().has_sw_jko() ? spec.solver().sw_jko().num_projections() : kDefaultProjections;
   for (int i = 0; i < terms.size(); ++i) {
-    CheckTerm(context, absl::StrCat(path, ".terms[", i, "]"), terms[i], spec.solver().sw_jko().num_projections());
+    CheckTerm(context, absl::StrCat(path, ".terms[", i, "]"), terms[i], projections);
   }
 }
 

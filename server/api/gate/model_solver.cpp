@@ -24,14 +24,68 @@ void CheckParticles(Context& context, const std::string& path, v1::Particles& mo
   CheckValues(context, absl::StrCat(path, ".count"), model.count());
 }
 
+constexpr Range kDecay{.low = 0, .high = 1, .high_open = true};
+
 void CheckAdam(Context& context, const std::string& path, v1::Adam& adam) {
   if (!adam.has_learning_rate()) adam.set_learning_rate(0.005);
   if (!adam.has_beta1()) adam.set_beta1(0.9);
   if (!adam.has_beta2()) adam.set_beta2(0.999);
   CheckNumber(context, absl::StrCat(path, ".learning_rate"), adam.learning_rate(), {.low = 0, .low_open = true, .high = 10});
-  const Range decay{.low = 0, .high = 1, .high_open = true};
-  CheckNumber(context, absl::StrCat(path, ".beta1"), adam.beta1(), decay);
-  CheckNumber(context, absl::StrCat(path, ".beta2"), adam.beta2(), decay);
+  CheckNumber(context, absl::StrCat(path, ".beta1"), adam.beta1(), kDecay);
+  CheckNumber(context, absl::StrCat(path, ".beta2"), adam.beta2(), kDecay);
+}
+
+void CheckSgd(Context& context, const std::string& path, v1::Sgd& sgd) {
+  if (!sgd.has_learning_rate()) sgd.set_learning_rate(0.1);
+  if (!sgd.has_momentum()) sgd.set_momentum(0.9);
+  CheckNumber(context, absl::StrCat(path, ".learning_rate"), sgd.learning_rate(), {.low = 0, .low_open = true, .high = 1000});
+  CheckNumber(context, absl::StrCat(path, ".momentum"), sgd.momentum(), kDecay);
+}
+
+void CheckOptimizer(Context& context, const std::string& path, v1::Optimizer& optimizer) {
+  if (optimizer.rate_schedule() == v1::Optimizer::RATE_SCHEDULE_UNSPECIFIED) optimizer.set_rate_schedule(v1::Optimizer::COSINE);
+  if (!v1::Optimizer::RateSchedule_IsValid(optimizer.rate_schedule())) {
+    context.findings.Invalid(absl::StrCat(path, ".rate_schedule"),
+                             absl::StrCat("must be COSINE or CONSTANT, is ", optimizer.rate_schedule()));
+  }
+  switch (optimizer.kind_case()) {
+    case v1::Optimizer::KIND_NOT_SET:
+    case v1::Optimizer::kAdam:
+      return CheckAdam(context, absl::StrCat(path, ".adam"), *optimizer.mutable_adam());
+    case v1::Optimizer::kSgd:
+      return CheckSgd(context, absl::StrCat(path, ".sgd"), *optimizer.mutable_sgd());
+  }
+}
+
+// The fields that all minimising solvers have.
+template <typename Scheme>
+void CheckMinimisation(Context& context, const std::string& path, Scheme& scheme, int default_order) {
+  if (!scheme.has_inner_iterations()) scheme.set_inner_iterations(200);
+  if (!scheme.has_batch_size()) scheme.set_batch_size(1024);
+  if (!scheme.has_max_attempts()) scheme.set_max_attempts(3);
+  if (!scheme.has_order()) scheme.set_order(default_order);
+  if (!scheme.has_tolerance()) scheme.set_tolerance(0);
+  CheckCount(context, absl::StrCat(path, ".inner_iterations"), scheme.inner_iterations(), 1, context.limits.max_inner_iterations);
+  CheckCount(context, absl::StrCat(path, ".batch_size"), scheme.batch_size(), 2, context.limits.max_batch_size);
+  CheckValues(context, absl::StrCat(path, ".batch_size"), scheme.batch_size());
+  CheckCount(context, absl::StrCat(path, ".max_attempts"), scheme.max_attempts(), 1, 10);
+  if (scheme.order() != 1 && scheme.order() != 2) {
+    context.findings.Invalid(absl::StrCat(path, ".order"), absl::StrCat("must be 1 or 2, is ", scheme.order()));
+  }
+  CheckNumber(context, absl::StrCat(path, ".tolerance"), scheme.tolerance(), kDecay);
+  CheckOptimizer(context, absl::StrCat(path, ".optimizer"), *scheme.mutable_optimizer());
+}
+
+void CheckSwJko(Context& context, const std::string& path, v1::SwJko& scheme) {
+  CheckMinimisation(context, path, scheme, /*default_order=*/1);
+  if (!scheme.has_num_projections()) scheme.set_num_projections(1000);
+  CheckCount(context, absl::StrCat(path, ".num_projections"), scheme.num_projections(), 1, context.limits.max_projections);
+  if (scheme.projection_sampling() == v1::SwJko::PROJECTION_SAMPLING_UNSPECIFIED) scheme.set_projection_sampling(v1::SwJko::AUTOMATIC);
+  if (!v1::SwJko::ProjectionSampling_IsValid(scheme.projection_sampling())) {
+    context.findings.Invalid(
+        absl::StrCat(path, ".projection_sampling"),
+        absl::StrCat("must be AUTOMATIC, INDEPENDENT, ORTHOGONAL or QUASI_MONTE_CARLO, is ", scheme.projection_sampling()));
+  }
 }
 
 }  // namespace
@@ -48,20 +102,14 @@ void CheckModel(Context& context, const std::string& path, v1::Model& model) {
   }
 }
 
-// The only kind of solver there is, so left out is that kind too: kSwJko.
 void CheckSolver(Context& context, const std::string& path, v1::Solver& solver) {
-  v1::SwJko& scheme = *solver.mutable_sw_jko();
-  const std::string at = absl::StrCat(path, ".sw_jko");
-  if (!scheme.has_inner_iterations()) scheme.set_inner_iterations(200);
-  if (!scheme.has_num_projections()) scheme.set_num_projections(1000);
-  if (!scheme.has_batch_size()) scheme.set_batch_size(1024);
-  if (!scheme.has_max_attempts()) scheme.set_max_attempts(3);
-  CheckCount(context, absl::StrCat(at, ".inner_iterations"), scheme.inner_iterations(), 1, context.limits.max_inner_iterations);
-  CheckCount(context, absl::StrCat(at, ".num_projections"), scheme.num_projections(), 1, context.limits.max_projections);
-  CheckCount(context, absl::StrCat(at, ".batch_size"), scheme.batch_size(), 2, context.limits.max_batch_size);
-  CheckValues(context, absl::StrCat(at, ".batch_size"), scheme.batch_size());
-  CheckCount(context, absl::StrCat(at, ".max_attempts"), scheme.max_attempts(), 1, 10);
-  CheckAdam(context, absl::StrCat(at, ".optimizer.adam"), *scheme.mutable_optimizer()->mutable_adam());
+  switch (solver.kind_case()) {
+    case v1::Solver::KIND_NOT_SET:
+    case v1::Solver::kSwJko:
+      return CheckSwJko(context, absl::StrCat(path, ".sw_jko"), *solver.mutable_sw_jko());
+    case v1::Solver::kPairedJko:
+      return CheckMinimisation(context, absl::StrCat(path, ".paired_jko"), *solver.mutable_paired_jko(), /*default_order=*/2);
+  }
 }
 
 }  // namespace sliceflow::api

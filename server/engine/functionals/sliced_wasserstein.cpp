@@ -20,7 +20,7 @@ TermValue SlicedWassersteinFunctional::Evaluate(const Batch& batch, const TermDr
     const at::Tensor order = at::randperm(rows_.size(0), random, at::TensorOptions(at::kLong));
     rows = rows_.index_select(0, order.narrow(0, 0, wanted));
   }
-  const at::Tensor directions = DrawDirections(num_projections_, rows.size(1), random);
+  const at::Tensor directions = DrawDirections(ProjectionSampling::kAutomatic, num_projections_, rows.size(1), random);
   const SlicedDistance::Result distance = distance_.Evaluate(batch.x, rows, directions, draw.with_gradient);
   TermValue result;
   result.value = 0.5 * distance.value;

@@ -6,32 +6,63 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "server/engine/solvers/adam.h"
+#include "server/engine/solvers/optimizer.h"
 
 namespace sliceflow::engine {
 namespace {
 
 constexpr double kLastRate = 0.01;  // of the first
+constexpr int kWindow = 10;
+constexpr int kRestingWindows = 2;
+constexpr int kCooldown = 20;
 
-double CosineRate(double rate, int iteration, int iterations) {
+// Falls from 1 to kLastRate over `iterations`.
+double Cosine(int iteration, int iterations) {
   const double share = iterations > 1 ? static_cast<double>(iteration) / (iterations - 1) : 0;
-  return rate * (kLastRate + (1 - kLastRate) * 0.5 * (1 + std::cos(std::numbers::pi * share)));
+  return kLastRate + (1 - kLastRate) * 0.5 * (1 + std::cos(std::numbers::pi * share));
 }
+
+// Tells when decreases have come to rest.
+class Plateau {
+ public:
+  explicit Plateau(double tolerance) : tolerance_(tolerance) {}
+
+  bool reached() const { return resting_ >= kRestingWindows; }
+
+  void Add(double decrease) {
+    sum_ += decrease;
+    if (++count_ % kWindow != 0) return;
+    const double mean = sum_ / kWindow;
+    const bool rests = count_ > kWindow && mean - last_mean_ <= tolerance_ * std::abs(mean);
+    resting_ = rests ? resting_ + 1 : 0;
+    last_mean_ = mean;
+    sum_ = 0;
+  }
+
+ private:
+  const double tolerance_;
+  double sum_ = 0;
+  double last_mean_ = 0;
+  int count_ = 0;
+  int resting_ = 0;
+};
 
 }  // namespace
 
-Minimisation Minimise(const at::Tensor& parameters, const AdamOptions& adam, int iterations,
-                      absl::FunctionRef<ObjectiveValue(const at::Tensor& leaf, int iteration)> objective, const StopLatch& stop,
-                      absl::FunctionRef<void(int iteration, double value)> progress) {
+Minimisation Minimise(const at::Tensor& parameters, const InnerMinimisation& inner, double rate,
+                      absl::FunctionRef<ObjectiveValue(const at::Tensor& leaf)> objective, const StopLatch& stop,
+                      absl::FunctionRef<void(double value)> progress) {
   Minimisation result{.parameters = parameters.detach().clone()};
-  Adam optimizer(result.parameters.numel(), adam);
-  for (int i = 0; i < iterations; ++i) {
+  const std::unique_ptr<Optimizer> optimizer = MakeOptimizer(inner.optimizer, result.parameters.numel());
+  Plateau plateau(inner.tolerance);
+  int cooled = 0;
+  for (int i = 0; i < inner.iterations; ++i) {
     if (stop.triggered()) {
       result.stopped = true;
       return result;
     }
     const at::Tensor leaf = result.parameters.detach().requires_grad_(true);
-    ObjectiveValue value = objective(leaf, i);
+    ObjectiveValue value = objective(leaf);
     if (value.divergence.has_value()) {
       result.divergence = std::move(value.divergence);
       return result;
@@ -42,9 +73,14 @@ Minimisation Minimise(const at::Tensor& parameters, const AdamOptions& adam, int
       result.divergence = Divergence{"model", "the gradient with respect to the model's parameters is not finite"};
       return result;
     }
-    optimizer.Step(result.parameters, gradient, CosineRate(adam.learning_rate, i, iterations));
+    double share = inner.rate_schedule == RateSchedule::kCosine ? Cosine(i, inner.iterations) : 1;
+    if (plateau.reached()) share *= Cosine(cooled++, kCooldown);
+    optimizer->Step(result.parameters, gradient, rate * share);
     ++result.iterations;
-    progress(i, value.value);
+    progress(value.value);
+    result.settled = cooled >= kCooldown;
+    if (result.settled) return result;
+    if (inner.tolerance > 0 && !plateau.reached()) plateau.Add(value.decrease);
   }
   return result;
 }

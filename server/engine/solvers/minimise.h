@@ -1,4 +1,4 @@
-// The inner minimisation that steps and fits share: Adam with a cosine schedule over stochastic values of an objective.
+// The inner minimisation that steps and fits share: an optimizer over stochastic values of an objective.
 #pragma once
 
 #include <optional>
@@ -20,8 +20,9 @@ struct Divergence {
 
 // One stochastic value of an objective at parameters that are a leaf of the graph.
 struct ObjectiveValue {
-  at::Tensor loss;   // differentiable scalar
-  double value = 0;  // the same in double, for reports
+  at::Tensor loss;      // differentiable scalar
+  double value = 0;     // the same in double, for reports
+  double decrease = 0;  // the objective where the minimisation began minus `value`, on the same draw; only used with a tolerance
   std::optional<Divergence> divergence;
 };
 
@@ -29,14 +30,17 @@ struct Minimisation {
   at::Tensor parameters;
   double gradient_norm = 0;  // at the last iteration
   int iterations = 0;
+  bool settled = false;  // ended by the tolerance
   bool stopped = false;
   std::optional<Divergence> divergence;
 };
 
-// `iterations` steps from `parameters` (not changed) by a fresh Adam, whose rate falls by a half cosine to a hundredth. Ends early
-// when `stop` triggers or the objective or its gradient is not finite.
-Minimisation Minimise(const at::Tensor& parameters, const AdamOptions& adam, int iterations,
-                      absl::FunctionRef<ObjectiveValue(const at::Tensor& leaf, int iteration)> objective, const StopLatch& stop,
-                      absl::FunctionRef<void(int iteration, double value)> progress);
+// Minimises from `parameters` (not changed) by a fresh optimizer whose learning rate, times `rate`, follows `inner.rate_schedule` over
+// `inner.iterations`: a cosine falls to a hundredth. With a tolerance, decreases are averaged over windows of 10 iterations; once two
+// windows in a row bring less than that share of the whole decrease, the rate falls to a hundredth over 20 more iterations, and it ends.
+// Ends early when `stop` triggers or when the objective or its gradient is not finite.
+Minimisation Minimise(const at::Tensor& parameters, const InnerMinimisation& inner, double rate,
+                      absl::FunctionRef<ObjectiveValue(const at::Tensor& leaf)> objective, const StopLatch& stop,
+                      absl::FunctionRef<void(double value)> progress);
 
 }  // namespace sliceflow::engine

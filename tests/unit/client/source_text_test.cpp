@@ -93,8 +93,9 @@ TEST(Describe, EventLines) {
   v1::MetricValue& metric = *report.add_metrics();
   metric.set_name("accuracy");
   metric.set_value(0.77);
-  EXPECT_EQ(EventLine(event, 9),
-            "step 3/9  time 0.3 (sliced 0.15)  energy -1.25 ± 0.01  SW2² 0.5  inequality holds (slack 0.02 ± 0.005)  accuracy 0.77  1.2 s");
+  EXPECT_EQ(
+      EventLine(event, 9),
+      "step 3/9  time 0.3 (sliced 0.15)  energy -1.25 ± 0.01  moved² 0.5  inequality holds (slack 0.02 ± 0.005)  accuracy 0.77  1.2 s");
   event.mutable_state_changed()->set_state(v1::Job::FAILED);
   event.mutable_state_changed()->mutable_error()->set_message("diverged at step 4");
   EXPECT_EQ(EventLine(event, 9), "FAILED: diverged at step 4");

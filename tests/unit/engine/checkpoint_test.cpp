@@ -58,8 +58,15 @@ FlowSpec FittedSpec() {
   return spec;
 }
 
+// Carries ρ_{k−1} besides ρ_k.
+FlowSpec SecondOrderSpec(FlowSpec spec) {
+  spec.solver = PairedJkoSolver{.inner = testing::QuickMinimisation(), .order = 2};
+  return spec;
+}
+
 INSTANTIATE_TEST_SUITE_P(Specs, ResumeTest,
-                         ::testing::Values(OrnsteinUhlenbeckSpec(1), OrnsteinUhlenbeckSpec(3), RingSpec(40), FittedSpec()));
+                         ::testing::Values(OrnsteinUhlenbeckSpec(1), OrnsteinUhlenbeckSpec(3), RingSpec(40), FittedSpec(),
+                                           SecondOrderSpec(OrnsteinUhlenbeckSpec(2)), SecondOrderSpec(RingSpec(40))));
 
 TEST(CheckpointTest, EveryDamagedByteIsNoticed) {
   const FlowSpec spec = RingSpec(5);
@@ -96,11 +103,11 @@ TEST(CheckpointTest, BytesAreThoseOfTheDocument) {
   state.report.metrics = {{"radius_mean", 0.5, 0.25}};
   state.parameters = {1.0f, -2.0f};
   const std::string bytes = EncodeCheckpoint(0x1122334455667788, state);
-  ASSERT_EQ(bytes.size(), 172);
+  ASSERT_EQ(bytes.size(), 181);
   EXPECT_EQ(bytes.substr(0, 8), "SLFLOWCP");
-  const unsigned char header[] = {0x01, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x02, 0, 0, 0};
+  const unsigned char header[] = {0x02, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x02, 0, 0, 0};
   EXPECT_EQ(bytes.substr(8, sizeof(header)), std::string(reinterpret_cast<const char*>(header), sizeof(header)));
-  const unsigned char tail[] = {0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0};
+  const unsigned char tail[] = {0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0};
   EXPECT_EQ(bytes.substr(bytes.size() - 4 - sizeof(tail), sizeof(tail)), std::string(reinterpret_cast<const char*>(tail), sizeof(tail)));
   const absl::StatusOr<CheckpointState> decoded = DecodeCheckpoint(0x1122334455667788, bytes);
   ASSERT_TRUE(decoded.ok()) << decoded.status();

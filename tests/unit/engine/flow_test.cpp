@@ -153,7 +153,7 @@ TEST(FlowTest, RefusesPointsThatAreNotFiniteOrDoNotFit) {
 // A learning rate far too large throws the particles out; what drove them is named and the flow stays where it was.
 TEST(FlowTest, DivergenceIsNamedAndLeavesTheStepBefore) {
   FlowSpec spec = RingSpec(20);
-  std::get<SwJkoSolver>(spec.solver).adam.learning_rate = 1e30;
+  std::get<SwJkoSolver>(spec.solver).inner.optimizer = AdamOptions{.learning_rate = 1e30};
   const std::unique_ptr<Flow> flow = MakeFlow(spec);
   const double energy = flow->report().energy;
   const StopLatch stop;

@@ -17,10 +17,12 @@ inline std::vector<double> Repeat(int count, double value) { return std::vector<
 
 inline Gaussian StandardGaussian(int dimension) { return {.mean = Repeat(dimension, 0), .covariance = Identity(dimension)}; }
 
-// A solver that takes little time and is accurate enough for tests that ask for what holds of every step.
-inline SwJkoSolver QuickSolver() {
-  return {.inner_iterations = 40, .num_projections = 50, .batch_size = 128, .adam = {.learning_rate = 0.01}, .max_attempts = 2};
+inline InnerMinimisation QuickMinimisation() {
+  return {.iterations = 40, .batch_size = 128, .optimizer = AdamOptions{.learning_rate = 0.01}, .max_attempts = 2};
 }
+
+// A solver that takes little time and is accurate enough for tests that ask for what holds of every step.
+inline SwJkoSolver QuickSolver() { return {.inner = QuickMinimisation(), .num_projections = 50}; }
 
 // Ornstein–Uhlenbeck from the standard Gaussian towards N(1, ½ I), Wasserstein step 0.1.
 inline FlowSpec OrnsteinUhlenbeckSpec(int dimension) {

@@ -28,6 +28,7 @@ TablePtr MakeTable(int64_t rows, int64_t columns, std::vector<float> values) {
 
 QuadraticPotential& Quadratic(FlowSpec& spec) { return std::get<QuadraticPotential>(spec.terms[0].term); }
 SwJkoSolver& Solver(FlowSpec& spec) { return std::get<SwJkoSolver>(spec.solver); }
+AdamOptions& AdamOf(FlowSpec& spec) { return std::get<AdamOptions>(Solver(spec).inner.optimizer); }
 
 const Case kCases[] = {
     {"NoDimension", "dimension", [](FlowSpec& s) { s.dimension = 0; }},
@@ -69,9 +70,12 @@ const Case kCases[] = {
        s.terms[0].term = BayesianLogisticRegressionPotential{.table = MakeTable(2, 1, {1, 0}), .train_fraction = 1};
      }},
     {"NoCouplings", "model.real_nvp.couplings", [](FlowSpec& s) { s.model = RealNvpModel{.couplings = 0}; }},
-    {"NoIterations", "solver.sw_jko.inner_iterations", [](FlowSpec& s) { Solver(s).inner_iterations = 0; }},
-    {"NanRate", "solver.sw_jko.optimizer.adam.learning_rate", [](FlowSpec& s) { Solver(s).adam.learning_rate = NAN; }},
-    {"BetaOne", "solver.sw_jko.optimizer.adam.beta2", [](FlowSpec& s) { Solver(s).adam.beta2 = 1; }},
+    {"NoIterations", "solver.sw_jko.inner_iterations", [](FlowSpec& s) { Solver(s).inner.iterations = 0; }},
+    {"NanRate", "solver.sw_jko.optimizer.adam.learning_rate", [](FlowSpec& s) { AdamOf(s).learning_rate = NAN; }},
+    {"BetaOne", "solver.sw_jko.optimizer.adam.beta2", [](FlowSpec& s) { AdamOf(s).beta2 = 1; }},
+    {"MomentumOne", "solver.sw_jko.optimizer.sgd.momentum", [](FlowSpec& s) { Solver(s).inner.optimizer = SgdOptions{.momentum = 1}; }},
+    {"OrderThree", "solver.paired_jko.order", [](FlowSpec& s) { s.solver = PairedJkoSolver{.order = 3}; }},
+    {"NegativeTolerance", "solver.paired_jko.tolerance", [](FlowSpec& s) { s.solver = PairedJkoSolver{.inner = {.tolerance = -1}}; }},
     {"NegativeStep", "sliced_step_size", [](FlowSpec& s) { s.sliced_step_size = -0.1; }},
     {"NoSteps", "num_steps", [](FlowSpec& s) { s.num_steps = 0; }},
     {"PredictionWithoutRegression", "metrics[0].held_out_prediction", [](FlowSpec& s) { s.metrics = {HeldOutPredictionMetric{}}; }},

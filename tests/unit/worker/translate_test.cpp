@@ -44,13 +44,14 @@ TEST(Translate, WhatAllFlowsHave) {
   EXPECT_EQ(spec.num_steps, 9);
   EXPECT_EQ(spec.seed, 18446744073709551615u);
   const auto& solver = std::get<engine::SwJkoSolver>(spec.solver);
-  EXPECT_EQ(solver.inner_iterations, 11);
+  EXPECT_EQ(solver.inner.iterations, 11);
   EXPECT_EQ(solver.num_projections, 12);
-  EXPECT_EQ(solver.batch_size, 13);
-  EXPECT_EQ(solver.max_attempts, 2);
-  EXPECT_EQ(solver.adam.learning_rate, 0.25);
-  EXPECT_EQ(solver.adam.beta1, 0.5);
-  EXPECT_EQ(solver.adam.beta2, 0.75);
+  EXPECT_EQ(solver.inner.batch_size, 13);
+  EXPECT_EQ(solver.inner.max_attempts, 2);
+  const auto& adam = std::get<engine::AdamOptions>(solver.inner.optimizer);
+  EXPECT_EQ(adam.learning_rate, 0.25);
+  EXPECT_EQ(adam.beta1, 0.5);
+  EXPECT_EQ(adam.beta2, 0.75);
   ASSERT_EQ(spec.metrics.size(), 3u);
   EXPECT_TRUE(std::holds_alternative<engine::HeldOutPredictionMetric>(spec.metrics[0]));
   EXPECT_TRUE(std::holds_alternative<engine::RadiusMetric>(spec.metrics[1]));
@@ -125,6 +126,32 @@ TEST(Translate, Models) {
   EXPECT_EQ(std::get<engine::ParticlesModel>(Translate(Spec(kGaussian, kEntropy, kParticles)).model).count, 7);
 }
 
+TEST(Translate, Solvers) {
+  contract::FlowSpec spec = Spec(kGaussian, kEntropy, kParticles);
+  contract::PairedJko& paired = *spec.mutable_solver()->mutable_paired_jko();
+  paired.set_inner_iterations(9);
+  paired.set_batch_size(8);
+  paired.set_order(2);
+  paired.set_tolerance(0.5);
+  paired.set_max_attempts(4);
+  paired.mutable_optimizer()->mutable_sgd()->set_learning_rate(0.25);
+  paired.mutable_optimizer()->mutable_sgd()->set_momentum(0.75);
+  paired.mutable_optimizer()->set_rate_schedule(contract::Optimizer::CONSTANT);
+  const auto solver = std::get<engine::PairedJkoSolver>(Translate(spec).solver);
+  EXPECT_EQ(solver.inner.iterations, 9);
+  EXPECT_EQ(solver.inner.batch_size, 8);
+  EXPECT_EQ(solver.inner.tolerance, 0.5);
+  EXPECT_EQ(solver.inner.max_attempts, 4);
+  EXPECT_EQ(solver.inner.rate_schedule, engine::RateSchedule::kConstant);
+  EXPECT_EQ(solver.order, 2);
+  const auto sgd = std::get<engine::SgdOptions>(solver.inner.optimizer);
+  EXPECT_EQ(sgd.learning_rate, 0.25);
+  EXPECT_EQ(sgd.momentum, 0.75);
+
+  spec.mutable_solver()->mutable_sw_jko()->set_projection_sampling(contract::SwJko::QUASI_MONTE_CARLO);
+  EXPECT_EQ(std::get<engine::SwJkoSolver>(Translate(spec).solver).projection_sampling, engine::ProjectionSampling::kQuasiMonteCarlo);
+}
+
 TEST(Translate, WhatIsMissingIsRefused) {
   EXPECT_TRUE(absl::IsNotFound(TranslateSpec(Spec(R"("dataset": {"dataset": "datasets/t"})", kEntropy, kParticles), {}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(TranslateSpec(Spec("", kEntropy, kParticles), {}).status()));
@@ -152,7 +179,7 @@ TEST(Translate, Reports) {
   EXPECT_EQ(TranslateReport(report, 10).ShortDebugString(),
             "step: 3 sliced_time: 0.5 wasserstein_time: 1 energy: -2 energy_standard_error: 0.25 term_energies: 1 term_energies: -3 "
             "distance_squared: 4 distance_standard_error: 5 energy_inequality { slack: 6 standard_error: 7 } inner_iterations: 8 "
-            "gradient_norm: 9 seconds: 10 metrics { name: \"accuracy\" value: 0.75 standard_error: 0.125 }");
+            "gradient_norm: 9 seconds: 10 metrics { name: \"accuracy\" value: 0.75 standard_error: 0.125 } converged: true");
   EXPECT_EQ(TranslateProgress({1, 2, 3, 4.5}).ShortDebugString(), "step: 1 iteration: 2 total_iterations: 3 loss: 4.5");
 }
 
