@@ -35,6 +35,7 @@ void Add(Kinds& kinds, const char* name, const char* description, std::initializ
 constexpr ParameterRow kComponents{"components", "Component", "", "1 to 256, each of weight (above 0, default 1), mean and covariance"};
 constexpr ParameterRow kCenter{"center", "vector", "zero", "one finite number for each dimension"};
 constexpr ParameterRow kMean{"mean", "vector", "zero", "one finite number for each dimension"};
+constexpr ParameterRow kRandomPairs{"randomPairs", "int32", "0", "pairs an evaluation, at least 0; 0 takes all"};
 constexpr ParameterRow kPointDataset{"dataset", "string", "", "datasets/ID with as many columns as the dimension"};
 
 void AddInitial(Kinds& kinds) {
@@ -60,11 +61,39 @@ void AddFunctionals(Kinds& kinds) {
        {"trainFraction", "double", "0.8", "above 0 and below 1"},
        {"shuffle", "bool", "true", "whether rows are shuffled before they are divided"},
        {"batchSize", "int32", "0", "rows of an evaluation; 0 takes all"}});
+  Add(kinds, "potential.doubleWell", "mean of depth ((x1 - c1)^2/distance^2 - 1)^2 + stiffness |x - c|^2/2 over the other coordinates",
+      {kCenter,
+       {"distance", "double", "1", "of either minimum from the centre, above 0"},
+       {"depth", "double", "1", "height of the barrier, above 0"},
+       {"stiffness", "double", "1", "across the other coordinates, above 0"}});
+  Add(kinds, "potential.rosenbrock", "mean of scale times the sum of (a - x_i)^2 + b (x_{i+1} - x_i^2)^2; needs dimension 2 or more",
+      {{"a", "double", "1", "the first coordinate of the minimum, finite"},
+       {"b", "double", "100", "above 0"},
+       {"scale", "double", "0.05", "above 0"}});
   Add(kinds, "interaction.powerLaw", "half the mean over pairs of |z|^a/a - |z|^b/b",
-      {{"attraction", "double", "4", "a, above b, at most 16"}, {"repulsion", "double", "2", "b, above 0"}});
+      {{"attraction", "double", "4", "a, above b, at most 16"}, {"repulsion", "double", "2", "b, above 0"}, kRandomPairs});
+  Add(kinds, "interaction.gaussian", "half the mean over pairs of exp(-|z|^2/(2 bandwidth^2))",
+      {{"bandwidth", "double", "1", "above 0"}, kRandomPairs});
+  Add(kinds, "interaction.morse", "half the mean over pairs of repulsion and attraction that decay exponentially",
+      {{"attraction", "double", "1", "at least 0"},
+       {"attractionLength", "double", "1", "above 0"},
+       {"repulsion", "double", "2", "at least 0"},
+       {"repulsionLength", "double", "0.5", "above 0"},
+       kRandomPairs});
+  Add(kinds, "interaction.kellerSegel", "half the mean over pairs of chi/(4 pi) log(|z|^2 + softening^2)",
+      {{"chi", "double", "1", "above 0"}, {"softening", "double", "0.001", "at least 0"}, kRandomPairs});
   Add(kinds, "entropy", "mean of log density", {}, Density::kNeeds);
   Add(kinds, "slicedWasserstein", "half the squared sliced-Wasserstein distance to the rows of a data set",
       {kPointDataset, {"numProjections", "int32", "numProjections of the solver, or 1000", "random directions, at least 1"}});
+  Add(kinds, "porousMedium", "mean of density^(m-1)/(m-1)", {{"exponent", "double", "2", "m, above 1, at most 16"}}, Density::kNeeds);
+  Add(kinds, "mmd.gaussian", "half the squared maximum mean discrepancy to the rows of a data set, kernel exp(-|z|^2/(2 bandwidth^2))",
+      {kPointDataset, {"bandwidth", "double", "0", "at least 0; 0 takes the median distance between rows"}});
+  Add(kinds, "mmd.energyDistance", "half the energy distance to the rows of a data set", {kPointDataset});
+  Add(kinds, "mmd.inverseMultiquadric",
+      "half the squared maximum mean discrepancy to the rows of a data set, kernel (1 + |z|^2/scale^2)^(-1/2)",
+      {kPointDataset, {"scale", "double", "0", "at least 0; 0 takes the median distance between rows"}});
+  Add(kinds, "relativeEntropy", "Kullback-Leibler divergence to e^-V/Z; log Z is included for quadratic and gaussianMixture",
+      {{"potential", "Potential", "", "V, one of the potentials"}}, Density::kNeeds);
 }
 
 void AddModels(Kinds& kinds) {

@@ -39,9 +39,21 @@ class Hasher {
   void Add(const GaussianMixturePotential& spec) { Add(spec.mixture); }
   void Add(const RingPotential& spec) { All(spec.center, spec.radius, spec.stiffness); }
   void Add(const BayesianLogisticRegressionPotential& spec) { All(spec.table, spec.train_fraction, spec.shuffle, spec.batch_size); }
-  void Add(const PowerLawInteraction& spec) { All(spec.attraction, spec.repulsion); }
+  void Add(const DoubleWellPotential& spec) { All(spec.center, spec.distance, spec.depth, spec.stiffness); }
+  void Add(const RosenbrockPotential& spec) { All(spec.a, spec.b, spec.scale); }
+  void Add(const PowerLawInteraction& spec) { All(spec.attraction, spec.repulsion, spec.random_pairs); }
+  void Add(const GaussianInteraction& spec) { All(spec.bandwidth, spec.random_pairs); }
+  void Add(const MorseInteraction& spec) {
+    All(spec.attraction, spec.attraction_length, spec.repulsion, spec.repulsion_length, spec.random_pairs);
+  }
+  void Add(const KellerSegelInteraction& spec) { All(spec.chi, spec.softening, spec.random_pairs); }
   void Add(const EntropyTerm& /*spec*/) {}
   void Add(const SlicedWassersteinTerm& spec) { All(spec.table, spec.num_projections); }
+  void Add(const PorousMediumTerm& spec) { Add(spec.exponent); }
+  void Add(const GaussianMmdTerm& spec) { All(spec.table, spec.bandwidth); }
+  void Add(const EnergyDistanceTerm& spec) { Add(spec.table); }
+  void Add(const InverseMultiquadricMmdTerm& spec) { All(spec.table, spec.scale); }
+  void Add(const RelativeEntropyTerm& spec) { Add(spec.potential); }
   void Add(const WeightedTerm& spec) { All(spec.weight, spec.term); }
   void Add(const RealNvpModel& spec) { All(spec.couplings, spec.hidden_width, spec.learned_linear); }
   void Add(const ParticlesModel& spec) { Add(spec.count); }

@@ -68,17 +68,67 @@ struct BayesianLogisticRegressionPotential {
   bool shuffle = true;
   int64_t batch_size = 0;  // 0: all training rows
 };
+struct DoubleWellPotential {
+  std::vector<double> center;
+  double distance = 1;
+  double depth = 1;
+  double stiffness = 1;
+};
+struct RosenbrockPotential {
+  double a = 1;
+  double b = 100;
+  double scale = 0.05;
+};
+using PotentialSpec = std::variant<QuadraticPotential, GaussianMixturePotential, RingPotential, BayesianLogisticRegressionPotential,
+                                   DoubleWellPotential, RosenbrockPotential>;
+// random_pairs of interactions: 0 takes all pairs.
 struct PowerLawInteraction {
   double attraction = 4;
   double repulsion = 2;
+  int64_t random_pairs = 0;
+};
+struct GaussianInteraction {
+  double bandwidth = 1;
+  int64_t random_pairs = 0;
+};
+struct MorseInteraction {
+  double attraction = 1;
+  double attraction_length = 1;
+  double repulsion = 2;
+  double repulsion_length = 0.5;
+  int64_t random_pairs = 0;
+};
+struct KellerSegelInteraction {
+  double chi = 1;
+  double softening = 0.001;
+  int64_t random_pairs = 0;
 };
 struct EntropyTerm {};
 struct SlicedWassersteinTerm {
   TablePtr table;
   int64_t num_projections = 1000;
 };
+struct PorousMediumTerm {
+  double exponent = 2;
+};
+struct GaussianMmdTerm {
+  TablePtr table;
+  double bandwidth = 0;  // 0: the median distance between rows
+};
+struct EnergyDistanceTerm {
+  TablePtr table;
+};
+struct InverseMultiquadricMmdTerm {
+  TablePtr table;
+  double scale = 0;  // 0: the median distance between rows
+};
+struct RelativeEntropyTerm {
+  PotentialSpec potential;
+};
 using TermSpec = std::variant<QuadraticPotential, GaussianMixturePotential, RingPotential, BayesianLogisticRegressionPotential,
-                              PowerLawInteraction, EntropyTerm, SlicedWassersteinTerm>;
+                              DoubleWellPotential, RosenbrockPotential, PowerLawInteraction, GaussianInteraction, MorseInteraction,
+                              KellerSegelInteraction, EntropyTerm, SlicedWassersteinTerm, PorousMediumTerm, GaussianMmdTerm,
+                              EnergyDistanceTerm, InverseMultiquadricMmdTerm, RelativeEntropyTerm>;
 struct WeightedTerm {
   double weight = 1;
   TermSpec term;

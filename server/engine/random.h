@@ -23,6 +23,7 @@ enum class Purpose : uint64_t {
   kBase = 11,
   kInnerTerms = 12,
   kReportDirections = 13,
+  kDataRows = 20,
 };
 
 // A seed that mixes all four numbers (SplitMix64, Steele et al. 2014); different arguments give unrelated streams.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/dense.h"
 #include "server/engine/flow.h"
+#include "server/engine/functionals/logistic_regression_rows.h"
 
 namespace sliceflow::engine {
 namespace {
@@ -126,17 +127,73 @@ struct TermChecker {
     if (!check.status().ok()) return;
     CheckLabels(*term.table, here + ".dataset");
   }
+  void operator()(const DoubleWellPotential& term) const {
+    const std::string here = path + ".potential.double_well";
+    check.Vector(term.center, here + ".center");
+    check.Above(term.distance, 0, here + ".distance");
+    check.Above(term.depth, 0, here + ".depth");
+    check.Above(term.stiffness, 0, here + ".stiffness");
+  }
+  void operator()(const RosenbrockPotential& term) const {
+    const std::string here = path + ".potential.rosenbrock";
+    check.Require(check.dimension() >= 2, here, "needs dimension 2 or more: its valley is curved in the plane of two coordinates");
+    check.Require(std::isfinite(term.a), here + ".a", "must be finite");
+    check.Above(term.b, 0, here + ".b");
+    check.Above(term.scale, 0, here + ".scale");
+  }
   void operator()(const PowerLawInteraction& term) const {
     check.Above(term.repulsion, 0, path + ".interaction.power_law.repulsion");
     check.Above(term.attraction, term.repulsion, path + ".interaction.power_law.attraction");
+    RandomPairs(term.random_pairs);
   }
-  void operator()(const EntropyTerm& /*term*/) const {
-    check.Require(weight >= 0, path + ".weight", "must not be negative for entropy: the functional would have no minimum");
-    check.Require(HasDensity(spec.model), path + ".entropy", "needs a model with a density, such as real_nvp");
+  void operator()(const GaussianInteraction& term) const {
+    check.Above(term.bandwidth, 0, path + ".interaction.gaussian.bandwidth");
+    RandomPairs(term.random_pairs);
   }
+  void operator()(const MorseInteraction& term) const {
+    const std::string here = path + ".interaction.morse";
+    check.AtLeast(term.attraction, 0, here + ".attraction");
+    check.Above(term.attraction_length, 0, here + ".attraction_length");
+    check.AtLeast(term.repulsion, 0, here + ".repulsion");
+    check.Above(term.repulsion_length, 0, here + ".repulsion_length");
+    RandomPairs(term.random_pairs);
+  }
+  void operator()(const KellerSegelInteraction& term) const {
+    check.Above(term.chi, 0, path + ".interaction.keller_segel.chi");
+    check.AtLeast(term.softening, 0, path + ".interaction.keller_segel.softening");
+    RandomPairs(term.random_pairs);
+  }
+  void operator()(const EntropyTerm& /*term*/) const { OfDensity("entropy"); }
   void operator()(const SlicedWassersteinTerm& term) const {
     check.Data(term.table, check.dimension(), 1, path + ".sliced_wasserstein.dataset");
     check.AtLeast(static_cast<double>(term.num_projections), 1, path + ".sliced_wasserstein.num_projections");
+  }
+  void operator()(const PorousMediumTerm& term) const {
+    OfDensity("porous_medium");
+    check.Above(term.exponent, 1, path + ".porous_medium.exponent");
+  }
+  void operator()(const GaussianMmdTerm& term) const {
+    check.Data(term.table, check.dimension(), 2, path + ".mmd.dataset");
+    check.AtLeast(term.bandwidth, 0, path + ".mmd.gaussian.bandwidth");
+  }
+  void operator()(const EnergyDistanceTerm& term) const { check.Data(term.table, check.dimension(), 2, path + ".mmd.dataset"); }
+  void operator()(const InverseMultiquadricMmdTerm& term) const {
+    check.Data(term.table, check.dimension(), 2, path + ".mmd.dataset");
+    check.AtLeast(term.scale, 0, path + ".mmd.inverse_multiquadric.scale");
+  }
+  void operator()(const RelativeEntropyTerm& term) const {
+    OfDensity("relative_entropy");
+    std::visit(TermChecker{check, spec, weight, path + ".relative_entropy"}, term.potential);
+  }
+
+  void RandomPairs(int64_t count) const {
+    check.Require(count >= 0, path + ".interaction.random_pairs", absl::StrCat("is ", count, "; must be at least 0"));
+  }
+
+  // Internal energies: they read log-densities, and their negatives have no minimum.
+  void OfDensity(const std::string& kind) const {
+    check.Require(weight >= 0, path + ".weight", absl::StrCat("must not be negative for ", kind, ": the functional would have no minimum"));
+    check.Require(HasDensity(spec.model), absl::StrCat(path, ".", kind), "needs a model with a density, such as real_nvp");
   }
 
   void CheckLabels(const Table& table, const std::string& where) const {
@@ -217,7 +274,7 @@ struct MetricChecker {
   std::string path;
 
   void operator()(const HeldOutPredictionMetric& /*metric*/) const {
-    check.Require(CountTerms<BayesianLogisticRegressionPotential>(spec) == 1, path + ".held_out_prediction",
+    check.Require(RegressionsOf(spec.terms).size() == 1, path + ".held_out_prediction",
                   "needs exactly one term of Bayesian logistic regression");
   }
   void operator()(const RadiusMetric& /*metric*/) const {}

@@ -41,7 +41,9 @@ std::vector<std::string> DatasetsOf(const v1::FlowSpec& spec) {
   std::vector<std::string> names = {spec.initial().dataset().dataset()};
   for (const v1::FunctionalTerm& term : spec.functional().terms()) {
     names.push_back(term.potential().bayesian_logistic_regression().dataset());
+    names.push_back(term.relative_entropy().potential().bayesian_logistic_regression().dataset());
     names.push_back(term.sliced_wasserstein().dataset());
+    names.push_back(term.mmd().dataset());
   }
   std::vector<std::string> ids;
   for (const std::string& name : names) {

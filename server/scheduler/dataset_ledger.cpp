@@ -29,7 +29,9 @@ std::vector<std::string> ReferredDatasets(const v1::FlowSpec& spec) {
   AddName(spec.initial().dataset().dataset(), names);
   for (const v1::FunctionalTerm& term : spec.functional().terms()) {
     AddName(term.potential().bayesian_logistic_regression().dataset(), names);
+    AddName(term.relative_entropy().potential().bayesian_logistic_regression().dataset(), names);
     AddName(term.sliced_wasserstein().dataset(), names);
+    AddName(term.mmd().dataset(), names);
   }
   return names;
 }

@@ -62,15 +62,19 @@ absl::StatusOr<engine::InitialSpec> TranslateInitial(const contract::Distributio
   }
 }
 
-absl::StatusOr<engine::TermSpec> TranslateLogisticRegression(const contract::BayesianLogisticRegressionPotential& potential,
-                                                             const Tables& tables) {
+absl::StatusOr<engine::PotentialSpec> TranslateLogisticRegression(const contract::BayesianLogisticRegressionPotential& potential,
+                                                                  const Tables& tables) {
   absl::StatusOr<engine::TablePtr> table = FindTable(potential.dataset(), tables);
   if (!table.ok()) return table.status();
   return engine::BayesianLogisticRegressionPotential{*std::move(table), potential.train_fraction(), potential.shuffle(),
                                                      potential.batch_size()};
 }
 
-absl::StatusOr<engine::TermSpec> TranslatePotential(const contract::Potential& potential, const Tables& tables) {
+engine::DoubleWellPotential TranslateDoubleWell(const contract::DoubleWellPotential& well) {
+  return {Numbers(well.center()), well.distance(), well.depth(), well.stiffness()};
+}
+
+absl::StatusOr<engine::PotentialSpec> TranslatePotential(const contract::Potential& potential, const Tables& tables) {
   switch (potential.kind_case()) {
     case contract::Potential::kQuadratic:
       return engine::QuadraticPotential{Numbers(potential.quadratic().center()), Numbers(potential.quadratic().precision().values())};
@@ -80,14 +84,33 @@ absl::StatusOr<engine::TermSpec> TranslatePotential(const contract::Potential& p
       return engine::RingPotential{Numbers(potential.ring().center()), potential.ring().radius(), potential.ring().stiffness()};
     case contract::Potential::kBayesianLogisticRegression:
       return TranslateLogisticRegression(potential.bayesian_logistic_regression(), tables);
+    case contract::Potential::kDoubleWell:
+      return TranslateDoubleWell(potential.double_well());
+    case contract::Potential::kRosenbrock:
+      return engine::RosenbrockPotential{potential.rosenbrock().a(), potential.rosenbrock().b(), potential.rosenbrock().scale()};
     default:
       return Unknown("potential");
   }
 }
 
+engine::MorseInteraction TranslateMorse(const contract::MorseKernel& kernel, int64_t random_pairs) {
+  return {kernel.attraction(), kernel.attraction_length(), kernel.repulsion(), kernel.repulsion_length(), random_pairs};
+}
+
 absl::StatusOr<engine::TermSpec> TranslateInteraction(const contract::Interaction& interaction) {
-  if (!interaction.has_power_law()) return Unknown("interaction");
-  return engine::PowerLawInteraction{interaction.power_law().attraction(), interaction.power_law().repulsion()};
+  const int64_t pairs = interaction.random_pairs();
+  switch (interaction.kernel_case()) {
+    case contract::Interaction::kPowerLaw:
+      return engine::PowerLawInteraction{interaction.power_law().attraction(), interaction.power_law().repulsion(), pairs};
+    case contract::Interaction::kGaussian:
+      return engine::GaussianInteraction{interaction.gaussian().bandwidth(), pairs};
+    case contract::Interaction::kMorse:
+      return TranslateMorse(interaction.morse(), pairs);
+    case contract::Interaction::kKellerSegel:
+      return engine::KellerSegelInteraction{interaction.keller_segel().chi(), interaction.keller_segel().softening(), pairs};
+    default:
+      return Unknown("interaction");
+  }
 }
 
 absl::StatusOr<engine::TermSpec> TranslateSlicedWasserstein(const contract::SlicedWasserstein& term, const Tables& tables) {
@@ -96,16 +119,43 @@ absl::StatusOr<engine::TermSpec> TranslateSlicedWasserstein(const contract::Slic
   return engine::SlicedWassersteinTerm{*std::move(table), term.num_projections()};
 }
 
+absl::StatusOr<engine::TermSpec> TranslateMmd(const contract::Mmd& term, const Tables& tables) {
+  absl::StatusOr<engine::TablePtr> table = FindTable(term.dataset(), tables);
+  if (!table.ok()) return table.status();
+  switch (term.kernel_case()) {
+    case contract::Mmd::kGaussian:
+      return engine::GaussianMmdTerm{*std::move(table), term.gaussian().bandwidth()};
+    case contract::Mmd::kEnergyDistance:
+      return engine::EnergyDistanceTerm{*std::move(table)};
+    case contract::Mmd::kInverseMultiquadric:
+      return engine::InverseMultiquadricMmdTerm{*std::move(table), term.inverse_multiquadric().scale()};
+    default:
+      return Unknown("kernel of mmd");
+  }
+}
+
 absl::StatusOr<engine::TermSpec> TranslateTerm(const contract::FunctionalTerm& term, const Tables& tables) {
   switch (term.kind_case()) {
-    case contract::FunctionalTerm::kPotential:
-      return TranslatePotential(term.potential(), tables);
+    case contract::FunctionalTerm::kPotential: {
+      absl::StatusOr<engine::PotentialSpec> potential = TranslatePotential(term.potential(), tables);
+      if (!potential.ok()) return potential.status();
+      return std::visit([](auto& kind) -> engine::TermSpec { return std::move(kind); }, *potential);
+    }
     case contract::FunctionalTerm::kInteraction:
       return TranslateInteraction(term.interaction());
     case contract::FunctionalTerm::kEntropy:
       return engine::EntropyTerm{};
     case contract::FunctionalTerm::kSlicedWasserstein:
       return TranslateSlicedWasserstein(term.sliced_wasserstein(), tables);
+    case contract::FunctionalTerm::kPorousMedium:
+      return engine::PorousMediumTerm{term.porous_medium().exponent()};
+    case contract::FunctionalTerm::kMmd:
+      return TranslateMmd(term.mmd(), tables);
+    case contract::FunctionalTerm::kRelativeEntropy: {
+      absl::StatusOr<engine::PotentialSpec> potential = TranslatePotential(term.relative_entropy().potential(), tables);
+      if (!potential.ok()) return potential.status();
+      return engine::RelativeEntropyTerm{*std::move(potential)};
+    }
     default:
       return Unknown("functional");
   }

@@ -121,12 +121,13 @@ std::optional<v1::Dataset> FindDataset(Context& context, const std::string& fiel
   return std::nullopt;
 }
 
-void CheckPointDataset(Context& context, const std::string& field, const std::string& name) {
-  const std::optional<v1::Dataset> dataset = FindDataset(context, field, name);
-  if (!dataset.has_value() || context.dimension == 0 || dataset->columns() == context.dimension) return;
+std::optional<v1::Dataset> CheckPointDataset(Context& context, const std::string& field, const std::string& name) {
+  std::optional<v1::Dataset> dataset = FindDataset(context, field, name);
+  if (!dataset.has_value() || context.dimension == 0 || dataset->columns() == context.dimension) return dataset;
   context.findings.Precondition(
       field, name,
       absl::StrCat("has ", dataset->columns(), " columns; a flow of dimension ", context.dimension, " needs as many as its dimension"));
+  return dataset;
 }
 
 }  // namespace sliceflow::api

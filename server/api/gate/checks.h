@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -68,11 +69,12 @@ void CheckMixture(Context& context, const std::string& path, Mixture& mixture) {
 }
 // The data set that a field names; nullopt when it is not there, which is recorded.
 std::optional<v1::Dataset> FindDataset(Context& context, const std::string& field, const std::string& name);
-// As FindDataset, with as many columns as the dimension.
-void CheckPointDataset(Context& context, const std::string& field, const std::string& name);
+// As FindDataset; records where it has not as many columns as the dimension.
+std::optional<v1::Dataset> CheckPointDataset(Context& context, const std::string& field, const std::string& name);
 
 // The parts of a specification; each names its fields from `path`.
 void CheckInitial(Context& context, const std::string& path, v1::Distribution& initial);
+void CheckPotential(Context& context, const std::string& path, v1::Potential& potential);
 void CheckFunctional(Context& context, const std::string& path, v1::FlowSpec& spec);
 void CheckModel(Context& context, const std::string& path, v1::Model& model);
 void CheckSolver(Context& context, const std::string& path, v1::Solver& solver);

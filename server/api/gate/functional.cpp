@@ -6,79 +6,52 @@ namespace {
 constexpr int kMaxTerms = 16;
 constexpr int kDefaultProjections = 1000;  // where the solver has none
 
-void CheckLogisticRegression(Context& context, const std::string& path, v1::BayesianLogisticRegressionPotential& regression) {
-  if (!regression.has_train_fraction()) regression.set_train_fraction(0.8);
-  if (!regression.has_shuffle()) regression.set_shuffle(true);
-  if (!regression.has_batch_size()) regression.set_batch_size(0);
-  const Range share{.low = 0, .low_open = true, .high = 1, .high_open = true};
-  CheckNumber(context, absl::StrCat(path, ".train_fraction"), regression.train_fraction(), share);
-  CheckCount(context, absl::StrCat(path, ".batch_size"), regression.batch_size(), 0, context.limits.max_batch_size);
-
-  const std::string field = absl::StrCat(path, ".dataset");
-  const std::optional<v1::Dataset> dataset = FindDataset(context, field, regression.dataset());
-  if (!dataset.has_value()) return;
-  if (dataset->label_values().empty()) {
-    context.findings.Precondition(field, regression.dataset(),
-                                  "has no labels: its last column must hold -1 and 1, or 0 and 1, and both of them");
-  }
-  if (context.dimension > 0 && context.dimension != dataset->columns() + 1) {
-    context.findings.Precondition(
-        field, regression.dataset(),
-        absl::StrCat("has ", dataset->columns(), " columns with the label, which takes spec.dimension = ", dataset->columns() + 1,
-                     " (a weight for each feature, one for the constant, and log alpha); it is ", context.dimension));
-  }
-  if (!share.Contains(regression.train_fraction())) return;
-  const double train_rows = std::floor(regression.train_fraction() * static_cast<double>(dataset->rows()));
-  if (train_rows < 1 || train_rows >= static_cast<double>(dataset->rows())) {
-    context.findings.Precondition(
-        field, regression.dataset(),
-        absl::StrCat("has ", dataset->rows(), " rows, too few to be divided at train_fraction = ", regression.train_fraction()));
-  } else if (regression.batch_size() > train_rows) {
-    context.findings.Invalid(absl::StrCat(path, ".batch_size"),
-                             absl::StrCat("must be at most the ", train_rows, " training rows, is ", regression.batch_size()));
+void CheckPowerLaw(Context& context, const std::string& path, v1::PowerLawKernel& kernel) {
+  if (!kernel.has_attraction()) kernel.set_attraction(4);
+  if (!kernel.has_repulsion()) kernel.set_repulsion(2);
+  CheckNumber(context, absl::StrCat(path, ".repulsion"), kernel.repulsion(), Above(0));
+  CheckNumber(context, absl::StrCat(path, ".attraction"), kernel.attraction(), {.low = 0, .low_open = true, .high = 16});
+  if (kernel.attraction() <= kernel.repulsion()) {
+    context.findings.Invalid(absl::StrCat(path, ".attraction"),
+                             absl::StrCat("must be above repulsion = ", kernel.repulsion(), ", is ", kernel.attraction()));
   }
 }
 
-void CheckPotential(Context& context, const std::string& path, v1::Potential& potential) {
-  switch (potential.kind_case()) {
-    case v1::Potential::kQuadratic: {
-      auto& quadratic = *potential.mutable_quadratic();
-      const std::string at = absl::StrCat(path, ".quadratic");
-      CheckVector(context, absl::StrCat(at, ".center"), *quadratic.mutable_center(), 0);
-      const bool present = quadratic.has_precision();
-      return CheckDefiniteMatrix(context, absl::StrCat(at, ".precision"), *quadratic.mutable_precision(), present);
-    }
-    case v1::Potential::kGaussianMixture:
-      return CheckMixture(context, absl::StrCat(path, ".gaussian_mixture"), *potential.mutable_gaussian_mixture());
-    case v1::Potential::kRing: {
-      auto& ring = *potential.mutable_ring();
-      CheckVector(context, absl::StrCat(path, ".ring.center"), *ring.mutable_center(), 0);
-      if (!ring.has_radius()) ring.set_radius(1);
-      if (!ring.has_stiffness()) ring.set_stiffness(10);
-      CheckNumber(context, absl::StrCat(path, ".ring.radius"), ring.radius(), Above(0));
-      return CheckNumber(context, absl::StrCat(path, ".ring.stiffness"), ring.stiffness(), Above(0));
-    }
-    case v1::Potential::kBayesianLogisticRegression:
-      return CheckLogisticRegression(context, absl::StrCat(path, ".bayesian_logistic_regression"),
-                                     *potential.mutable_bayesian_logistic_regression());
-    case v1::Potential::KIND_NOT_SET:
-      return context.findings.Invalid(path, "must name a potential: quadratic, gaussianMixture, ring or bayesianLogisticRegression");
-  }
+void CheckMorse(Context& context, const std::string& path, v1::MorseKernel& kernel) {
+  if (!kernel.has_attraction()) kernel.set_attraction(1);
+  if (!kernel.has_attraction_length()) kernel.set_attraction_length(1);
+  if (!kernel.has_repulsion()) kernel.set_repulsion(2);
+  if (!kernel.has_repulsion_length()) kernel.set_repulsion_length(0.5);
+  CheckNumber(context, absl::StrCat(path, ".attraction"), kernel.attraction(), AtLeast(0));
+  CheckNumber(context, absl::StrCat(path, ".attraction_length"), kernel.attraction_length(), Above(0));
+  CheckNumber(context, absl::StrCat(path, ".repulsion"), kernel.repulsion(), AtLeast(0));
+  CheckNumber(context, absl::StrCat(path, ".repulsion_length"), kernel.repulsion_length(), Above(0));
+}
+
+void CheckKellerSegel(Context& context, const std::string& path, v1::KellerSegelKernel& kernel) {
+  if (!kernel.has_chi()) kernel.set_chi(1);
+  if (!kernel.has_softening()) kernel.set_softening(0.001);
+  CheckNumber(context, absl::StrCat(path, ".chi"), kernel.chi(), Above(0));
+  CheckNumber(context, absl::StrCat(path, ".softening"), kernel.softening(), AtLeast(0));
 }
 
 void CheckInteraction(Context& context, const std::string& path, v1::Interaction& interaction) {
-  if (interaction.kernel_case() == v1::Interaction::KERNEL_NOT_SET) {
-    return context.findings.Invalid(path, "must name a kernel: powerLaw");
-  }
-  auto& kernel = *interaction.mutable_power_law();
-  if (!kernel.has_attraction()) kernel.set_attraction(4);
-  if (!kernel.has_repulsion()) kernel.set_repulsion(2);
-  const std::string at = absl::StrCat(path, ".power_law");
-  CheckNumber(context, absl::StrCat(at, ".repulsion"), kernel.repulsion(), Above(0));
-  CheckNumber(context, absl::StrCat(at, ".attraction"), kernel.attraction(), {.low = 0, .low_open = true, .high = 16});
-  if (kernel.attraction() <= kernel.repulsion()) {
-    context.findings.Invalid(absl::StrCat(at, ".attraction"),
-                             absl::StrCat("must be above repulsion = ", kernel.repulsion(), ", is ", kernel.attraction()));
+  if (!interaction.has_random_pairs()) interaction.set_random_pairs(0);
+  CheckCount(context, absl::StrCat(path, ".random_pairs"), interaction.random_pairs(), 0, context.limits.max_batch_size);
+  switch (interaction.kernel_case()) {
+    case v1::Interaction::kPowerLaw:
+      return CheckPowerLaw(context, absl::StrCat(path, ".power_law"), *interaction.mutable_power_law());
+    case v1::Interaction::kGaussian: {
+      auto& kernel = *interaction.mutable_gaussian();
+      if (!kernel.has_bandwidth()) kernel.set_bandwidth(1);
+      return CheckNumber(context, absl::StrCat(path, ".gaussian.bandwidth"), kernel.bandwidth(), Above(0));
+    }
+    case v1::Interaction::kMorse:
+      return CheckMorse(context, absl::StrCat(path, ".morse"), *interaction.mutable_morse());
+    case v1::Interaction::kKellerSegel:
+      return CheckKellerSegel(context, absl::StrCat(path, ".keller_segel"), *interaction.mutable_keller_segel());
+    case v1::Interaction::KERNEL_NOT_SET:
+      return context.findings.Invalid(path, "must name a kernel: powerLaw, gaussian, morse or kellerSegel");
   }
 }
 
@@ -86,6 +59,41 @@ void CheckSlicedWasserstein(Context& context, const std::string& path, v1::Slice
   if (!term.has_num_projections()) term.set_num_projections(solver_projections);
   CheckCount(context, absl::StrCat(path, ".num_projections"), term.num_projections(), 1, context.limits.max_projections);
   CheckPointDataset(context, absl::StrCat(path, ".dataset"), term.dataset());
+}
+
+void CheckMmd(Context& context, const std::string& path, v1::Mmd& term) {
+  const std::string field = absl::StrCat(path, ".dataset");
+  const std::optional<v1::Dataset> dataset = CheckPointDataset(context, field, term.dataset());
+  if (dataset.has_value() && dataset->rows() < 2) {
+    context.findings.Precondition(field, term.dataset(), "has 1 row; the unbiased estimate needs at least 2");
+  }
+  switch (term.kernel_case()) {
+    case v1::Mmd::KERNEL_NOT_SET:
+    case v1::Mmd::kGaussian: {
+      auto& kernel = *term.mutable_gaussian();
+      if (!kernel.has_bandwidth()) kernel.set_bandwidth(0);
+      return CheckNumber(context, absl::StrCat(path, ".gaussian.bandwidth"), kernel.bandwidth(), AtLeast(0));
+    }
+    case v1::Mmd::kEnergyDistance:
+      return;
+    case v1::Mmd::kInverseMultiquadric: {
+      auto& kernel = *term.mutable_inverse_multiquadric();
+      if (!kernel.has_scale()) kernel.set_scale(0);
+      return CheckNumber(context, absl::StrCat(path, ".inverse_multiquadric.scale"), kernel.scale(), AtLeast(0));
+    }
+  }
+}
+
+// What holds of the terms that read log-densities: `kind` is the field's name, `called` what it is called.
+void CheckInternalEnergy(Context& context, const std::string& path, double weight, absl::string_view kind, absl::string_view called) {
+  if (weight < 0) {
+    context.findings.Invalid(absl::StrCat(path, ".weight"),
+                             absl::StrCat("must be above 0 for ", called, ", whose negative has no minimum; is ", weight));
+  }
+  if (!context.model_has_density) {
+    context.findings.Invalid(absl::StrCat(path, ".", kind),
+                             "needs a model with a density, and spec.model is particles, which has none; use realNvp");
+  }
 }
 
 void CheckTerm(Context& context, const std::string& path, v1::FunctionalTerm& term, int solver_projections) {
@@ -99,20 +107,26 @@ void CheckTerm(Context& context, const std::string& path, v1::FunctionalTerm& te
     case v1::FunctionalTerm::kInteraction:
       return CheckInteraction(context, absl::StrCat(path, ".interaction"), *term.mutable_interaction());
     case v1::FunctionalTerm::kEntropy:
-      if (term.weight() < 0) {
-        context.findings.Invalid(absl::StrCat(path, ".weight"),
-                                 absl::StrCat("must be above 0 for entropy, whose negative has no minimum; is ", term.weight()));
-      }
-      if (!context.model_has_density) {
-        context.findings.Invalid(absl::StrCat(path, ".entropy"),
-                                 "needs a model with a density, and spec.model is particles, which has none; use realNvp");
-      }
-      return;
+      return CheckInternalEnergy(context, path, term.weight(), "entropy", "entropy");
     case v1::FunctionalTerm::kSlicedWasserstein:
       return CheckSlicedWasserstein(context, absl::StrCat(path, ".sliced_wasserstein"), *term.mutable_sliced_wasserstein(),
                                     solver_projections);
+    case v1::FunctionalTerm::kPorousMedium: {
+      CheckInternalEnergy(context, path, term.weight(), "porous_medium", "porousMedium");
+      auto& medium = *term.mutable_porous_medium();
+      if (!medium.has_exponent()) medium.set_exponent(2);
+      const Range range{.low = 1, .low_open = true, .high = 16};
+      return CheckNumber(context, absl::StrCat(path, ".porous_medium.exponent"), medium.exponent(), range);
+    }
+    case v1::FunctionalTerm::kMmd:
+      return CheckMmd(context, absl::StrCat(path, ".mmd"), *term.mutable_mmd());
+    case v1::FunctionalTerm::kRelativeEntropy:
+      CheckInternalEnergy(context, path, term.weight(), "relative_entropy", "relativeEntropy");
+      return CheckPotential(context, absl::StrCat(path, ".relative_entropy.potential"),
+                            *term.mutable_relative_entropy()->mutable_potential());
     case v1::FunctionalTerm::KIND_NOT_SET:
-      return context.findings.Invalid(path, "must name a term: potential, interaction, entropy or slicedWasserstein");
+      return context.findings.Invalid(
+          path, "must name a term: potential, interaction, entropy, slicedWasserstein, porousMedium, mmd or relativeEntropy");
   }
 }
 

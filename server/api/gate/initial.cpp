@@ -39,7 +39,8 @@ void CheckInitial(Context& context, const std::string& path, v1::Distribution& i
     case v1::Distribution::kRing:
       return CheckRing(context, absl::StrCat(path, ".ring"), *initial.mutable_ring());
     case v1::Distribution::kDataset:
-      return CheckPointDataset(context, absl::StrCat(path, ".dataset.dataset"), initial.dataset().dataset());
+      CheckPointDataset(context, absl::StrCat(path, ".dataset.dataset"), initial.dataset().dataset());
+      return;
   }
 }
 

@@ -18,7 +18,10 @@ int CountTerms(const v1::FlowSpec& spec, bool (*is)(const v1::FunctionalTerm&)) 
   return static_cast<int>(std::count_if(spec.functional().terms().begin(), spec.functional().terms().end(), is));
 }
 
-bool IsLogisticRegression(const v1::FunctionalTerm& term) { return term.potential().has_bayesian_logistic_regression(); }
+bool IsLogisticRegression(const v1::FunctionalTerm& term) {
+  const v1::Potential& potential = term.has_relative_entropy() ? term.relative_entropy().potential() : term.potential();
+  return potential.has_bayesian_logistic_regression();
+}
 bool IsPositiveQuadratic(const v1::FunctionalTerm& term) { return term.potential().has_quadratic() && term.weight() > 0; }
 bool IsPositiveEntropy(const v1::FunctionalTerm& term) { return term.has_entropy() && term.weight() > 0; }
 

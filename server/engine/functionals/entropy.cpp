@@ -5,8 +5,9 @@
 namespace sliceflow::engine {
 
 TermValue EntropyFunctional::Evaluate(const Batch& batch, const TermDraw& draw) {
-  TermValue result = PotentialValue(batch.log_density.detach(), at::Tensor());
-  if (draw.with_gradient) result.density_gradient = 1.0 / static_cast<double>(batch.log_density.size(0));
+  const at::Tensor log_density = batch.log_density.detach();
+  TermValue result = PotentialValue(log_density, at::Tensor());
+  if (draw.with_gradient) result.density_gradient = at::full_like(log_density, 1.0 / static_cast<double>(log_density.size(0)));
   return result;
 }
 

@@ -24,9 +24,8 @@ class KnownGradient : public torch::autograd::Function<KnownGradient> {
 at::Tensor Differentiable(const TermValue& value, const Batch& batch) {
   at::Tensor result = at::scalar_tensor(value.value, batch.x.options());
   if (value.gradient.defined()) result = KnownGradient::apply(batch.x, value.gradient, value.value);
-  if (value.density_gradient == 0) return result;
-  const at::Tensor density_gradient = at::full_like(batch.log_density, value.density_gradient).detach();
-  const at::Tensor through_density = KnownGradient::apply(batch.log_density, density_gradient, value.value);
+  if (!value.density_gradient.defined()) return result;
+  const at::Tensor through_density = KnownGradient::apply(batch.log_density, value.density_gradient, value.value);
   return value.gradient.defined() ? result + through_density - value.value : through_density;
 }
 

@@ -26,12 +26,12 @@ struct TermValue {
   double value = 0;
   // n values whose mean is `value` and whose standard deviation / √n is its error over samples. Undefined where the term has none.
   at::Tensor per_sample;
-  // Standard error from anything but the samples (random directions, rows).
+  // Standard error from anything but the samples (random directions, rows, pairs).
   double other_error = 0;
   // ∂value/∂xᵢ at fixed log-densities, n × d. Undefined when it was not asked for or is zero.
   at::Tensor gradient;
-  // ∂value/∂ log ρ(xᵢ), the same for every i.
-  double density_gradient = 0;
+  // ∂value/∂ log ρ(xᵢ), n. Undefined when it was not asked for or is zero.
+  at::Tensor density_gradient;
 };
 
 // One kind of term. Implementations assume valid input (the flow validated it) and finite samples; they are not thread-safe.

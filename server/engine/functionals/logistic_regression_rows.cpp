@@ -23,6 +23,17 @@ LabelledRows Standardise(const at::Tensor& rows, const at::Tensor& mean, const a
 
 }  // namespace
 
+std::vector<const BayesianLogisticRegressionPotential*> RegressionsOf(const std::vector<WeightedTerm>& terms) {
+  std::vector<const BayesianLogisticRegressionPotential*> found;
+  for (const WeightedTerm& weighted : terms) {
+    const auto* relative = std::get_if<RelativeEntropyTerm>(&weighted.term);
+    const auto* regression = relative != nullptr ? std::get_if<BayesianLogisticRegressionPotential>(&relative->potential)
+                                                 : std::get_if<BayesianLogisticRegressionPotential>(&weighted.term);
+    if (regression != nullptr) found.push_back(regression);
+  }
+  return found;
+}
+
 LogisticRegressionRows DivideRows(const BayesianLogisticRegressionPotential& spec, uint64_t seed) {
   at::Tensor rows = ViewOf(*spec.table);
   const int64_t count = rows.size(0);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -19,6 +20,9 @@ struct LogisticRegressionRows {
   LabelledRows training;
   LabelledRows held_out;
 };
+
+// The posteriors among `terms`, as potentials or inside relative entropies; they live as long as the terms.
+std::vector<const BayesianLogisticRegressionPotential*> RegressionsOf(const std::vector<WeightedTerm>& terms);
 
 // Rows are shuffled by `seed` where the spec says so; the first ⌊train_fraction · rows⌋ of them, but at least one and not all, train.
 // Features that do not vary among the training rows become 0.

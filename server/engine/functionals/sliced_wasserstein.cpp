@@ -6,6 +6,7 @@
 
 #include "server/engine/dense.h"
 #include "server/engine/directions.h"
+#include "server/engine/functionals/row_batch.h"
 
 namespace sliceflow::engine {
 
@@ -15,11 +16,7 @@ SlicedWassersteinFunctional::SlicedWassersteinFunctional(const SlicedWasserstein
 TermValue SlicedWassersteinFunctional::Evaluate(const Batch& batch, const TermDraw& draw) {
   at::Generator random = draw.random;
   const int64_t wanted = draw.thorough ? std::max(batch_size_, kThoroughRows) : batch_size_;
-  at::Tensor rows = rows_;
-  if (wanted < rows_.size(0)) {
-    const at::Tensor order = at::randperm(rows_.size(0), random, at::TensorOptions(at::kLong));
-    rows = rows_.index_select(0, order.narrow(0, 0, wanted));
-  }
+  const at::Tensor rows = DrawRows(rows_, wanted, random);
   const at::Tensor directions = DrawDirections(ProjectionSampling::kAutomatic, num_projections_, rows.size(1), random);
   const SlicedDistance::Result distance = distance_.Evaluate(batch.x, rows, directions, draw.with_gradient);
   TermValue result;

@@ -1,7 +1,6 @@
 #include <variant>
 
-#include <ATen/ATen.h>
-
+#include "server/engine/functionals/logistic_regression_rows.h"
 #include "server/engine/metrics/closed_form.h"
 #include "server/engine/metrics/held_out_prediction.h"
 #include "server/engine/metrics/metric.h"
@@ -16,11 +15,7 @@ struct Maker {
 
   using Made = std::unique_ptr<StepMetric>;
   Made operator()(const HeldOutPredictionMetric& /*metric*/) const {
-    for (const WeightedTerm& term : spec.terms) {
-      const auto* regression = std::get_if<BayesianLogisticRegressionPotential>(&term.term);
-      if (regression != nullptr) return std::make_unique<HeldOutPrediction>(*regression, spec.seed);
-    }
-    TORCH_CHECK(false, "held-out prediction without logistic regression");
+    return std::make_unique<HeldOutPrediction>(*RegressionsOf(spec.terms).at(0), spec.seed);
   }
   Made operator()(const RadiusMetric& /*metric*/) const { return std::make_unique<Radius>(); }
   Made operator()(const ClosedFormMetric& /*metric*/) const { return std::make_unique<ClosedForm>(spec); }

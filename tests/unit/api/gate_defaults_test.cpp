@@ -53,6 +53,54 @@ TEST_F(GateDefaultsTest, EveryKindHasItsDefaults) {
   EXPECT_EQ(spec.schedule().clock(), v1::Schedule::SLICED);
 }
 
+TEST_F(GateDefaultsTest, PotentialsAndKernelsHaveTheirDefaults) {
+  const v1::Functional functional =
+      Check(
+          "spec { dimension: 2 functional { terms { potential { double_well {} } } terms { potential { rosenbrock {} } } "
+          "terms { interaction { gaussian {} } } terms { interaction { morse {} } } terms { interaction { keller_segel {} } } } "
+          "schedule { step_size: 1 num_steps: 1 } }")
+          .value()
+          .spec()
+          .functional();
+  v1::Functional expected;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(R"(
+    terms { weight: 1 potential { double_well { center: [0, 0] distance: 1 depth: 1 stiffness: 1 } } }
+    terms { weight: 1 potential { rosenbrock { a: 1 b: 100 scale: 0.05 } } }
+    terms { weight: 1 interaction { gaussian { bandwidth: 1 } random_pairs: 0 } }
+    terms { weight: 1 interaction { morse { attraction: 1 attraction_length: 1 repulsion: 2 repulsion_length: 0.5 } random_pairs: 0 } }
+    terms { weight: 1 interaction { keller_segel { chi: 1 softening: 0.001 } random_pairs: 0 } })",
+                                                            &expected));
+  EXPECT_EQ(functional.DebugString(), expected.DebugString());
+}
+
+TEST_F(GateDefaultsTest, DensitiesAndDataHaveTheirDefaults) {
+  const v1::Functional functional =
+      Check(
+          "spec { dimension: 2 functional { terms { porous_medium {} } terms { relative_entropy { potential { ring {} } } } "
+          "terms { mmd { dataset: 'datasets/points' } } terms { mmd { dataset: 'datasets/points' energy_distance {} } } "
+          "terms { mmd { dataset: 'datasets/points' inverse_multiquadric {} } } } schedule { step_size: 1 num_steps: 1 } }")
+          .value()
+          .spec()
+          .functional();
+  v1::Functional expected;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(R"(
+    terms { weight: 1 porous_medium { exponent: 2 } }
+    terms { weight: 1 relative_entropy { potential { ring { center: [0, 0] radius: 1 stiffness: 10 } } } }
+    terms { weight: 1 mmd { dataset: 'datasets/points' gaussian { bandwidth: 0 } } }
+    terms { weight: 1 mmd { dataset: 'datasets/points' energy_distance {} } }
+    terms { weight: 1 mmd { dataset: 'datasets/points' inverse_multiquadric { scale: 0 } } })",
+                                                            &expected));
+  EXPECT_EQ(functional.DebugString(), expected.DebugString());
+}
+
+// The posterior may stand in a relative entropy; what is predicted with it is the same.
+TEST_F(GateDefaultsTest, PredictionFindsThePosteriorInARelativeEntropy) {
+  const absl::StatusOr<v1::Job> job = Check(
+      "spec { dimension: 10 functional { terms { relative_entropy { potential { bayesian_logistic_regression { dataset: "
+      "'datasets/table' } } } } } schedule { step_size: 0.1 num_steps: 1 } output { metrics { held_out_prediction {} } } }");
+  EXPECT_TRUE(job.ok()) << job.status();
+}
+
 TEST_F(GateDefaultsTest, RegressionTakesOneDimensionMoreThanColumns) {
   const v1::FlowSpec spec = Check(
                                 "spec { dimension: 10 functional { terms { potential { bayesian_logistic_regression { dataset: "

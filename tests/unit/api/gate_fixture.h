@@ -1,10 +1,12 @@
 // The gate beside data sets that are only described.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
 #include <memory>
+#include <ostream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -47,6 +49,16 @@ class DescribedDatasets final : public jobs::Datasets {
   absl::Status failure_;
 };
 
+// A text that is merged into kSmallest, and what it is answered with.
+struct Mistake {
+  const char* change;
+  absl::StatusCode code;
+  const char* field;
+  const char* words;
+};
+
+inline void PrintTo(const Mistake& mistake, std::ostream* out) { *out << mistake.field << " by " << mistake.change; }
+
 class GateFixture : public ::testing::Test {
  protected:
   GateFixture() {
@@ -69,6 +81,21 @@ class GateFixture : public ::testing::Test {
 
   absl::StatusOr<v1::Job> Check(const v1::CreateJobRequest& request) { return CheckCreateJob(request, datasets_, limits_); }
   absl::StatusOr<v1::Job> Check(const std::string& job_text) { return Check(Request(job_text)); }
+
+  void ExpectRefused(const Mistake& mistake) {
+    v1::CreateJobRequest request = Request(kSmallest);
+    const v1::Job change = Request(mistake.change).job();
+    // A list in the change replaces the list it changes.
+    if (change.spec().functional().terms_size() > 0) request.mutable_job()->mutable_spec()->clear_functional();
+    request.mutable_job()->MergeFrom(change);
+    const absl::Status status = Check(request).status();
+    EXPECT_EQ(status.code(), mistake.code) << status;
+    const std::vector<FieldViolation> violations = ViolationsOf(status);
+    ASSERT_THAT(violations, ::testing::SizeIs(1)) << status;
+    EXPECT_EQ(violations[0].field, mistake.field);
+    EXPECT_THAT(violations[0].description, ::testing::HasSubstr(mistake.words));
+    EXPECT_FALSE(Reason(status).empty());
+  }
 
   DescribedDatasets datasets_;
   Limits limits_;

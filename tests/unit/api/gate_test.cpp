@@ -17,35 +17,9 @@ constexpr auto kNotFound = absl::StatusCode::kNotFound;
 constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
 constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
 
-// A text that is merged into kSmallest, and what it is answered with.
-struct Mistake {
-  const char* change;
-  absl::StatusCode code;
-  const char* field;
-  const char* words;
-};
-
-void PrintTo(const Mistake& mistake, std::ostream* out) { *out << mistake.field << " by " << mistake.change; }
-
 class GateMistakeTest : public GateFixture, public ::testing::WithParamInterface<Mistake> {};
 
-TEST_P(GateMistakeTest, IsRefusedWithFieldAndWords) {
-  const Mistake& mistake = GetParam();
-  v1::CreateJobRequest request = Request(kSmallest);
-  v1::Job change;
-  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(mistake.change, &change)) << mistake.change;
-  // A list in the change replaces the list it changes.
-  if (change.spec().functional().terms_size() > 0) request.mutable_job()->mutable_spec()->clear_functional();
-  request.mutable_job()->MergeFrom(change);
-
-  const absl::Status status = Check(request).status();
-  EXPECT_EQ(status.code(), mistake.code) << status;
-  const std::vector<FieldViolation> violations = ViolationsOf(status);
-  ASSERT_THAT(violations, SizeIs(1)) << status;
-  EXPECT_EQ(violations[0].field, mistake.field);
-  EXPECT_THAT(violations[0].description, HasSubstr(mistake.words));
-  EXPECT_FALSE(Reason(status).empty());
-}
+TEST_P(GateMistakeTest, IsRefusedWithFieldAndWords) { ExpectRefused(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(Dimension, GateMistakeTest,
                          ::testing::Values(Mistake{"spec { dimension: -3 }", kInvalid, "spec.dimension", "at least 1, is -3"},

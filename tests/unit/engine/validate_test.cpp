@@ -59,6 +59,48 @@ const Case kCases[] = {
     {"ZeroWeight", "terms[1].weight", [](FlowSpec& s) { s.terms[1].weight = 0; }},
     {"NegativeEntropy", "terms[1].weight", [](FlowSpec& s) { s.terms[1].weight = -1; }},
     {"EntropyOfParticles", "terms[1].entropy", [](FlowSpec& s) { s.model = ParticlesModel{}; }},
+    {"RosenbrockOnALine", "terms[0].potential.rosenbrock",
+     [](FlowSpec& s) {
+       s = OrnsteinUhlenbeckSpec(1);
+       s.terms[0].term = RosenbrockPotential{};
+     }},
+    {"FlatDoubleWell", "terms[0].potential.double_well.depth",
+     [](FlowSpec& s) {
+       s.terms[0].term = DoubleWellPotential{.center = {0, 0}, .depth = 0};
+     }},
+    {"NoBandwidth", "terms[0].interaction.gaussian.bandwidth", [](FlowSpec& s) { s.terms[0].term = GaussianInteraction{.bandwidth = 0}; }},
+    {"NoMorseLength", "terms[0].interaction.morse.repulsion_length",
+     [](FlowSpec& s) { s.terms[0].term = MorseInteraction{.repulsion_length = 0}; }},
+    {"NanSoftening", "terms[0].interaction.keller_segel.softening",
+     [](FlowSpec& s) { s.terms[0].term = KellerSegelInteraction{.softening = NAN}; }},
+    {"NegativePairs", "terms[0].interaction.random_pairs", [](FlowSpec& s) { s.terms[0].term = PowerLawInteraction{.random_pairs = -1}; }},
+    {"LinearDiffusion", "terms[0].porous_medium.exponent", [](FlowSpec& s) { s.terms[0].term = PorousMediumTerm{.exponent = 1}; }},
+    {"NegativePorousMedium", "terms[1].weight",
+     [](FlowSpec& s) {
+       s.terms[1] = {-1, PorousMediumTerm{}};
+     }},
+    {"PorousMediumOfParticles", "terms[0].porous_medium",
+     [](FlowSpec& s) {
+       s.terms = {{1, PorousMediumTerm{}}};
+       s.model = ParticlesModel{};
+     }},
+    {"MmdToOneRow", "terms[0].mmd.dataset",
+     [](FlowSpec& s) {
+       s.terms[0].term = EnergyDistanceTerm{MakeTable(1, 2, {1, 2})};
+     }},
+    {"NegativeBandwidth", "terms[0].mmd.gaussian.bandwidth",
+     [](FlowSpec& s) {
+       s.terms[0].term = GaussianMmdTerm{MakeTable(2, 2, {1, 2, 3, 4}), -1};
+     }},
+    {"RelativeEntropyToNoGaussian", "terms[0].relative_entropy.potential.quadratic.precision",
+     [](FlowSpec& s) {
+       s.terms[0].term = RelativeEntropyTerm{QuadraticPotential{.center = {0, 0}, .precision = {1, 2, 2, 1}}};
+     }},
+    {"RelativeEntropyOfParticles", "terms[0].relative_entropy",
+     [](FlowSpec& s) {
+       s.terms = {{1, RelativeEntropyTerm{RosenbrockPotential{}}}};
+       s.model = ParticlesModel{};
+     }},
     {"RepulsionAboveAttraction", "terms[0].interaction.power_law.attraction",
      [](FlowSpec& s) { s.terms[0].term = PowerLawInteraction{.attraction = 1, .repulsion = 2}; }},
     {"BadLabel", "terms[0].potential.bayesian_logistic_regression.dataset",

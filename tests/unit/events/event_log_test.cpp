@@ -239,7 +239,10 @@ TEST_F(EventLogTest, DataSetsOfASpecificationAreFoundOnce) {
   spec.mutable_functional()->add_terms()->mutable_potential()->mutable_bayesian_logistic_regression()->set_dataset("datasets/y");
   spec.mutable_functional()->add_terms()->mutable_sliced_wasserstein()->set_dataset("datasets/x");
   spec.mutable_functional()->add_terms()->mutable_entropy();
-  EXPECT_THAT(DatasetsOf(spec), ElementsAre("x", "y"));
+  spec.mutable_functional()->add_terms()->mutable_mmd()->set_dataset("datasets/z");
+  v1::Potential& potential = *spec.mutable_functional()->add_terms()->mutable_relative_entropy()->mutable_potential();
+  potential.mutable_bayesian_logistic_regression()->set_dataset("datasets/w");
+  EXPECT_THAT(DatasetsOf(spec), ElementsAre("w", "x", "y", "z"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ const std::vector<std::pair<std::string, std::string>>& Choices() {
       {"proto/sliceflow/v1/functional.proto", "FunctionalTerm"},
       {"proto/sliceflow/v1/functional.proto", "Potential"},
       {"proto/sliceflow/v1/functional.proto", "Interaction"},
+      {"proto/sliceflow/v1/functional.proto", "Mmd"},
       {"proto/sliceflow/v1/model.proto", "Model"},
       {"proto/sliceflow/v1/solver.proto", "Solver"},
       {"proto/sliceflow/v1/solver.proto", "Optimizer"},

@@ -117,6 +117,57 @@ TEST(Translate, Functionals) {
   EXPECT_EQ(sliced.table->columns, 2);
 }
 
+engine::TermSpec Term(const std::string& json) {
+  return Translate(Spec(kGaussian, R"({"weight": 1, )" + json + "}", kParticles), OneTable()).terms.at(0).term;
+}
+
+TEST(Translate, WellsAndValleys) {
+  const auto well = std::get<engine::DoubleWellPotential>(
+      Term(R"("potential": {"doubleWell": {"center": [1, 2], "distance": 3, "depth": 4, "stiffness": 5}})"));
+  EXPECT_THAT(well.center, ElementsAre(1, 2));
+  EXPECT_EQ(well.distance, 3);
+  EXPECT_EQ(well.depth, 4);
+  EXPECT_EQ(well.stiffness, 5);
+  const auto valley = std::get<engine::RosenbrockPotential>(Term(R"("potential": {"rosenbrock": {"a": 2, "b": 3, "scale": 4}})"));
+  EXPECT_EQ(valley.a, 2);
+  EXPECT_EQ(valley.b, 3);
+  EXPECT_EQ(valley.scale, 4);
+}
+
+TEST(Translate, KernelsOfInteraction) {
+  const auto gaussian = std::get<engine::GaussianInteraction>(Term(R"("interaction": {"gaussian": {"bandwidth": 2}, "randomPairs": 9})"));
+  EXPECT_EQ(gaussian.bandwidth, 2);
+  EXPECT_EQ(gaussian.random_pairs, 9);
+  const auto morse = std::get<engine::MorseInteraction>(Term(
+      R"("interaction": {"morse": {"attraction": 2, "attractionLength": 3, "repulsion": 4, "repulsionLength": 5}, "randomPairs": 8})"));
+  EXPECT_EQ(morse.attraction, 2);
+  EXPECT_EQ(morse.attraction_length, 3);
+  EXPECT_EQ(morse.repulsion, 4);
+  EXPECT_EQ(morse.repulsion_length, 5);
+  EXPECT_EQ(morse.random_pairs, 8);
+  const auto keller_segel =
+      std::get<engine::KellerSegelInteraction>(Term(R"("interaction": {"kellerSegel": {"chi": 2, "softening": 3}, "randomPairs": 7})"));
+  EXPECT_EQ(keller_segel.chi, 2);
+  EXPECT_EQ(keller_segel.softening, 3);
+  EXPECT_EQ(keller_segel.random_pairs, 7);
+  EXPECT_EQ(std::get<engine::PowerLawInteraction>(Term(R"("interaction": {"powerLaw": {}, "randomPairs": 6})")).random_pairs, 6);
+}
+
+TEST(Translate, DensitiesAndData) {
+  EXPECT_EQ(std::get<engine::PorousMediumTerm>(Term(R"("porousMedium": {"exponent": 3})")).exponent, 3);
+  const auto gaussian = std::get<engine::GaussianMmdTerm>(Term(R"("mmd": {"dataset": "datasets/t", "gaussian": {"bandwidth": 2}})"));
+  EXPECT_EQ(gaussian.bandwidth, 2);
+  EXPECT_THAT(gaussian.table->values, ElementsAre(3, 4));
+  const auto energy = std::get<engine::EnergyDistanceTerm>(Term(R"("mmd": {"dataset": "datasets/t", "energyDistance": {}})"));
+  EXPECT_THAT(energy.table->values, ElementsAre(3, 4));
+  const auto multiquadric =
+      std::get<engine::InverseMultiquadricMmdTerm>(Term(R"("mmd": {"dataset": "datasets/t", "inverseMultiquadric": {"scale": 2}})"));
+  EXPECT_EQ(multiquadric.scale, 2);
+  EXPECT_THAT(multiquadric.table->values, ElementsAre(3, 4));
+  const auto relative = std::get<engine::RelativeEntropyTerm>(Term(R"("relativeEntropy": {"potential": {"rosenbrock": {"a": 2}}})"));
+  EXPECT_EQ(std::get<engine::RosenbrockPotential>(relative.potential).a, 2);
+}
+
 TEST(Translate, Models) {
   const auto flow = std::get<engine::RealNvpModel>(
       Translate(Spec(kGaussian, kEntropy, R"("realNvp": {"couplings": 3, "hiddenWidth": 4, "learnedLinear": false})")).model);
