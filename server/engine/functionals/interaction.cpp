@@ -36,6 +36,7 @@ TermValue InteractionFunctional::Evaluate(const Batch& batch, const TermDraw& dr
   result.value = half_means.mean(at::kDouble).item<double>();
   // The first-order projection of the U-statistic: its error is twice that of the mean of hᵢ. Few partners can only overstate it.
   result.per_sample = 2 * half_means - result.value;
+  result.other_error = 0.5 * sums.choice_error;
   if (draw.with_gradient) result.gradient = sums.gradients / (partners * static_cast<double>(n));
   return result;
 }

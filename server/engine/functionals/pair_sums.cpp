@@ -1,6 +1,7 @@
 #include "server/engine/functionals/pair_sums.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <ATen/ATen.h>
 
@@ -57,18 +58,24 @@ PairSums SumOverRandomPairs(const RadialKernel& kernel, const at::Tensor& x, int
   const at::Tensor distances = at::randperm(n - 1, random, indices).narrow(0, 0, rounds) + 1;
   const at::Tensor circle = x.index_select(0, order);
   at::Tensor values = at::zeros({n}, at::kFloat);
+  at::Tensor squares = at::zeros({n}, at::kFloat);
   at::Tensor gradients = with_gradient ? at::zeros_like(circle) : at::Tensor();
   for (int64_t round = 0; round < rounds; ++round) {
     const int64_t apart = distances[round].item<int64_t>();
     const at::Tensor difference = circle - circle.roll(-apart, 0);
     const RadialKernel::Values w = kernel.Evaluate(difference.square().sum(1).clamp_min_(kLeastSquare), with_gradient);
     values.add_(w.value).add_(w.value.roll(apart, 0));
+    squares.addcmul_(w.value, w.value);
     if (!with_gradient) continue;
     const at::Tensor pull = difference.mul(w.force.unsqueeze(1));
     gradients.add_(pull).sub_(pull.roll(apart, 0));
   }
   PairSums sums{.values = at::empty_like(values).index_copy_(0, order, values), .gradients = {}, .partners = 2 * rounds};
   if (with_gradient) sums.gradients = at::empty_like(gradients).index_copy_(0, order, gradients);
+  const auto pairs = static_cast<double>(rounds * n);
+  const double mean = values.sum(at::kDouble).item<double>() / (2 * pairs);
+  const double variance = squares.sum(at::kDouble).item<double>() / pairs - mean * mean;
+  sums.choice_error = std::sqrt(std::max(variance, 0.0) / pairs);
   return sums;
 }
 
