@@ -21,6 +21,10 @@ class Hasher {
     Add(static_cast<uint64_t>(values.size()));
     AddBytes(values.data(), values.size() * sizeof(double));
   }
+  void Add(const std::string& text) {
+    Add(static_cast<uint64_t>(text.size()));
+    AddBytes(text.data(), text.size());
+  }
   void Add(const TablePtr& table) {
     Add(table->rows);
     Add(table->columns);
@@ -54,6 +58,8 @@ class Hasher {
   void Add(const EnergyDistanceTerm& spec) { Add(spec.table); }
   void Add(const InverseMultiquadricMmdTerm& spec) { All(spec.table, spec.scale); }
   void Add(const RelativeEntropyTerm& spec) { Add(spec.potential); }
+  void Add(const ExpressionPotential& spec) { Add(spec.source); }
+  void Add(const ExpressionInteraction& spec) { Add(spec.source); }
   void Add(const WeightedTerm& spec) { All(spec.weight, spec.term); }
   void Add(const RealNvpModel& spec) { All(spec.couplings, spec.hidden_width, spec.learned_linear); }
   void Add(const ParticlesModel& spec) { Add(spec.count); }

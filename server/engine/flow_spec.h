@@ -79,8 +79,12 @@ struct RosenbrockPotential {
   double b = 100;
   double scale = 0.05;
 };
+// TorchScript source: see expressions/expression.h.
+struct ExpressionPotential {
+  std::string source;
+};
 using PotentialSpec = std::variant<QuadraticPotential, GaussianMixturePotential, RingPotential, BayesianLogisticRegressionPotential,
-                                   DoubleWellPotential, RosenbrockPotential>;
+                                   DoubleWellPotential, RosenbrockPotential, ExpressionPotential>;
 // random_pairs of interactions: 0 takes all pairs.
 struct PowerLawInteraction {
   double attraction = 4;
@@ -102,6 +106,9 @@ struct KellerSegelInteraction {
   double chi = 1;
   double softening = 0.001;
   int64_t random_pairs = 0;
+};
+struct ExpressionInteraction {
+  std::string source;
 };
 struct EntropyTerm {};
 struct SlicedWassersteinTerm {
@@ -126,9 +133,9 @@ struct RelativeEntropyTerm {
   PotentialSpec potential;
 };
 using TermSpec = std::variant<QuadraticPotential, GaussianMixturePotential, RingPotential, BayesianLogisticRegressionPotential,
-                              DoubleWellPotential, RosenbrockPotential, PowerLawInteraction, GaussianInteraction, MorseInteraction,
-                              KellerSegelInteraction, EntropyTerm, SlicedWassersteinTerm, PorousMediumTerm, GaussianMmdTerm,
-                              EnergyDistanceTerm, InverseMultiquadricMmdTerm, RelativeEntropyTerm>;
+                              DoubleWellPotential, RosenbrockPotential, ExpressionPotential, PowerLawInteraction, GaussianInteraction,
+                              MorseInteraction, KellerSegelInteraction, ExpressionInteraction, EntropyTerm, SlicedWassersteinTerm,
+                              PorousMediumTerm, GaussianMmdTerm, EnergyDistanceTerm, InverseMultiquadricMmdTerm, RelativeEntropyTerm>;
 struct WeightedTerm {
   double weight = 1;
   TermSpec term;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/engine/dense.h"
+#include "server/engine/expressions/expression.h"
 #include "server/engine/flow.h"
 #include "server/engine/functionals/logistic_regression_rows.h"
 
@@ -59,6 +60,13 @@ class Checker {
     Require(static_cast<int64_t>(table->values.size()) == table->rows * table->columns, path, "does not fill its rows and columns");
     Require(std::all_of(table->values.begin(), table->values.end(), [](float v) { return std::isfinite(v); }), path,
             "has values that are not finite");
+  }
+
+  void Source(const std::string& source, int64_t rows, const std::string& path) {
+    if (!status_.ok()) return;
+    const Expression::Result compiled = Expression::Compile(source, dimension_, rows);
+    const auto* refusal = std::get_if<ExpressionRefusal>(&compiled);
+    if (refusal != nullptr) Require(false, path, absl::StrCat("line ", refusal->line, ": ", refusal->reason));
   }
 
   void Mixture(const GaussianMixture& mixture, const std::string& path) {
@@ -194,6 +202,13 @@ struct TermChecker {
   void OfDensity(const std::string& kind) const {
     check.Require(weight >= 0, path + ".weight", absl::StrCat("must not be negative for ", kind, ": the functional would have no minimum"));
     check.Require(HasDensity(spec.model), absl::StrCat(path, ".", kind), "needs a model with a density, such as real_nvp");
+  }
+
+  void operator()(const ExpressionPotential& term) const {
+    check.Source(term.source, kPotentialRows, path + ".potential.expression.source");
+  }
+  void operator()(const ExpressionInteraction& term) const {
+    check.Source(term.source, kKernelRows, path + ".interaction.expression.source");
   }
 
   void CheckLabels(const Table& table, const std::string& where) const {

@@ -82,10 +82,19 @@ FunctionalCase RelativeEntropy() {
           {.density = true}};
 }
 
-constexpr FunctionalCase (*kCases[])() = {Quadratic,           Mixture,        RingCase,           Regression,  DoubleWell,
-                                          Rosenbrock,          PowerLaw,       GaussianKernelCase, Morse,       KellerSegel,
-                                          EntropyCase,         Sliced,         PorousMedium,       GaussianMmd, EnergyDistance,
-                                          InverseMultiquadric, RelativeEntropy};
+FunctionalCase ExpressionCase() {
+  return {"Expression", ExpressionPotential{"def V(x):\n    return torch.logsumexp(2 * x, 1) + 0.1 * (x ** 4).sum(1)\n"}};
+}
+// Not even, and not finite where a sample meets itself.
+FunctionalCase KernelCase() {
+  return {"ExpressionKernel",
+          ExpressionInteraction{"def W(z):\n    s = (z * z).sum(1)\n    return s * s / 4 - torch.log(s) + 0.5 * z[:, 0]\n"}};
+}
+
+constexpr FunctionalCase (*kCases[])() = {Quadratic,      Mixture,  RingCase,           Regression,  DoubleWell,     Rosenbrock,
+                                          ExpressionCase, PowerLaw, GaussianKernelCase, Morse,       KellerSegel,    KernelCase,
+                                          EntropyCase,    Sliced,   PorousMedium,       GaussianMmd, EnergyDistance, InverseMultiquadric,
+                                          RelativeEntropy};
 static_assert(std::size(kCases) == std::variant_size_v<TermSpec>, "every kind of functional has its conformance case");
 
 class FunctionalConformanceTest : public ::testing::TestWithParam<size_t> {

@@ -5,9 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/functionals/entropy.h"
 #include "server/engine/functionals/interaction.h"
+#include "server/engine/functionals/interaction_expression.h"
 #include "server/engine/functionals/mmd.h"
 #include "server/engine/functionals/porous_medium.h"
 #include "server/engine/functionals/potential_double_well.h"
+#include "server/engine/functionals/potential_expression.h"
 #include "server/engine/functionals/potential_gaussian_mixture.h"
 #include "server/engine/functionals/potential_logistic_regression.h"
 #include "server/engine/functionals/potential_quadratic.h"
@@ -70,6 +72,12 @@ struct Maker {
   Entry operator()(const RelativeEntropyTerm& spec) const {
     return {"relative_entropy",
             std::make_unique<RelativeEntropyFunctional>(std::visit(*this, spec.potential).functional, KnownLogNormalizer(spec.potential))};
+  }
+  Entry operator()(const ExpressionPotential& spec) const {
+    return {"potential.expression", std::make_unique<ExpressionPotentialFunctional>(spec, context.dimension)};
+  }
+  Entry operator()(const ExpressionInteraction& spec) const {
+    return {"interaction.expression", std::make_unique<ExpressionInteractionFunctional>(spec, context.dimension)};
   }
 
   static std::unique_ptr<Functional> Interaction(std::unique_ptr<const RadialKernel> kernel, int64_t random_pairs) {

@@ -1,0 +1,36 @@
+#include "server/engine/check_expression.h"
+
+#include <exception>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "server/engine/expressions/expression.h"
+
+namespace sliceflow::engine {
+namespace {
+
+std::vector<float> ToVector(const at::Tensor& tensor) {
+  const at::Tensor values = tensor.contiguous();
+  const float* data = values.const_data_ptr<float>();
+  return {data, data + values.numel()};
+}
+
+}  // namespace
+
+std::variant<ExpressionValues, ExpressionRefusal> CheckExpression(ExpressionKind kind, absl::string_view source, int dimension,
+                                                                  absl::Span<const float> points) {
+  const int64_t rows = kind == ExpressionKind::kPotential ? kPotentialRows : kKernelRows;
+  const Expression::Result compiled = Expression::Compile(source, dimension, rows);
+  if (const auto* refusal = std::get_if<ExpressionRefusal>(&compiled)) return *refusal;
+  try {
+    const auto count = static_cast<int64_t>(points.size()) / dimension;
+    const at::Tensor x = at::from_blob(const_cast<float*>(points.data()), {count, dimension}, at::TensorOptions(at::kFloat));
+    const Expression::Values values = std::get<0>(compiled)->Evaluate(x, /*with_gradient=*/true);
+    return ExpressionValues{ToVector(values.value), ToVector(values.gradient)};
+  } catch (const std::exception& error) {
+    return ExpressionRefusal{0, error.what()};
+  }
+}
+
+}  // namespace sliceflow::engine

@@ -1,0 +1,173 @@
+#include "server/engine/expressions/expression.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/jit/api/compilation_unit.h>
+#include <torch/csrc/jit/frontend/error_report.h>
+#include <torch/csrc/jit/frontend/resolver.h>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/engine/expressions/budget.h"
+#include "server/engine/expressions/lexical.h"
+#include "server/engine/expressions/operations.h"
+#include "server/engine/expressions/program.h"
+#include "server/engine/expressions/syntax.h"
+#include "server/engine/random.h"
+
+namespace sliceflow::engine {
+namespace {
+
+constexpr int64_t kLeastRows = 16;  // enough for the trial of independence
+constexpr uint64_t kTrialSeed = 1;
+
+// The compiler's message up to where it begins to show the source.
+std::string Shorten(absl::string_view message) {
+  constexpr size_t kLongest = 300;
+  message = absl::StripAsciiWhitespace(message);
+  message = message.substr(0, message.find("\n  File "));
+  message = message.substr(0, message.find("\nThe following variants"));
+  message = absl::StripTrailingAsciiWhitespace(message.substr(0, kLongest));
+  while (!message.empty() && (message.back() == ':' || message.back() == '.')) message.remove_suffix(1);
+  std::string shortened(message);
+  std::replace(shortened.begin(), shortened.end(), '\n', ' ');
+  return shortened;
+}
+
+class CompiledExpression final : public Expression {
+ public:
+  CompiledExpression(absl::string_view source, int dimension) : lines_(ReadExpressionText(source)), dimension_(dimension) {
+    torch::jit::Function* function = nullptr;
+    try {
+      const std::vector<torch::jit::Def> functions = ParseExpression(lines_);
+      const std::vector<torch::jit::ResolverPtr> resolvers(functions.size(), torch::jit::nativeResolver());
+      unit_.define(/*prefix=*/std::nullopt, /*properties=*/{}, /*propResolvers=*/{}, functions, resolvers, /*self=*/nullptr);
+      function = &unit_.get_function(functions.back().name().name());
+    } catch (const Refused&) {
+      throw;
+    } catch (const c10::Error& error) {
+      throw Refused(lines_.InMessage(error.what()), Shorten(error.what_without_backtrace()));
+    } catch (const std::exception& error) {
+      throw Refused(lines_.InMessage(error.what()), Shorten(error.what()));
+    }
+    CheckOperations(*function, lines_);
+    program_ = std::make_unique<ExpressionProgram>(*function, lines_);
+  }
+
+  // Settles on the number of rows and tries the expression with it.
+  void Try(int64_t preferred_rows) {
+    rows_ = std::max(std::min(preferred_rows, kMaxExpressionElements / dimension_), kLeastRows);
+    while (true) {
+      try {
+        return TryRows();
+      } catch (const BeyondBound&) {
+        if (rows_ == kLeastRows) throw;
+      }
+      rows_ = std::max(rows_ / 8, kLeastRows);
+    }
+  }
+
+  int64_t rows() const override { return rows_; }
+
+  Values Evaluate(const at::Tensor& x, bool with_gradient) const override {
+    const int64_t count = x.size(0);
+    Values all{.value = at::empty({count}, at::kFloat)};
+    if (with_gradient) all.gradient = at::empty({count, dimension_}, at::kFloat);
+    try {
+      for (int64_t first = 0; first < count; first += rows_) {
+        const int64_t size = std::min(rows_, count - first);
+        at::Tensor piece = x.narrow(0, first, size);
+        if (size < rows_) piece = at::cat({piece, piece.narrow(0, size - 1, 1).expand({rows_ - size, dimension_})});
+        const Values values = EvaluateRows(piece, with_gradient);
+        all.value.narrow(0, first, size).copy_(values.value.narrow(0, 0, size));
+        if (with_gradient) all.gradient.narrow(0, first, size).copy_(values.gradient.narrow(0, 0, size));
+      }
+    } catch (const Refused& refused) {
+      throw std::runtime_error(absl::StrCat("line ", refused.refusal().line, " of the expression: ", refused.refusal().reason));
+    }
+    return all;
+  }
+
+ private:
+  // On exactly rows() points.
+  Values EvaluateRows(const at::Tensor& x, bool with_gradient) const {
+    const AllocationBudget budget(kMaxExpressionMemory);
+    try {
+      const at::AutoGradMode record(with_gradient);
+      const at::Tensor leaf = x.detach().clone().requires_grad_(with_gradient);
+      const at::Tensor value = program_->Run(leaf);
+      CheckValue(value);
+      if (!with_gradient) return {value.detach().to(at::kFloat)};
+      return {value.detach().to(at::kFloat), Gradient(value, leaf)};
+    } catch (const std::bad_alloc&) {
+      throw BeyondBound(0, absl::StrCat("its gradient asks for more than ", kMaxExpressionMemory >> 20, " MiB of memory"));
+    }
+  }
+
+  void CheckValue(const at::Tensor& value) const {
+    if (value.dim() != 1 || value.size(0) != rows_) {
+      throw Refused(0, absl::StrCat("for ", rows_, " points it gives a tensor of shape [", absl::StrJoin(value.sizes(), ", "),
+                                    "]; it must give one value for each point: shape [", rows_, "]"));
+    }
+    if (!at::isFloatingType(value.scalar_type())) throw Refused(0, "its values are not real numbers of floating point");
+  }
+
+  static at::Tensor Gradient(const at::Tensor& value, const at::Tensor& leaf) {
+    constexpr char kNone[] = "it has no gradient: the value does not depend on x, or not in a way that can be differentiated";
+    if (!value.requires_grad()) throw Refused(0, kNone);
+    try {
+      const at::Tensor gradient = torch::autograd::grad({value.sum()}, {leaf}, {}, false, false, /*allow_unused=*/true)[0];
+      if (!gradient.defined()) throw Refused(0, kNone);
+      return gradient.to(at::kFloat);
+    } catch (const c10::Error& error) {
+      throw Refused(0, absl::StrCat("its gradient cannot be computed: ", Shorten(error.what_without_backtrace())));
+    }
+  }
+
+  void TryRows() const {
+    at::Generator random = MakeGenerator(kTrialSeed, Purpose::kSamples);
+    const at::Tensor x = at::randn({rows_, dimension_}, random, at::TensorOptions(at::kFloat));
+    const at::Tensor value = EvaluateRows(x, /*with_gradient=*/true).value;
+    // Every third point again, one row further, among others.
+    at::Tensor among = at::randn({rows_, dimension_}, random, at::TensorOptions(at::kFloat));
+    const int64_t kept = (rows_ - 1) / 3;
+    const auto every_third = [kept](const at::Tensor& rows, int64_t first) { return rows.slice(0, first, first + 3 * kept, 3); };
+    every_third(among, 1).copy_(every_third(x, 0));
+    const at::Tensor again = EvaluateRows(among, /*with_gradient=*/false).value;
+    // Other rows may be summed in another order: float's seven digits, less what cancels.
+    constexpr double kTolerance = 1e-4;
+    if (at::allclose(every_third(again, 1), every_third(value, 0), kTolerance, kTolerance, /*equal_nan=*/true)) return;
+    throw Refused(0, "the value at a point changes with the other points, or with its place among them; rows must be independent");
+  }
+
+  const ExpressionLines lines_;
+  const int dimension_;
+  torch::jit::CompilationUnit unit_;
+  std::unique_ptr<const ExpressionProgram> program_;
+  int64_t rows_ = 0;
+};
+
+}  // namespace
+
+Expression::Result Expression::Compile(absl::string_view source, int dimension, int64_t preferred_rows) {
+  try {
+    auto expression = std::make_unique<CompiledExpression>(source, dimension);
+    expression->Try(preferred_rows);
+    return expression;
+  } catch (const Refused& refused) {
+    return refused.refusal();
+  } catch (const c10::Error& error) {
+    return ExpressionRefusal{0, Shorten(error.what_without_backtrace())};
+  } catch (const std::exception& error) {
+    return ExpressionRefusal{0, Shorten(error.what())};
+  }
+}
+
+}  // namespace sliceflow::engine
