@@ -69,6 +69,13 @@ std::string Reason(const absl::Status& status) {
   return info.has_value() ? info->reason() : "";
 }
 
+std::string ReasonDetail(const absl::Status& status, const std::string& key) {
+  const auto info = Find<google::rpc::ErrorInfo>(status);
+  if (!info.has_value()) return "";
+  const auto found = info->metadata().find(key);
+  return found == info->metadata().end() ? "" : found->second;
+}
+
 absl::Status ResourceNotFound(absl::string_view type, absl::string_view name) {
   google::rpc::ResourceInfo resource;
   resource.set_resource_type(std::string(type));

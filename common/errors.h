@@ -23,6 +23,9 @@ absl::Status WithRetry(absl::Status status, absl::Duration delay);
 // The reason of the ErrorInfo, or empty.
 std::string Reason(const absl::Status& status);
 
+// What the ErrorInfo's metadata hold for `key`, or empty.
+std::string ReasonDetail(const absl::Status& status, const std::string& key);
+
 // Errors of the resource `name` (jobs/… or datasets/…): NOT_FOUND with ResourceInfo and reason RESOURCE_NOT_FOUND.
 absl::Status ResourceNotFound(absl::string_view type, absl::string_view name);
 

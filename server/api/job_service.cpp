@@ -2,8 +2,10 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/ids.h"
+#include "server/api/expression_calls.h"
 #include "server/api/gate/gate.h"
 #include "server/api/list_jobs.h"
 #include "server/api/query_streams.h"
@@ -26,10 +28,24 @@ JobServiceImpl::JobServiceImpl(jobs::Jobs& jobs, jobs::Datasets& datasets, sched
 grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext* context, const v1::CreateJobRequest* request,
                                                     v1::Job* response) {
   absl::StatusOr<v1::Job> job = CheckCreateJob(*request, datasets_, limits_);
-  if (job.ok() && !request->validate_only()) {
-    job = jobs_.Create(*std::move(job), kNobody, request->request_id(), static_cast<int>(limits_.max_active_jobs));
-  }
-  return Reply(context, std::move(job), response);
+  if (!job.ok()) return Reply(context, job.status());
+  std::vector<ExpressionField> expressions = ExpressionsOf(job->spec());
+  const auto create = [this, request, response, checked = *std::move(job)] {
+    absl::StatusOr<v1::Job> created = checked;
+    if (!request->validate_only()) {
+      created = jobs_.Create(checked, kNobody, request->request_id(), static_cast<int>(limits_.max_active_jobs));
+    }
+    if (created.ok()) *response = *std::move(created);
+    return created.status();
+  };
+  if (expressions.empty()) return Reply(context, create());
+  std::vector<scheduler::Query> queries;
+  for (const ExpressionField& expression : expressions) queries.push_back(expression.query);
+  return AskAll(scheduler_, std::move(queries),
+                [create, expressions = std::move(expressions)](const std::vector<absl::StatusOr<Tensor>>& answers) {
+                  const absl::Status judged = JudgeExpressions(expressions, answers);
+                  return judged.ok() ? create() : judged;
+                });
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::GetJob(grpc::CallbackServerContext* context, const v1::GetJobRequest* request,

@@ -70,6 +70,8 @@ void AddFunctionals(Kinds& kinds) {
       {{"a", "double", "1", "the first coordinate of the minimum, finite"},
        {"b", "double", "100", "above 0"},
        {"scale", "double", "0.05", "above 0"}});
+  Add(kinds, "potential.expression", "mean of a function of your own, as TorchScript source",
+      {{"source", "string", "", "defines a function of points (n x dimension) that gives n values"}});
   Add(kinds, "interaction.powerLaw", "half the mean over pairs of |z|^a/a - |z|^b/b",
       {{"attraction", "double", "4", "a, above b, at most 16"}, {"repulsion", "double", "2", "b, above 0"}, kRandomPairs});
   Add(kinds, "interaction.gaussian", "half the mean over pairs of exp(-|z|^2/(2 bandwidth^2))",
@@ -82,6 +84,8 @@ void AddFunctionals(Kinds& kinds) {
        kRandomPairs});
   Add(kinds, "interaction.kellerSegel", "half the mean over pairs of chi/(4 pi) log(|z|^2 + softening^2)",
       {{"chi", "double", "1", "above 0"}, {"softening", "double", "0.001", "at least 0"}, kRandomPairs});
+  Add(kinds, "interaction.expression", "half the mean over pairs of a kernel of your own, as TorchScript source",
+      {{"source", "string", "", "defines a function of differences (n x dimension) that gives n values"}});
   Add(kinds, "entropy", "mean of log density", {}, Density::kNeeds);
   Add(kinds, "slicedWasserstein", "half the squared sliced-Wasserstein distance to the rows of a data set",
       {kPointDataset, {"numProjections", "int32", "numProjections of the solver, or 1000", "random directions, at least 1"}});

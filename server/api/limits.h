@@ -18,6 +18,7 @@ struct Limits {
   int64_t max_dataset_values = int64_t{1} << 27;
   int64_t max_active_jobs = 10'000;
   int64_t max_spec_bytes = int64_t{1} << 20;
+  int64_t max_expression_bytes = int64_t{64} << 10;
   int64_t max_sample_values = int64_t{1} << 27;  // rows times columns of one tensor: samples, points, particles, a batch
 };
 

@@ -6,46 +6,15 @@
 #include <string>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "common/errors.h"
 #include "common/grpc_status.h"
 #include "common/ids.h"
+#include "server/api/question.h"
 #include "server/api/tensor_chunks.h"
 
 namespace sliceflow::api {
 namespace {
-
-// A question that may be cancelled before, while or after it is asked. Thread-safe.
-class Question {
- public:
-  void SetCancel(std::function<void()> cancel) {
-    {
-      const absl::MutexLock lock(&mutex_);
-      if (!cancelled_) {
-        cancel_ = std::move(cancel);
-        return;
-      }
-    }
-    cancel();
-  }
-
-  void Cancel() {
-    std::function<void()> cancel;
-    {
-      const absl::MutexLock lock(&mutex_);
-      cancelled_ = true;
-      cancel = std::move(cancel_);
-    }
-    if (cancel) cancel();
-  }
-
- private:
-  absl::Mutex mutex_;
-  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
-  std::function<void()> cancel_ ABSL_GUARDED_BY(mutex_);
-};
 
 // What both streams do with their answer. The scheduler answers exactly once and only then is the stream finished, so the stream outlives
 // the question; the question is shared because setting its cancellation may come after the answer.

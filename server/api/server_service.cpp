@@ -2,8 +2,12 @@
 
 #include <initializer_list>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/version.h"
+#include "server/api/expression_calls.h"
+#include "server/api/gate/gate.h"
 #include "server/api/kinds.h"
 #include "server/api/reply.h"
 
@@ -27,6 +31,7 @@ v1::Limits ToMessage(const Limits& limits) {
   message.set_max_dataset_values(limits.max_dataset_values);
   message.set_max_active_jobs(static_cast<int>(limits.max_active_jobs));
   message.set_max_spec_bytes(limits.max_spec_bytes);
+  message.set_max_expression_bytes(limits.max_expression_bytes);
   return message;
 }
 
@@ -47,8 +52,23 @@ grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerC
   AddMethods(*response, "JobService",
              {"CreateJob", "GetJob", "ListJobs", "CancelJob", "DeleteJob", "WatchJob", "SampleJob", "EvaluateDensity"});
   AddMethods(*response, "DatasetService", {"UploadDataset", "GetUpload", "GetDataset", "ListDatasets", "DeleteDataset"});
-  AddMethods(*response, "ServerService", {"GetServerInfo"});
+  AddMethods(*response, "ServerService", {"GetServerInfo", "CheckExpression"});
   return Reply(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* ServerServiceImpl::CheckExpression(grpc::CallbackServerContext* context,
+                                                             const v1::CheckExpressionRequest* request,
+                                                             v1::CheckExpressionResponse* response) {
+  absl::StatusOr<Tensor> points = CheckCheckExpression(*request, limits_);
+  if (!points.ok()) return Reply(context, points.status());
+  scheduler::Query query{.points = *points, .timeout = kExpressionTimeout};
+  query.expression = {.kind = request->kind(), .source = request->source()};
+  return AskAll(scheduler_, {std::move(query)},
+                [points = *std::move(points), response](const std::vector<absl::StatusOr<Tensor>>& answers) {
+                  absl::StatusOr<v1::CheckExpressionResponse> answer = ToResponse(points, answers[0]);
+                  if (answer.ok()) *response = *std::move(answer);
+                  return answer.status();
+                });
 }
 
 }  // namespace sliceflow::api

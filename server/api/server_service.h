@@ -10,13 +10,15 @@ namespace sliceflow::api {
 // All that is handed in must outlive the service.
 class ServerServiceImpl final : public v1::ServerService::CallbackService {
  public:
-  ServerServiceImpl(const scheduler::Scheduler& scheduler, const Limits& limits) : scheduler_(scheduler), limits_(limits) {}
+  ServerServiceImpl(scheduler::Scheduler& scheduler, const Limits& limits) : scheduler_(scheduler), limits_(limits) {}
 
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context, const v1::GetServerInfoRequest* request,
                                           v1::ServerInfo* response) override;
+  grpc::ServerUnaryReactor* CheckExpression(grpc::CallbackServerContext* context, const v1::CheckExpressionRequest* request,
+                                            v1::CheckExpressionResponse* response) override;
 
  private:
-  const scheduler::Scheduler& scheduler_;
+  scheduler::Scheduler& scheduler_;
   const Limits& limits_;
 };
 

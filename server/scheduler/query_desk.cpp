@@ -35,9 +35,10 @@ void QueryDesk::Remove(Taker* taker) {
 
 std::function<void()> QueryDesk::Ask(Query query, QueryCallback callback) {
   auto pending = std::make_shared<Pending>();
+  pending->timeout_ = query.timeout.value_or(timeout_);
   pending->query = std::move(query);
   pending->callback_ = std::move(callback);
-  pending->deadline_ = absl::Now() + timeout_;
+  pending->deadline_ = absl::Now() + pending->timeout_;
   bool refused = true;
   {
     absl::MutexLock lock(&mutex_);
@@ -103,14 +104,15 @@ void QueryDesk::Tick(absl::Time now) {
     absl::MutexLock lock(&mutex_);
     for (const PendingPtr& pending : waiting_) {
       if (pending->deadline_ > now) continue;
-      ReplyLater(*pending, NoWorker(absl::StrCat("no worker took the query within ", absl::FormatDuration(timeout_))));
+      ReplyLater(*pending, NoWorker(absl::StrCat("no worker took the query within ", absl::FormatDuration(pending->timeout_))));
     }
     for (const PendingPtr& pending : taken_) {
       if (pending->deadline_ > now) continue;
       if (pending->taker_ != nullptr) pending->taker_->Kill();
       pending->taker_ = nullptr;
-      ReplyLater(*pending, WithReason(absl::DeadlineExceededError(absl::StrCat("not answered within ", absl::FormatDuration(timeout_))),
-                                      "QUERY_TIMEOUT"));
+      ReplyLater(*pending,
+                 WithReason(absl::DeadlineExceededError(absl::StrCat("not answered within ", absl::FormatDuration(pending->timeout_))),
+                            "QUERY_TIMEOUT"));
     }
     DropAnswered();
     replies.swap(replies_);

@@ -1,4 +1,4 @@
-// The short queries at checkpoints that wait for a worker or are with one.
+// The short queries that wait for a worker or are with one.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +38,7 @@ class QueryDesk {
    private:
     friend class QueryDesk;
     QueryCallback callback_;  // empty once answered
+    absl::Duration timeout_;
     absl::Time deadline_;
     int losses_ = 0;
     Taker* taker_ = nullptr;

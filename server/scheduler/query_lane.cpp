@@ -34,6 +34,28 @@ void QueryLane::Pull() {
 }
 
 absl::Status QueryLane::Hand(const QueryDesk::Pending& pending) {
+  return pending.query.expression.has_value() ? HandExpression(pending) : HandAtCheckpoint(pending);
+}
+
+absl::Status QueryLane::HandExpression(const QueryDesk::Pending& pending) {
+  if (!pending.query.points.has_value()) return absl::InvalidArgumentError("an expression is evaluated at points");
+  AttachResponse message;
+  message.mutable_query()->set_query(pending.number);
+  worker::v1::CheckExpression& check = *message.mutable_query()->mutable_check_expression();
+  check.set_kind(pending.query.expression->kind);
+  check.set_source(pending.query.expression->source);
+  SendPoints(*pending.query.points);
+  session_.Send(std::move(message));
+  return absl::OkStatus();
+}
+
+void QueryLane::SendPoints(const Tensor& points) {
+  auto sent = std::make_shared<const Tensor>(points);
+  const absl::string_view bytes(reinterpret_cast<const char*>(sent->values.data()), sent->values.size() * sizeof(float));
+  session_.SendBlob("points", sent->shape, {sent, bytes});
+}
+
+absl::Status QueryLane::HandAtCheckpoint(const QueryDesk::Pending& pending) {
   absl::StatusOr<jobs::Checkpoint> checkpoint = jobs_.LoadCheckpoint(pending.query.job_id, pending.query.step);
   if (!checkpoint.ok()) return checkpoint.status();
   const absl::StatusOr<v1::Job> job = jobs_.Get(pending.query.job_id);
@@ -52,9 +74,7 @@ absl::Status QueryLane::Hand(const QueryDesk::Pending& pending) {
     query.mutable_draw_samples()->set_seed(pending.query.draw->seed);
   } else if (pending.query.points.has_value()) {
     query.mutable_evaluate_log_density();
-    auto points = std::make_shared<const Tensor>(*pending.query.points);
-    const absl::string_view bytes(reinterpret_cast<const char*>(points->values.data()), points->values.size() * sizeof(float));
-    session_.SendBlob("points", points->shape, {points, bytes});
+    SendPoints(*pending.query.points);
   } else {
     return absl::InvalidArgumentError("a query asks for samples or for log-densities");
   }

@@ -1,4 +1,4 @@
-// A worker's lane that answers short queries at checkpoints, one at a time.
+// A worker's lane that answers short queries, one at a time.
 #pragma once
 
 #include <atomic>
@@ -30,6 +30,9 @@ class QueryLane : public Lane, private QueryDesk::Taker {
 
   // Sends a query with what it needs; an error is its answer.
   absl::Status Hand(const QueryDesk::Pending& pending);
+  absl::Status HandAtCheckpoint(const QueryDesk::Pending& pending);
+  absl::Status HandExpression(const QueryDesk::Pending& pending);
+  void SendPoints(const Tensor& points);
 
   WorkerSession& session_;
   QueryDesk& desk_;

@@ -16,6 +16,7 @@
 #include "common/tensor.h"
 #include "server/jobs/datasets.h"
 #include "server/jobs/jobs.h"
+#include "sliceflow/v1/server_service.pb.h"
 
 namespace sliceflow::scheduler {
 
@@ -38,7 +39,7 @@ struct SchedulerOptions {
   std::function<void(const std::string& worker_id, int64_t pid)> kill_worker;  // ends the process of a hung worker; may be empty
 };
 
-// Draws or evaluates at a kept step.
+// Draws or evaluates at a kept step, or checks an expression.
 struct Query {
   std::string job_id;
   std::optional<int> step;
@@ -46,8 +47,14 @@ struct Query {
     int count = 0;
     uint64_t seed = 0;
   };
-  std::optional<Draw> draw;      // draw samples, or else
-  std::optional<Tensor> points;  // evaluate log ρ at points
+  struct Expression {
+    v1::CheckExpressionRequest::Kind kind = v1::CheckExpressionRequest::KIND_UNSPECIFIED;
+    std::string source;
+  };
+  std::optional<Draw> draw;               // draw samples, or else
+  std::optional<Expression> expression;   // evaluate it and its gradient at points, whatever the job and step, or else
+  std::optional<Tensor> points;           // evaluate log ρ at points
+  std::optional<absl::Duration> timeout;  // another one than SchedulerOptions::query_timeout
 };
 using QueryCallback = std::function<void(absl::StatusOr<Tensor>)>;
 

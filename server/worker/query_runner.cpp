@@ -2,10 +2,12 @@
 
 #include <new>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "server/engine/check_expression.h"
 
 namespace sliceflow::worker {
 namespace {
@@ -26,6 +28,30 @@ absl::StatusOr<Tensor> Evaluate(engine::Flow& flow, const Tensor& points) {
   return Tensor{{static_cast<int64_t>(densities->size())}, *std::move(densities)};
 }
 
+engine::ExpressionKind KindOf(contract::CheckExpressionRequest::Kind kind) {
+  return kind == contract::CheckExpressionRequest::INTERACTION ? engine::ExpressionKind::kInteraction : engine::ExpressionKind::kPotential;
+}
+
+// A row for each point: the value, then the gradient.
+absl::StatusOr<Tensor> Check(const v1::CheckExpression& check, const Tensor& points) {
+  if (points.shape.size() != 2 || points.values.empty()) return absl::InvalidArgumentError("points: must be a matrix that is not empty");
+  const int64_t count = points.shape[0];
+  const auto dimension = static_cast<int>(points.shape[1]);
+  const auto answer = engine::CheckExpression(KindOf(check.kind()), check.source(), dimension, points.values);
+  if (const auto* refusal = std::get_if<engine::ExpressionRefusal>(&answer)) {
+    return WithReason(absl::InvalidArgumentError(refusal->reason), "EXPRESSION_REFUSED", {{"line", absl::StrCat(refusal->line)}});
+  }
+  const auto& found = std::get<engine::ExpressionValues>(answer);
+  Tensor rows{{count, dimension + 1}, {}};
+  rows.values.reserve(found.values.size() + found.gradients.size());
+  for (int64_t i = 0; i < count; ++i) {
+    rows.values.push_back(found.values[static_cast<size_t>(i)]);
+    const auto gradient = found.gradients.begin() + i * dimension;
+    rows.values.insert(rows.values.end(), gradient, gradient + dimension);
+  }
+  return rows;
+}
+
 }  // namespace
 
 QueryRunner::QueryRunner(Connection& connection) : connection_(connection), thread_([this] { Run(); }) {}
@@ -41,13 +67,13 @@ absl::Status QueryRunner::Handle(const v1::AttachResponse& message, BlobInbox& i
   }
   auto task = std::make_unique<Task>();
   task->query = message.query();
-  task->spec = TranslateSpec(message.query().spec(), tables);
+  if (!message.query().has_check_expression()) task->spec = TranslateSpec(message.query().spec(), tables);
   if (inbox.Has("checkpoint")) {
     absl::StatusOr<std::string> checkpoint = inbox.TakeBytes("checkpoint");
     if (!checkpoint.ok()) return checkpoint.status();
     task->checkpoint = *std::move(checkpoint);
   }
-  if (message.query().has_evaluate_log_density()) {
+  if (message.query().has_evaluate_log_density() || message.query().has_check_expression()) {
     absl::StatusOr<Tensor> points = inbox.TakeTensor("points");
     if (!points.ok()) return points.status();
     task->points = *std::move(points);
@@ -103,6 +129,7 @@ void QueryRunner::Answer(Task& task) {
 
 absl::StatusOr<Tensor> QueryRunner::Compute(Task& task) {
   try {
+    if (task.query.has_check_expression()) return Check(task.query.check_expression(), task.points);
     if (absl::Status status = Hold(task); !status.ok()) return status;
     absl::StatusOr<Tensor> result =
         task.query.has_draw_samples() ? Draw(*held_->flow, task.query.draw_samples()) : Evaluate(*held_->flow, task.points);

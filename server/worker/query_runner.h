@@ -1,4 +1,4 @@
-// Answers short queries at checkpoints, one at a time.
+// Answers short queries, one at a time.
 #pragma once
 
 #include <memory>

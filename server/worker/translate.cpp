@@ -88,6 +88,8 @@ absl::StatusOr<engine::PotentialSpec> TranslatePotential(const contract::Potenti
       return TranslateDoubleWell(potential.double_well());
     case contract::Potential::kRosenbrock:
       return engine::RosenbrockPotential{potential.rosenbrock().a(), potential.rosenbrock().b(), potential.rosenbrock().scale()};
+    case contract::Potential::kExpression:
+      return engine::ExpressionPotential{potential.expression().source()};
     default:
       return Unknown("potential");
   }
@@ -108,6 +110,8 @@ absl::StatusOr<engine::TermSpec> TranslateInteraction(const contract::Interactio
       return TranslateMorse(interaction.morse(), pairs);
     case contract::Interaction::kKellerSegel:
       return engine::KellerSegelInteraction{interaction.keller_segel().chi(), interaction.keller_segel().softening(), pairs};
+    case contract::Interaction::kExpression:
+      return engine::ExpressionInteraction{interaction.expression().source()};
     default:
       return Unknown("interaction");
   }

@@ -52,13 +52,17 @@ Client::Client(const std::string& address)
       datasets_(v1::DatasetService::NewStub(channel_)),
       server_(v1::ServerService::NewStub(channel_)) {}
 
-v1::Job Client::Create(const v1::Job& job) {
+grpc::Status Client::TryCreate(const v1::CreateJobRequest& request, v1::Job& job) {
   grpc::ClientContext context;
   SetDeadline(context);
+  return jobs_->CreateJob(&context, request, &job);
+}
+
+v1::Job Client::Create(const v1::Job& job) {
   v1::CreateJobRequest request;
   *request.mutable_job() = job;
   v1::Job created;
-  const grpc::Status status = jobs_->CreateJob(&context, request, &created);
+  const grpc::Status status = TryCreate(request, created);
   EXPECT_TRUE(status.ok()) << status.error_message();
   return created;
 }
@@ -218,6 +222,12 @@ v1::ServerInfo Client::Info() {
   const grpc::Status status = server_->GetServerInfo(&context, {}, &info);
   EXPECT_TRUE(status.ok()) << status.error_message();
   return info;
+}
+
+grpc::Status Client::CheckExpression(const v1::CheckExpressionRequest& request, v1::CheckExpressionResponse& response) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  return server_->CheckExpression(&context, request, &response);
 }
 
 std::string Describe(const v1::JobEvent& event) {

@@ -25,6 +25,8 @@ class Client {
   explicit Client(const std::string& address);
 
   v1::Job Create(const v1::Job& job);
+  // As it is answered: the job, or why not.
+  grpc::Status TryCreate(const v1::CreateJobRequest& request, v1::Job& job);
   v1::Job Get(const std::string& name);
   grpc::Status Cancel(const std::string& name);
   grpc::Status Delete(const std::string& name);
@@ -46,6 +48,7 @@ class Client {
   grpc::Status Upload(const std::string& id, const std::string& csv);
 
   v1::ServerInfo Info();
+  grpc::Status CheckExpression(const v1::CheckExpressionRequest& request, v1::CheckExpressionResponse& response);
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
  private:

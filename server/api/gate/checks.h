@@ -67,6 +67,8 @@ void CheckMixture(Context& context, const std::string& path, Mixture& mixture) {
     CheckGaussian(context, at, component);
   }
 }
+// The source of an expression: there, and not too long.
+void CheckSource(Findings& findings, const Limits& limits, const std::string& field, const std::string& source);
 // The data set that a field names; nullopt when it is not there, which is recorded.
 std::optional<v1::Dataset> FindDataset(Context& context, const std::string& field, const std::string& name);
 // As FindDataset; records where it has not as many columns as the dimension.

@@ -50,8 +50,13 @@ void CheckInteraction(Context& context, const std::string& path, v1::Interaction
       return CheckMorse(context, absl::StrCat(path, ".morse"), *interaction.mutable_morse());
     case v1::Interaction::kKellerSegel:
       return CheckKellerSegel(context, absl::StrCat(path, ".keller_segel"), *interaction.mutable_keller_segel());
+    case v1::Interaction::kExpression:
+      if (interaction.random_pairs() > 0) {
+        context.findings.Invalid(absl::StrCat(path, ".random_pairs"), "must be 0 beside an expression, which takes all pairs");
+      }
+      return CheckSource(context.findings, context.limits, absl::StrCat(path, ".expression.source"), interaction.expression().source());
     case v1::Interaction::KERNEL_NOT_SET:
-      return context.findings.Invalid(path, "must name a kernel: powerLaw, gaussian, morse or kellerSegel");
+      return context.findings.Invalid(path, "must name a kernel: powerLaw, gaussian, morse, kellerSegel or expression");
   }
 }
 

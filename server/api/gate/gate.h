@@ -4,10 +4,12 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/tensor.h"
 #include "server/api/limits.h"
 #include "server/jobs/datasets.h"
 #include "sliceflow/v1/dataset_service.pb.h"
 #include "sliceflow/v1/job_service.pb.h"
+#include "sliceflow/v1/server_service.pb.h"
 
 namespace sliceflow::api {
 
@@ -15,6 +17,10 @@ namespace sliceflow::api {
 // INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED or FAILED_PRECONDITION, always with BadRequest; paths are relative to the job
 // (`spec.functional.terms[1]…`), and `request_id`.
 absl::StatusOr<v1::Job> CheckCreateJob(const v1::CreateJobRequest& request, jobs::Datasets& datasets, const Limits& limits);
+
+// The points to evaluate at, with the default filled in; otherwise INVALID_ARGUMENT or RESOURCE_EXHAUSTED with all that is wrong. Whether
+// the source itself is taken is a worker's to say.
+absl::StatusOr<Tensor> CheckCheckExpression(const v1::CheckExpressionRequest& request, const Limits& limits);
 
 // InvalidArgument naming fields below `header`.
 absl::Status CheckUploadHeader(const v1::UploadHeader& header);

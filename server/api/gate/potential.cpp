@@ -89,9 +89,12 @@ void CheckPotential(Context& context, const std::string& path, v1::Potential& po
       return CheckDoubleWell(context, absl::StrCat(path, ".double_well"), *potential.mutable_double_well());
     case v1::Potential::kRosenbrock:
       return CheckRosenbrock(context, absl::StrCat(path, ".rosenbrock"), *potential.mutable_rosenbrock());
+    case v1::Potential::kExpression:
+      return CheckSource(context.findings, context.limits, absl::StrCat(path, ".expression.source"), potential.expression().source());
     case v1::Potential::KIND_NOT_SET:
       return context.findings.Invalid(
-          path, "must name a potential: quadratic, gaussianMixture, ring, bayesianLogisticRegression, doubleWell or rosenbrock");
+          path,
+          "must name a potential: quadratic, gaussianMixture, ring, bayesianLogisticRegression, doubleWell, rosenbrock or expression");
   }
 }
 

@@ -63,6 +63,71 @@ TEST_F(QueryLane, DrawsAtAStepAndSendsItsCheckpointOnce) {
   EXPECT_TRUE(newest.Wait().ok());
 }
 
+Query CheckOf(const std::string& source) {
+  Query query;
+  query.expression = Query::Expression{v1::CheckExpressionRequest::INTERACTION, source};
+  query.points = Tensor{{1, 2}, {3, 4}};
+  return query;
+}
+
+TEST_F(QueryLane, AnExpressionNeedsNoJobAndNoCheckpoint) {
+  Serve();
+  const auto worker = AttachQueryWorker();
+  Reply reply;
+  scheduler_->Ask(CheckOf("def W(z): ..."), reply.callback());
+  const worker::v1::Query query = NextQuery(*worker);
+  EXPECT_EQ(query.check_expression().source(), "def W(z): ...");
+  EXPECT_EQ(query.check_expression().kind(), v1::CheckExpressionRequest::INTERACTION);
+  EXPECT_EQ(worker->blobs["points"], PackValues({3, 4}));
+  EXPECT_EQ(worker->blobs.count("checkpoint"), 0u);
+  worker->SendBlob("result", PackValues({5, 6, 7}), {1, 3});
+  worker->SendAnswer(query.query());
+  EXPECT_THAT(reply.Wait()->values, ElementsAre(5, 6, 7));
+}
+
+TEST_F(QueryLane, ARefusalKeepsItsReasonAndLine) {
+  Serve();
+  const auto worker = AttachQueryWorker();
+  Reply reply;
+  scheduler_->Ask(CheckOf("def W(z): ..."), reply.callback());
+  const worker::v1::Query query = NextQuery(*worker);
+  const absl::Status refusal = WithReason(absl::InvalidArgumentError("draws random numbers"), "EXPRESSION_REFUSED", {{"line", "3"}});
+  worker->SendAnswer(query.query(), ToRpcStatus(refusal));
+  const absl::Status status = reply.Wait().status();
+  EXPECT_EQ(Reason(status), "EXPRESSION_REFUSED");
+  EXPECT_EQ(ReasonDetail(status, "line"), "3");
+  EXPECT_EQ(ReasonDetail(status, "column"), "");
+}
+
+TEST_F(QueryLane, AnExpressionLeavesTheCheckpointOfTheLastDrawWhereItIs) {
+  Serve();
+  const std::string id = JobWithSteps();
+  const auto worker = AttachQueryWorker();
+  Reply draw, check, again;
+  scheduler_->Ask(DrawAt(id, 0), draw.callback());
+  AnswerWith(*worker, NextQuery(*worker).query(), 1);
+  EXPECT_TRUE(draw.Wait().ok());
+  scheduler_->Ask(CheckOf("def W(z): ..."), check.callback());
+  AnswerWith(*worker, NextQuery(*worker).query(), 2);
+  EXPECT_TRUE(check.Wait().ok());
+  scheduler_->Ask(DrawAt(id, 0), again.callback());
+  const worker::v1::Query query = NextQuery(*worker);
+  EXPECT_EQ(worker->blobs.count("checkpoint"), 0u);
+  AnswerWith(*worker, query.query(), 3);
+  EXPECT_TRUE(again.Wait().ok());
+}
+
+TEST_F(QueryLane, AQueryMayHaveATimeOfItsOwn) {
+  Serve();
+  Reply reply;
+  Query query = CheckOf("def W(z): ...");
+  query.timeout = absl::Milliseconds(1);
+  scheduler_->Ask(std::move(query), reply.callback());
+  const absl::Status status = reply.Wait().status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("within 1ms"));
+}
+
 TEST_F(QueryLane, PointsTravelWithTheirShape) {
   Serve();
   const std::string id = JobWithSteps();

@@ -107,6 +107,10 @@ TEST(Translate, Functionals) {
   EXPECT_EQ(regression.train_fraction, 0.5);
   EXPECT_FALSE(regression.shuffle);
   EXPECT_EQ(regression.batch_size, 6);
+  EXPECT_EQ(std::get<engine::ExpressionPotential>(term(R"({"weight": 1, "potential": {"expression": {"source": "def V"}}})")).source,
+            "def V");
+  EXPECT_EQ(std::get<engine::ExpressionInteraction>(term(R"({"weight": 1, "interaction": {"expression": {"source": "def W"}}})")).source,
+            "def W");
   const auto interaction =
       std::get<engine::PowerLawInteraction>(term(R"({"weight": 1, "interaction": {"powerLaw": {"attraction": 3, "repulsion": 1}}})"));
   EXPECT_EQ(interaction.attraction, 3);
