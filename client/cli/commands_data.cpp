@@ -5,7 +5,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "client/cli/commands.h"
@@ -34,35 +33,10 @@ struct UploadArguments {
   std::string format;
 };
 
-// An array as lists of lists; what JSON has no number for becomes a string, as in protobuf's JSON.
-std::string JsonArray(const std::string& name, const Tensor& tensor) {
-  const auto number = [](std::string* out, float value) {
-    const std::string text = absl::StrFormat("%.9g", value);
-    const bool finite = text.find_first_not_of("+-.0123456789e") == std::string::npos;
-    absl::StrAppend(out, finite ? text
-                                : absl::StrCat("\"",
-                                               absl::StrContains(text, "nan") ? "NaN"
-                                               : value > 0                    ? "Infinity"
-                                                                              : "-Infinity",
-                                               "\""));
-  };
-  const int64_t columns = tensor.shape.size() > 1 ? tensor.shape[1] : 0;
-  std::vector<std::string> rows;
-  for (int64_t i = 0; i < tensor.rows(); ++i) {
-    if (columns == 0) {
-      rows.push_back(absl::StrJoin(tensor.values.begin() + i, tensor.values.begin() + i + 1, ",", number));
-    } else {
-      const auto begin = tensor.values.begin() + i * columns;
-      rows.push_back(absl::StrCat("[", absl::StrJoin(begin, begin + columns, ",", number), "]"));
-    }
-  }
-  return absl::StrCat("{\"", name, "\":[", absl::StrJoin(rows, ","), "]}");
-}
-
 int Deliver(Context& context, const std::string& output, const std::string& name, const Tensor& tensor) {
   Console& console = context.console;
   if (output.empty()) {
-    std::string text = console.json() ? JsonArray(name, tensor) : ToCsv(tensor);
+    const std::string text = console.json() ? absl::StrCat("{\"", name, "\":", ToJson(tensor), "}") : ToCsv(tensor);
     console.Data(absl::StripSuffix(text, "\n"));
     return kExitSuccess;
   }

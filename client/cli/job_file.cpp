@@ -25,6 +25,8 @@ absl::StatusOr<std::string> ReadAtMost(std::istream& stream, const std::string& 
   return text;
 }
 
+std::string NameOf(const std::string& path) { return path == "-" ? "(standard input)" : path; }
+
 absl::StatusOr<std::string> ReadText(const std::string& path) {
   if (path == "-") return ReadAtMost(std::cin, "standard input");
   struct stat info;
@@ -50,7 +52,13 @@ JobFile ParseJobFile(std::string name, std::string text) {
 absl::StatusOr<JobFile> ReadJobFile(const std::string& path) {
   absl::StatusOr<std::string> text = ReadText(path);
   if (!text.ok()) return text.status();
-  return ParseJobFile(path == "-" ? "(standard input)" : path, *std::move(text));
+  return ParseJobFile(NameOf(path), *std::move(text));
+}
+
+absl::StatusOr<SourceText> ReadSource(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadText(path);
+  if (!text.ok()) return text.status();
+  return SourceText(NameOf(path), *std::move(text));
 }
 
 std::vector<Problem> LocateViolations(const JobFile& file, const absl::Status& status) {

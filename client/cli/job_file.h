@@ -26,6 +26,9 @@ absl::StatusOr<JobFile> ReadJobFile(const std::string& path);
 // The same from a text.
 JobFile ParseJobFile(std::string name, std::string text);
 
+// A text that is no job, such as the source of an expression, read in the same way.
+absl::StatusOr<SourceText> ReadSource(const std::string& path);
+
 // The field violations of a server's answer, each beside the place of the file that it speaks of, in the order of the file.
 std::vector<Problem> LocateViolations(const JobFile& file, const absl::Status& status);
 

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/filesystem.h"
@@ -40,6 +43,14 @@ absl::StatusOr<Tensor> ParseCsv(absl::string_view text) {
     tensor.shape = {tensor.shape[0] + 1, columns};
   }
   return tensor;
+}
+
+void AppendJsonNumber(std::string* out, float value) {
+  if (std::isfinite(value)) {
+    absl::StrAppend(out, absl::StrFormat("%.9g", value));
+  } else {
+    absl::StrAppend(out, std::isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+  }
 }
 
 absl::StatusOr<Tensor> ReadArray(const std::string& path) {
@@ -86,6 +97,17 @@ std::string ToCsv(const Tensor& tensor) {
     csv.push_back((static_cast<int64_t>(i) + 1) % columns == 0 ? '\n' : ',');
   }
   return csv;
+}
+
+std::string ToJson(const Tensor& tensor) {
+  const int64_t columns = tensor.shape.size() > 1 ? tensor.shape[1] : 0;
+  std::vector<std::string> rows;
+  for (int64_t i = 0; i < tensor.rows(); ++i) {
+    const auto begin = tensor.values.begin() + i * std::max<int64_t>(columns, 1);
+    const std::string row = absl::StrJoin(begin, begin + std::max<int64_t>(columns, 1), ",", AppendJsonNumber);
+    rows.push_back(columns == 0 ? row : absl::StrCat("[", row, "]"));
+  }
+  return absl::StrCat("[", absl::StrJoin(rows, ","), "]");
 }
 
 absl::StatusOr<Tensor> ReadPoints(const std::string& path) {

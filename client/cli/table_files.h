@@ -22,6 +22,9 @@ absl::Status WriteArchive(const std::string& path, const std::vector<NpzMember>&
 // Rows of numbers separated by commas, with 9 significant digits, which bring a float32 back exactly.
 std::string ToCsv(const Tensor& tensor);
 
+// Lists of lists of numbers; what JSON has no number for becomes a string, as in protobuf's JSON.
+std::string ToJson(const Tensor& tensor);
+
 // Reads points of shape [count, dimension]; one axis is read as points on the line. Of a .npz the array `samples`, or its only one.
 absl::StatusOr<Tensor> ReadPoints(const std::string& path);
 

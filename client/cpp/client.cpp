@@ -174,4 +174,11 @@ absl::StatusOr<v1::ServerInfo> Client::GetServerInfo() {
   return ResponseOr(status, std::move(info));
 }
 
+absl::StatusOr<v1::CheckExpressionResponse> Client::CheckExpression(const v1::CheckExpressionRequest& request) {
+  v1::CheckExpressionResponse response;
+  absl::Status status =
+      Unary(options_, true, [&](grpc::ClientContext* context) { return server_->CheckExpression(context, request, &response); });
+  return ResponseOr(status, std::move(response));
+}
+
 }  // namespace sliceflow::client

@@ -67,6 +67,7 @@ class Client {
   absl::Status DeleteDataset(const v1::DeleteDatasetRequest& request);
 
   absl::StatusOr<v1::ServerInfo> GetServerInfo();
+  absl::StatusOr<v1::CheckExpressionResponse> CheckExpression(const v1::CheckExpressionRequest& request);
 
  private:
   ClientOptions options_;

@@ -262,6 +262,34 @@ class CliTest(unittest.TestCase):
         refusal = json.loads(self.cli("validate", "bad.yaml", "--json", code=4).stderr)
         self.assertEqual(refusal["code"], 3)
 
+    def test_an_expression_is_shown_at_points(self):
+        well = "def V(x):\n    return (x[:, 0] ** 2 - 1) ** 2 + 2 * x[:, 1] ** 2\n"
+        path = self.folder / "well.py"
+        path.write_text(well)
+        lines = self.cli("check-expression", path, "--kind", "potential", "--dimension", 2).stdout.splitlines()
+        self.assertEqual([line.split("  ")[0].strip() for line in lines], ["point", "(0, 0)", "(1, 1)", "(1, -1)"])
+        self.assertEqual(lines[3].split()[2:], ["2", "(0,", "-4)"])
+        np.save(self.folder / "at.npy", np.array([[2.0, 1.0]]))
+        shown = json.loads(self.cli("check-expression", "-", "--kind", "potential", "--dimension", 2, "--points", "at.npy", "--json",
+                                    stdin=well).stdout)
+        self.assertEqual(shown, {"finite": True, "points": [[2, 1]], "values": [11], "gradients": [[24, 4]]})
+
+    def test_a_refused_expression_stands_beside_its_line(self):
+        source = "def W(z):\n    y = 2 * z\n    return y.exp_().sum(1)\n"
+        check = ("check-expression", "-", "--kind", "interaction", "--dimension", 2)
+        refused = self.cli(*check, code=4, stdin=source)
+        self.assertIn("(standard input):3:", refused.stderr)
+        self.assertIn("writes in place", refused.stderr)
+        self.assertIn("return y.exp_().sum(1)", refused.stderr)
+        told = json.loads(self.cli(*check, "--json", code=4, stdin=source).stdout)
+        self.assertEqual(told["refusal"]["line"], 3)
+        self.assertEqual(self.cli("check-expression", "-", "--kind", "weird", "--dimension", 2, code=2, stdin="").stdout, "")
+
+    def test_a_refused_expression_of_a_job_stands_beside_its_line(self):
+        job = changed(lambda spec: spec["functional"]["terms"].append({"potential": {"expression": {"source": "def V(x):\n  return x\n"}}}))
+        refused = self.cli("submit", self.job_file(job), code=4)
+        self.assertIn("spec.functional.terms[2].potential.expression.source: for 1024 points it gives a tensor of shape [1024, 2]", refused.stderr)
+
     def test_a_mistyped_name_stands_beside_its_line(self):
         (self.folder / "typo.yaml").write_text("spec:\n  dimenson: 2\n")
         self.assertIn("typo.yaml:2:3: spec.dimenson: there is no such field; did you mean dimension?",

@@ -1,0 +1,122 @@
+// check-expression.
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "client/cli/commands.h"
+#include "client/cli/errors.h"
+#include "client/cli/job_file.h"
+#include "client/cli/table_files.h"
+
+namespace sliceflow::cli {
+namespace {
+
+struct ExpressionArguments {
+  std::string file;
+  std::string kind;
+  int32_t dimension = 0;
+  std::string points;
+};
+
+absl::StatusOr<Tensor> FromChunk(const v1::TensorChunk& chunk) {
+  return UnpackValues(chunk.data(), {chunk.shape().begin(), chunk.shape().end()});
+}
+
+// `0.5` or `(1, -1)`.
+std::string Row(const Tensor& tensor, int64_t row) {
+  const int64_t columns = tensor.shape.size() > 1 ? tensor.shape[1] : 1;
+  std::vector<std::string> numbers;
+  for (int64_t k = 0; k < columns; ++k) numbers.push_back(absl::StrFormat("%.6g", tensor.values[row * columns + k]));
+  return tensor.shape.size() > 1 ? absl::StrCat("(", absl::StrJoin(numbers, ", "), ")") : numbers[0];
+}
+
+std::string Table(const Tensor& points, const Tensor& values, const Tensor& gradients) {
+  std::vector<std::vector<std::string>> rows{{"point", "value", "gradient"}};
+  for (int64_t i = 0; i < points.rows(); ++i) rows.push_back({Row(points, i), Row(values, i), Row(gradients, i)});
+  size_t widths[2] = {0, 0};
+  for (const auto& row : rows) {
+    for (size_t k = 0; k < 2; ++k) widths[k] = std::max(widths[k], row[k].size());
+  }
+  std::vector<std::string> lines;
+  for (const auto& row : rows) lines.push_back(absl::StrFormat("%-*s  %-*s  %s", widths[0], row[0], widths[1], row[1], row[2]));
+  return absl::StrJoin(lines, "\n");
+}
+
+// Where a line of the text begins, from 1.
+int FirstColumn(absl::string_view text, int line) {
+  const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
+  if (line < 1 || line > static_cast<int>(lines.size())) return 1;
+  const size_t blanks = lines[line - 1].find_first_not_of(" \t");
+  return blanks == absl::string_view::npos ? 1 : static_cast<int>(blanks) + 1;
+}
+
+int ReportExpressionRefusal(Console& console, const SourceText& source, const v1::CheckExpressionResponse& response) {
+  if (console.json()) {
+    console.Json(response, true);
+    return kExitRefused;
+  }
+  const v1::ExpressionRefusal& refusal = response.refusal();
+  std::string text =
+      source.Render({{refusal.line(), FirstColumn(source.text(), refusal.line())}, "", refusal.reason()}, console.width(), console.color());
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  console.Message(text);
+  return kExitRefused;
+}
+
+int ShowValues(Console& console, const v1::CheckExpressionResponse& response) {
+  const absl::StatusOr<Tensor> points = FromChunk(response.points());
+  const absl::StatusOr<Tensor> values = FromChunk(response.values());
+  const absl::StatusOr<Tensor> gradients = FromChunk(response.gradients());
+  for (const auto* part : {&points, &values, &gradients}) {
+    if (!part->ok()) return ReportError(console, part->status());
+  }
+  if (console.json()) {
+    console.Data(absl::StrCat("{\"finite\":", response.finite() ? "true" : "false", ",\"points\":", ToJson(*points),
+                              ",\"values\":", ToJson(*values), ",\"gradients\":", ToJson(*gradients), "}"));
+    return kExitSuccess;
+  }
+  console.Data(Table(*points, *values, *gradients));
+  if (!response.finite()) console.Message("some values or gradients are not finite; a flow that meets such a point ends there");
+  return kExitSuccess;
+}
+
+int CheckExpression(Context& context, const ExpressionArguments& arguments) {
+  Console& console = context.console;
+  absl::StatusOr<SourceText> source = ReadSource(arguments.file);
+  if (!source.ok()) return ReportUsage(console, source.status());
+  v1::CheckExpressionRequest request;
+  request.set_kind(arguments.kind == "interaction" ? v1::CheckExpressionRequest::INTERACTION : v1::CheckExpressionRequest::POTENTIAL);
+  if (!IsUtf8(source->text())) return ReportUsage(console, absl::InvalidArgumentError(absl::StrCat(source->name(), ": is not UTF-8 text")));
+  request.set_source(source->text());
+  request.set_dimension(arguments.dimension);
+  if (!arguments.points.empty()) {
+    const absl::StatusOr<Tensor> points = ReadPoints(arguments.points);
+    if (!points.ok()) return ReportUsage(console, points.status());
+    request.mutable_points()->mutable_shape()->Assign(points->shape.begin(), points->shape.end());
+    request.mutable_points()->set_data(PackValues(points->values));
+    request.mutable_points()->set_last(true);
+  }
+  const absl::StatusOr<v1::CheckExpressionResponse> response = context.MakeClient().CheckExpression(request);
+  if (!response.ok()) return ReportError(console, response.status());
+  return response->has_refusal() ? ReportExpressionRefusal(console, *source, *response) : ShowValues(console, *response);
+}
+
+}  // namespace
+
+void AddExpressionCommand(CLI::App& app, Context& context) {
+  auto arguments = std::make_shared<ExpressionArguments>();
+  CLI::App* check = app.add_subcommand("check-expression", "Check a potential or kernel of your own and show its values and gradients");
+  check->add_option("FILE", arguments->file, "TorchScript source that defines it; - is standard input")->required();
+  check->add_option("--kind", arguments->kind, "potential: V of points; interaction: W of differences")
+      ->required()
+      ->check(CLI::IsMember({"potential", "interaction"}));
+  check->add_option("--dimension", arguments->dimension, "The dimension of the points")->required()->check(CLI::PositiveNumber);
+  check->add_option("--points", arguments->points, "Where to evaluate it, one point a row: .npy, .npz or .csv (default: three points)");
+  check->callback([&context, arguments] { context.run = [&context, arguments] { return CheckExpression(context, *arguments); }; });
+}
+
+}  // namespace sliceflow::cli
