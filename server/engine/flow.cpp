@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cmath>
-#include <exception>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -10,24 +9,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/engine/flow_state.h"
+#include "server/engine/guarded.h"
 #include "server/engine/validate.h"
 
 namespace sliceflow::engine {
 namespace {
-
-// The one place where exceptions of LibTorch and of the standard library become statuses. `work` returns a Status or a StatusOr.
-template <typename Work>
-auto Guarded(const Work& work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("out of memory");
-  } catch (const c10::Error& error) {
-    return absl::InternalError(absl::StrCat("LibTorch: ", error.what_without_backtrace()));
-  } catch (const std::exception& error) {
-    return absl::InternalError(error.what());
-  }
-}
 
 // Marks a flow as in use for a scope; `entered` is false where it already was.
 class Occupancy {
@@ -52,8 +38,10 @@ class GuardedFlow final : public Flow {
  public:
   explicit GuardedFlow(std::unique_ptr<FlowState> state) : state_(std::move(state)) {}
 
+  int dimension() const override { return state_->spec().dimension; }
   int step() const override { return state_->report().step; }
   bool has_density() const override { return state_->model().has_density(); }
+  int64_t max_samples() const override { return state_->model().max_samples(); }
   const StepReport& report() const override { return state_->report(); }
 
   absl::StatusOr<StepResult> Step(const StopLatch& stop, absl::FunctionRef<void(const InnerProgress&)> progress) override {

@@ -93,11 +93,17 @@ class Flow {
 
   virtual ~Flow() = default;
 
+  // Of the space.
+  virtual int dimension() const = 0;
+
   // Steps completed.
   virtual int step() const = 0;
 
   // Whether LogDensity is served.
   virtual bool has_density() const = 0;
+
+  // The most that Samples gives: the number of particles, or no bound (INT64_MAX).
+  virtual int64_t max_samples() const = 0;
 
   // The report of the state as it stands; that of step 0 on a new flow.
   virtual const StepReport& report() const = 0;

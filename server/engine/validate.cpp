@@ -326,4 +326,11 @@ absl::Status Validate(const FlowSpec& spec) {
   return check.status();
 }
 
+absl::Status ValidateMixture(const GaussianMixture& mixture, int dimension) {
+  Checker check(dimension);
+  check.AtLeast(dimension, 1, "dimension");
+  check.Mixture(mixture, "mixture");
+  return check.status();
+}
+
 }  // namespace sliceflow::engine

@@ -10,4 +10,7 @@ namespace sliceflow::engine {
 // `terms[1].potential.quadratic.precision`, and what would be right. Everything behind it assumes valid input.
 absl::Status Validate(const FlowSpec& spec);
 
+// The same for a mixture of its own, naming fields below `mixture`.
+absl::Status ValidateMixture(const GaussianMixture& mixture, int dimension);
+
 }  // namespace sliceflow::engine

@@ -1,9 +1,11 @@
 #include "server/engine/metrics/closed_form.h"
 
-#include <limits>
 #include <variant>
 
 #include <ATen/ATen.h>
+
+#include "server/engine/dense.h"
+#include "server/engine/distances/gaussian_symmetric_kl.h"
 
 namespace sliceflow::engine {
 
@@ -17,17 +19,6 @@ GaussianLaw OrnsteinUhlenbeck(const GaussianLaw& initial, const QuadraticPotenti
   const Eigen::ArrayXd grown = entropy_weight * (1 - (-2 * time * rates).exp()) / rates;
   return {.mean = b + decay * (initial.mean - b),
           .covariance = decay * initial.covariance * decay + basis * grown.matrix().asDiagonal() * basis.transpose()};
-}
-
-// The log-determinants of both directions cancel.
-double SymmetricKl(const GaussianLaw& p, const GaussianLaw& q) {
-  const Eigen::LLT<Eigen::MatrixXd> p_factor(p.covariance);
-  const Eigen::LLT<Eigen::MatrixXd> q_factor(q.covariance);
-  if (p_factor.info() != Eigen::Success || q_factor.info() != Eigen::Success) return std::numeric_limits<double>::infinity();
-  const Eigen::VectorXd apart = p.mean - q.mean;
-  const double traces = p_factor.solve(q.covariance).trace() + q_factor.solve(p.covariance).trace();
-  const double means = apart.dot(p_factor.solve(apart)) + apart.dot(q_factor.solve(apart));
-  return 0.5 * (traces + means) - static_cast<double>(apart.size());
 }
 
 ClosedForm::ClosedForm(const FlowSpec& spec) {

@@ -3,23 +3,15 @@
 
 #include <vector>
 
-#include "server/engine/dense.h"
+#include "server/engine/distances/gaussian_law.h"
 #include "server/engine/metrics/metric.h"
 
 namespace sliceflow::engine {
-
-struct GaussianLaw {
-  Eigen::VectorXd mean;
-  Eigen::MatrixXd covariance;
-};
 
 // The law at time t of the Wasserstein flow of c₁∫½(x−b)ᵀA(x−b)dρ + c₂∫ρ log ρ from `initial`, that is of dX = −c₁A(X−b)dt + √(2c₂) dB:
 //   m_t = b + e^{−tc₁A}(m₀−b),  Σ_t = e^{−tc₁A} Σ₀ e^{−tc₁A} + (c₂/c₁) A⁻¹(I − e^{−2tc₁A}).
 GaussianLaw OrnsteinUhlenbeck(const GaussianLaw& initial, const QuadraticPotential& potential, double potential_weight,
                               double entropy_weight, double time);
-
-// KL(p‖q) + KL(q‖p); infinite where a covariance is singular.
-double SymmetricKl(const GaussianLaw& p, const GaussianLaw& q);
 
 // Compares the Gaussian fitted to the samples. Finite samples alone add about d(d+3)/(2n).
 class ClosedForm final : public StepMetric {
