@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include <ATen/ATen.h>
@@ -19,6 +20,8 @@
 
 namespace sliceflow::engine {
 namespace {
+
+constexpr double kLargest = std::numeric_limits<float>::max();
 
 enum : uint64_t { kFirstSide, kSecondSide, kDirections };
 
@@ -69,6 +72,11 @@ struct Computer {
   static GaussianFit FitOf(const DrawnSide& drawn) { return FitGaussian(drawn.side, drawn.samples); }
 };
 
+bool MayBeInfinite(const DistanceSpec& spec) {
+  return std::holds_alternative<KlDistance>(spec) || std::holds_alternative<SymmetricKlDistance>(spec) ||
+         std::holds_alternative<GaussianSymmetricKlDistance>(spec);
+}
+
 absl::StatusOr<DrawnSide> Draw(const Side& side, const DistanceRequest& request, uint64_t index) {
   absl::StatusOr<at::Tensor> samples = side.Samples(request.samples, DeriveSeed(request.seed, Purpose::kDistance, index));
   if (!samples.ok()) return samples.status();
@@ -94,8 +102,9 @@ absl::StatusOr<Distance> Compute(const DistanceRequest& request, const Operand& 
   Computer computer{*drawn_first, *drawn_second, request.seed, {}};
   const absl::StatusOr<Estimate> estimate = std::visit(computer, request.distance);
   if (!estimate.ok()) return estimate.status();
-  if (std::isnan(estimate->value) || !std::isfinite(estimate->standard_error)) {
-    return absl::InternalError("the distance is not a number");
+  const bool finite = std::abs(estimate->value) <= kLargest && std::isfinite(estimate->standard_error);
+  if (!finite && !(MayBeInfinite(request.distance) && estimate->value == HUGE_VAL)) {
+    return absl::OutOfRangeError("the samples lie too far out for the distance to be a float32");
   }
   Distance distance = computer.distance;
   distance.value = estimate->value;

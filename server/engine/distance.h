@@ -38,7 +38,7 @@ struct DistanceRequest {
 };
 
 struct Distance {
-  double value = 0;  // may be infinite for relative entropies, is finite otherwise
+  double value = 0;  // may be infinite for relative entropies, is otherwise within the range of float32
   double standard_error = 0;
   int64_t first_samples = 0;  // used
   int64_t second_samples = 0;
@@ -49,8 +49,9 @@ struct Distance {
 // O(n²) memory. There the larger side is cut to the size of the smaller; on the line unequal sizes are exact.
 inline constexpr int64_t kMaxAssignedPoints = 2048;
 
-// The same request and operands give the same bits. InvalidArgument for sides of different dimensions, a side of fewer than two points, more
-// points than kMaxAssignedPoints, numbers out of range; FailedPrecondition for a relative entropy of a side without a density.
+// The same request and operands give the same bits. InvalidArgument for sides of different dimensions, a side of fewer than two points,
+// more points than kMaxAssignedPoints, numbers out of range; FailedPrecondition for a relative entropy of a side without a density;
+// OutOfRange for samples so far out that the value is beyond float32.
 absl::StatusOr<Distance> ComputeDistance(const DistanceRequest& request, const Operand& first, const Operand& second);
 
 }  // namespace sliceflow::engine

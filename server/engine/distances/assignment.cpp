@@ -10,11 +10,11 @@ constexpr int kNone = -1;
 
 class Solver {
  public:
-  explicit Solver(const CostMatrix& cost)
+  Solver(const CostMatrix& cost, const Eigen::VectorXd& guess)
       : cost_(cost), size_(static_cast<int>(cost.rows())), row_of_(static_cast<size_t>(size_), kNone), path_(row_of_), distance_(size_) {
     result_.column_of.assign(static_cast<size_t>(size_), kNone);
-    result_.row = Eigen::VectorXd::Zero(size_);
-    result_.column = Eigen::VectorXd::Zero(size_);
+    result_.row = (cost_.rowwise() - guess.transpose()).rowwise().minCoeff();
+    result_.column = (cost_.colwise() - result_.row).colwise().minCoeff();
   }
 
   Assignment Solve() {
@@ -29,9 +29,8 @@ class Solver {
   int& ColumnOf(int row) { return result_.column_of[static_cast<size_t>(row)]; }
   int& RowOf(int column) { return row_of_[static_cast<size_t>(column)]; }
 
-  // Column potentials are the columns' minima, row potentials what is left; tight pairs are taken first come, first served.
+  // Row potentials are the rows' minima in reduced costs; tight pairs are taken first come, first served.
   void AssignGreedily() {
-    result_.column = cost_.colwise().minCoeff();
     for (int row = 0; row < size_; ++row) {
       int column = 0;
       result_.row(row) = (cost_.row(row) - result_.column.transpose()).minCoeff(&column);
@@ -117,6 +116,6 @@ class Solver {
 
 }  // namespace
 
-Assignment SolveAssignment(const CostMatrix& cost) { return Solver(cost).Solve(); }
+Assignment SolveAssignment(const CostMatrix& cost, const Eigen::VectorXd& guess) { return Solver(cost, guess).Solve(); }
 
 }  // namespace sliceflow::engine

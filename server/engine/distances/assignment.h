@@ -16,8 +16,9 @@ struct Assignment {
 
 using CostMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-// min over permutations s of Σᵢ cost(i, s(i)), cost square and finite. Shortest augmenting paths with potentials (Jonker & Volgenant 1987,
-// in the form of Crouse 2016), after columns have been reduced and rows assigned greedily. O(n³) time, n² memory (the cost).
-Assignment SolveAssignment(const CostMatrix& cost);
+// min over permutations s of Σᵢ cost(i, s(i)), cost square and finite. Shortest augmenting paths with potentials (Jonker & Volgenant 1987, in
+// the form of Crouse 2016), after rows and columns have been reduced and rows assigned greedily. `guess` are column potentials to begin
+// with: any finite ones lead to an optimum, those near the optimal ones lead there fast. O(n³) time, n² memory (the cost).
+Assignment SolveAssignment(const CostMatrix& cost, const Eigen::VectorXd& guess);
 
 }  // namespace sliceflow::engine

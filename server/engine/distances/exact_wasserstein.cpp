@@ -45,13 +45,25 @@ double VarianceOfMean(const Eigen::VectorXd& values) {
   return (values.array() - mean).square().sum() / (n * (n - 1));
 }
 
+double SpreadOf(const RowMajor& points, const Eigen::RowVectorXd& mean) { return std::sqrt((points.rowwise() - mean).squaredNorm()); }
+
+// The potential at the second side where the map back to the first is y ↦ m_x + (s_x/s_y)(y − m_y): exact for clouds that are translated and
+// scaled copies of each other.
+Eigen::VectorXd GuessPotential(const RowMajor& x, const RowMajor& y) {
+  const Eigen::RowVectorXd x_mean = x.colwise().mean();
+  const Eigen::RowVectorXd y_mean = y.colwise().mean();
+  const double y_spread = SpreadOf(y, y_mean);
+  const double scale = y_spread > 0 ? SpreadOf(x, x_mean) / y_spread : 0;
+  return (y.rowwise() - x_mean).rowwise().squaredNorm() - scale * (y.rowwise() - y_mean).rowwise().squaredNorm();
+}
+
 Estimate ByAssignment(const at::Tensor& x, const at::Tensor& y) {
   const int64_t n = x.size(0);
-  const Eigen::Map<const RowMajor> from(x.const_data_ptr<double>(), n, x.size(1));
-  const Eigen::Map<const RowMajor> to(y.const_data_ptr<double>(), n, y.size(1));
+  const RowMajor from = Eigen::Map<const RowMajor>(x.const_data_ptr<double>(), n, x.size(1));
+  const RowMajor to = Eigen::Map<const RowMajor>(y.const_data_ptr<double>(), n, y.size(1));
   CostMatrix cost(n, n);
   for (int64_t i = 0; i < n; ++i) cost.row(i) = (to.rowwise() - from.row(i)).rowwise().squaredNorm().transpose();
-  const Assignment assignment = SolveAssignment(cost);
+  const Assignment assignment = SolveAssignment(cost, GuessPotential(from, to));
   double total = 0;
   for (int64_t i = 0; i < n; ++i) total += cost(i, assignment.column_of[static_cast<size_t>(i)]);
   return {total / static_cast<double>(n), std::sqrt(VarianceOfMean(assignment.row) + VarianceOfMean(assignment.column))};

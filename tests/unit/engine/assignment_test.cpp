@@ -17,6 +17,12 @@ CostMatrix RandomCosts(int size, std::mt19937_64& random) {
   return CostMatrix::NullaryExpr(size, size, [&] { return uniform(random); });
 }
 
+// Any guess must do.
+Eigen::VectorXd Guess(const CostMatrix& cost, std::mt19937_64& random) {
+  std::normal_distribution<double> normal;
+  return Eigen::VectorXd::NullaryExpr(cost.rows(), [&] { return normal(random); });
+}
+
 double CostOf(const CostMatrix& cost, const std::vector<int>& column_of) {
   double total = 0;
   for (size_t row = 0; row < column_of.size(); ++row) total += cost(static_cast<Eigen::Index>(row), column_of[row]);
@@ -49,7 +55,7 @@ TEST(AssignmentTest, IsTheBestOfAllPermutations) {
     for (int trial = 0; trial < 20; ++trial) {
       CostMatrix cost = RandomCosts(size, random);
       if (trial % 2 == 1) cost = (3 * cost).array().round().matrix();  // many ties
-      const Assignment assignment = SolveAssignment(cost);
+      const Assignment assignment = SolveAssignment(cost, Guess(cost, random));
       EXPECT_NEAR(CostOf(cost, assignment.column_of), LeastOfAll(cost), 1e-12) << size << " " << trial;
       ExpectProven(cost, assignment);
     }
@@ -59,9 +65,9 @@ TEST(AssignmentTest, IsTheBestOfAllPermutations) {
 TEST(AssignmentTest, ItsPotentialsProveItAtSize) {
   std::mt19937_64 random(2);
   const CostMatrix cost = RandomCosts(300, random);
-  ExpectProven(cost, SolveAssignment(cost));
+  ExpectProven(cost, SolveAssignment(cost, Guess(cost, random)));
   const CostMatrix same = CostMatrix::Constant(100, 100, 2.5);
-  ExpectProven(same, SolveAssignment(same));
+  ExpectProven(same, SolveAssignment(same, Guess(same, random)));
 }
 
 }  // namespace
