@@ -1,10 +1,12 @@
 #include "server/api/job_service.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/ids.h"
+#include "server/api/distance_call.h"
 #include "server/api/expression_calls.h"
 #include "server/api/gate/gate.h"
 #include "server/api/list_jobs.h"
@@ -105,6 +107,13 @@ grpc::ServerWriteReactor<v1::TensorChunk>* JobServiceImpl::SampleJob(grpc::Callb
 grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* JobServiceImpl::EvaluateDensity(
     grpc::CallbackServerContext* /*context*/) {
   return OpenDensityStream(scheduler_, limits_);
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::ComputeDistance(grpc::CallbackServerContext* context, const v1::ComputeDistanceRequest* request,
+                                                          v1::ComputeDistanceResponse* response) {
+  const auto find_step = [this](const std::string& id, std::optional<int> step) { return jobs_.FindKeptStep(id, step); };
+  absl::StatusOr<v1::ComputeDistanceRequest> complete = CheckComputeDistance(*request, find_step, datasets_, limits_);
+  return complete.ok() ? OpenDistanceCall(scheduler_, *std::move(complete), response) : Reply(context, complete.status());
 }
 
 grpc::ServerWriteReactor<v1::ExportModelResponse>* JobServiceImpl::ExportModel(grpc::CallbackServerContext* /*context*/,

@@ -32,6 +32,8 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
                                                            const v1::WatchJobRequest* request) override;
   grpc::ServerWriteReactor<v1::TensorChunk>* SampleJob(grpc::CallbackServerContext* context, const v1::SampleJobRequest* request) override;
   grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* EvaluateDensity(grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* ComputeDistance(grpc::CallbackServerContext* context, const v1::ComputeDistanceRequest* request,
+                                            v1::ComputeDistanceResponse* response) override;
   grpc::ServerWriteReactor<v1::ExportModelResponse>* ExportModel(grpc::CallbackServerContext* context,
                                                                  const v1::ExportModelRequest* request) override;
 

@@ -153,6 +153,26 @@ void AddMetrics(Kinds& kinds) {
   Add(kinds, "heldOutPrediction", "accuracy and log-likelihood on held-out rows; needs one potential.bayesianLogisticRegression", {});
   Add(kinds, "radius", "mean and deviation of the distance from the centre of mass", {});
   Add(kinds, "closedForm", "symmetric KL of a Gaussian fit to the Ornstein-Uhlenbeck closed form", {});
+  Add(kinds, "targetDistance", "squared sliced-Wasserstein distance to the rows of a data set",
+      {kPointDataset, {"numProjections", "int32", "500", "random directions, at least 1"}});
+  Add(kinds, "relativeEntropyToTarget", "KL to a known mixture, and the effective sample size towards it",
+      {{"target", "GaussianMixture", "that of the functional, where it is known", "1 to 256 components"}}, Density::kNeeds);
+  Add(kinds, "modeCoverage", "share of a known mixture's components that hold at least half their weight",
+      {{"target", "GaussianMixture", "the functional's only gaussianMixture potential", "1 to 256 components"}});
+  Add(kinds, "moments", "norm of the mean, norm of the variances, second moment about the centre", {});
+}
+
+void AddDistances(Kinds& kinds) {
+  Add(kinds, "slicedWasserstein", "SW_p^p over random directions",
+      {{"order", "double", "2", "p, 1 to 16"}, {"numProjections", "int32", "1000", "random directions, at least 1"}});
+  Add(kinds, "wasserstein", "W2^2 between samples, exactly; at most 2048 of them in two dimensions or more", {});
+  Add(kinds, "bures", "W2^2 between Gaussian fits", {});
+  Add(kinds, "mmd", "MMD^2 with a Gaussian kernel, without bias",
+      {{"bandwidth", "double", "the median distance between points", "above 0"}});
+  Add(kinds, "energy", "the energy distance, without bias", {});
+  Add(kinds, "kl", "KL(first | second)", {}, Density::kNeeds);
+  Add(kinds, "symmetricKl", "KL(first | second) + KL(second | first)", {}, Density::kNeeds);
+  Add(kinds, "gaussianSymmetricKl", "symmetric KL between Gaussian fits", {});
 }
 
 }  // namespace
@@ -163,6 +183,7 @@ void AddKinds(v1::ServerInfo& info) {
   AddModels(*info.mutable_models());
   AddSolvers(*info.mutable_solvers());
   AddMetrics(*info.mutable_metrics());
+  AddDistances(*info.mutable_distances());
 }
 
 }  // namespace sliceflow::api

@@ -1,6 +1,5 @@
 #include "server/api/query_streams.h"
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>

@@ -1,4 +1,4 @@
-// A question to the scheduler that may be cancelled before, while or after it is asked.
+// A question to the scheduler as a handler holds it.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,8 @@
 
 namespace sliceflow::api {
 
-// Thread-safe.
+// A question that may be cancelled before, while or after it is asked. Thread-safe. Shared with the handler: setting the cancellation may
+// come after the answer, when the handler is gone.
 class Question {
  public:
   void SetCancel(std::function<void()> cancel) {

@@ -50,7 +50,7 @@ grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerC
   }
   AddKinds(*response);
   AddMethods(*response, "JobService",
-             {"CreateJob", "GetJob", "ListJobs", "CancelJob", "DeleteJob", "WatchJob", "SampleJob", "EvaluateDensity"});
+             {"CreateJob", "GetJob", "ListJobs", "CancelJob", "DeleteJob", "WatchJob", "SampleJob", "EvaluateDensity", "ComputeDistance"});
   AddMethods(*response, "DatasetService", {"UploadDataset", "GetUpload", "GetDataset", "ListDatasets", "DeleteDataset"});
   AddMethods(*response, "ServerService", {"GetServerInfo", "CheckExpression"});
   return Reply(context, absl::OkStatus());

@@ -73,6 +73,10 @@ class Hasher {
   void Add(const HeldOutPredictionMetric& /*spec*/) {}
   void Add(const RadiusMetric& /*spec*/) {}
   void Add(const ClosedFormMetric& /*spec*/) {}
+  void Add(const TargetDistanceMetric& spec) { All(spec.table, spec.num_projections); }
+  void Add(const RelativeEntropyToTargetMetric& spec) { Add(spec.target); }
+  void Add(const ModeCoverageMetric& spec) { Add(spec.target); }
+  void Add(const MomentsMetric& /*spec*/) {}
 
   template <typename... Kinds>
   void Add(const std::variant<Kinds...>& spec) {

@@ -191,7 +191,19 @@ using SolverSpec = std::variant<SwJkoSolver, PairedJkoSolver>;
 struct HeldOutPredictionMetric {};
 struct RadiusMetric {};
 struct ClosedFormMetric {};
-using MetricSpec = std::variant<HeldOutPredictionMetric, RadiusMetric, ClosedFormMetric>;
+struct TargetDistanceMetric {
+  TablePtr table;
+  int64_t num_projections = 500;
+};
+struct RelativeEntropyToTargetMetric {
+  GaussianMixture target;
+};
+struct ModeCoverageMetric {
+  GaussianMixture target;
+};
+struct MomentsMetric {};
+using MetricSpec = std::variant<HeldOutPredictionMetric, RadiusMetric, ClosedFormMetric, TargetDistanceMetric,
+                                RelativeEntropyToTargetMetric, ModeCoverageMetric, MomentsMetric>;
 
 struct FlowSpec {
   int dimension = 0;

@@ -147,34 +147,37 @@ std::vector<Metric> FlowState::ComputeMetrics(const at::Tensor& parameters, doub
   if (metrics_.empty()) return all;
   const at::NoGradGuard no_graph;
   const int64_t count = model_->exact() ? model_->max_samples() : kMetricSamples;
-  const at::Tensor x = TransportInBlocks(parameters, count, Purpose::kMetrics, spec_.seed);
+  const Batch batch = TransportInBlocks(parameters, count, Purpose::kMetrics, spec_.seed);
   for (const std::unique_ptr<StepMetric>& metric : metrics_) {
-    std::vector<Metric> figures = metric->Compute(x, wasserstein_time);
+    std::vector<Metric> figures = metric->Compute(batch, wasserstein_time);
     all.insert(all.end(), figures.begin(), figures.end());
   }
   return all;
 }
 
-at::Tensor FlowState::TransportInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const {
+Batch FlowState::TransportInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const {
   const at::NoGradGuard no_graph;
   if (model_->exact()) {
     at::Generator random = MakeGenerator(seed, purpose);
-    return model_->Transport(parameters, model_->Draw(count, /*paired=*/false, random)).x;
+    return model_->Transport(parameters, model_->Draw(count, /*paired=*/false, random));
   }
-  std::vector<at::Tensor> blocks;
+  std::vector<at::Tensor> points;
+  std::vector<at::Tensor> log_densities;
   for (int64_t first = 0; first < count; first += kBlock) {
     at::Generator random = MakeGenerator(seed, purpose, static_cast<uint64_t>(first / kBlock));
-    const at::Tensor block = model_->Transport(parameters, model_->Draw(kBlock, /*paired=*/false, random)).x;
-    blocks.push_back(block.narrow(0, 0, std::min(kBlock, count - first)));
+    const Batch block = model_->Transport(parameters, model_->Draw(kBlock, /*paired=*/false, random));
+    const int64_t rows = std::min(kBlock, count - first);
+    points.push_back(block.x.narrow(0, 0, rows));
+    if (block.log_density.defined()) log_densities.push_back(block.log_density.narrow(0, 0, rows));
   }
-  return at::cat(blocks);
+  return {at::cat(points), log_densities.empty() ? at::Tensor() : at::cat(log_densities)};
 }
 
 at::Tensor FlowState::Samples(int64_t count, std::optional<uint64_t> seed) const {
-  if (seed.has_value()) return TransportInBlocks(position_.parameters, count, Purpose::kSamples, *seed);
+  if (seed.has_value()) return TransportInBlocks(position_.parameters, count, Purpose::kSamples, *seed).x;
   // Particles follow themselves: the first rows, which were drawn in random order.
   if (model_->exact()) return position_.parameters.view({-1, spec_.dimension}).narrow(0, 0, count);
-  return TransportInBlocks(position_.parameters, count, Purpose::kTrajectory, spec_.seed);
+  return TransportInBlocks(position_.parameters, count, Purpose::kTrajectory, spec_.seed).x;
 }
 
 at::Tensor FlowState::LogDensity(const at::Tensor& points) const {

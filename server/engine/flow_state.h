@@ -45,7 +45,8 @@ class FlowState {
 
  private:
   std::vector<Metric> ComputeMetrics(const at::Tensor& parameters, double wasserstein_time) const;
-  at::Tensor TransportInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const;
+  // Outside any graph.
+  Batch TransportInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const;
   StepReport NewReport(int step) const;
   absl::Status FitToInitial(at::Tensor& parameters, const StopLatch& stop);
   Termination Terminate(Termination::Reason reason, const Divergence& cause) const;

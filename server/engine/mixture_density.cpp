@@ -35,12 +35,16 @@ MixtureDensity::MixtureDensity(const GaussianMixture& mixture, int dimension) : 
   deviation_ = ToTensor(Eigen::VectorXd((second_moment.array() - mean.array().square()).max(0).sqrt()));
 }
 
+at::Tensor MixtureDensity::Component::Whiten(const at::Tensor& x) const { return at::matmul(x - mean, whitening.t()); }
+
+at::Tensor MixtureDensity::Component::Log(const at::Tensor& white) const { return white.square().sum(1).mul_(-0.5).add_(log_factor); }
+
 MixtureDensity::Values MixtureDensity::Evaluate(const at::Tensor& x, bool with_gradient) const {
   std::vector<at::Tensor> logs;
   std::vector<at::Tensor> gradients;
   for (const Component& component : components_) {
-    const at::Tensor white = at::matmul(x - component.mean, component.whitening.t());
-    logs.push_back(white.square().sum(1).mul_(-0.5).add_(component.log_factor));
+    const at::Tensor white = component.Whiten(x);
+    logs.push_back(component.Log(white));
     if (with_gradient) gradients.push_back(at::matmul(white, component.whitening).neg_());
   }
   if (components_.size() == 1) return {logs[0], with_gradient ? gradients[0] : at::Tensor()};
@@ -51,6 +55,12 @@ MixtureDensity::Values MixtureDensity::Evaluate(const at::Tensor& x, bool with_g
   values.gradient = at::zeros_like(x);
   for (size_t i = 0; i < gradients.size(); ++i) values.gradient.add_(gradients[i].mul_(shares[static_cast<int64_t>(i)]));
   return values;
+}
+
+at::Tensor MixtureDensity::Responsibilities(const at::Tensor& x) const {
+  std::vector<at::Tensor> logs;
+  for (const Component& component : components_) logs.push_back(component.Log(component.Whiten(x)));
+  return at::softmax(at::stack(logs, 1), 1);
 }
 
 at::Tensor MixtureDensity::Sample(int64_t count, at::Generator& random) const {

@@ -23,10 +23,15 @@ class MixtureDensity {
   // At the rows of x, float n × d.
   Values Evaluate(const at::Tensor& x, bool with_gradient) const;
 
+  // The share of each component in the density at the rows of x, float n × components: wᵢ N(x; mᵢ, Σᵢ) over their sum.
+  at::Tensor Responsibilities(const at::Tensor& x) const;
+
   // `count` independent samples, float count × d.
   at::Tensor Sample(int64_t count, at::Generator& random) const;
 
   int dimension() const { return dimension_; }
+  // Double, one for each component; their sum is 1.
+  const at::Tensor& weights() const { return weights_; }
   // Float tensors of d entries: the mixture's mean and the standard deviation of each coordinate.
   const at::Tensor& mean() const { return mean_; }
   const at::Tensor& deviation() const { return deviation_; }
@@ -37,6 +42,10 @@ class MixtureDensity {
     at::Tensor mean;        // d
     at::Tensor factor;      // lower Cholesky factor C of Σᵢ
     at::Tensor whitening;   // C⁻¹
+
+    at::Tensor Whiten(const at::Tensor& x) const;
+    // log wᵢ N(x; mᵢ, Σᵢ) from the whitened x.
+    at::Tensor Log(const at::Tensor& white) const;
   };
 
   int dimension_;

@@ -300,6 +300,16 @@ struct MetricChecker {
     check.Require(fits, path + ".closed_form",
                   "needs a Gaussian initial distribution, one quadratic potential and one entropy, both of positive weight");
   }
+  void operator()(const TargetDistanceMetric& metric) const {
+    check.Data(metric.table, check.dimension(), 1, path + ".target_distance.dataset");
+    check.AtLeast(static_cast<double>(metric.num_projections), 1, path + ".target_distance.num_projections");
+  }
+  void operator()(const RelativeEntropyToTargetMetric& metric) const {
+    check.Mixture(metric.target, path + ".relative_entropy_to_target.target");
+    check.Require(HasDensity(spec.model), path + ".relative_entropy_to_target", "needs a model with a density, such as real_nvp");
+  }
+  void operator()(const ModeCoverageMetric& metric) const { check.Mixture(metric.target, path + ".mode_coverage.target"); }
+  void operator()(const MomentsMetric& /*metric*/) const {}
 };
 
 }  // namespace

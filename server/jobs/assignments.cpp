@@ -275,6 +275,17 @@ absl::StatusOr<Checkpoint> Jobs::LoadCheckpoint(const std::string& job_id, std::
   return CheckpointNotKept(job_id, step);
 }
 
+absl::StatusOr<KeptStep> Jobs::FindKeptStep(const std::string& job_id, std::optional<int> step) {
+  absl::StatusOr<v1::Job> job = Get(job_id);
+  if (!job.ok()) return job.status();
+  const auto kept = store_.KeptSteps(job_id);
+  if (!kept.ok()) return kept.status();
+  for (const store::StepRow& row : *kept) {
+    if (!step.has_value() || row.step == *step) return KeptStep{std::move(*job->mutable_spec()), row.step};
+  }
+  return CheckpointNotKept(job_id, step);
+}
+
 absl::StatusOr<std::shared_ptr<const Tensor>> Jobs::LoadSamples(const std::string& job_id, int step) {
   std::shared_ptr<const Tensor> samples = samples_.Get(SamplesKey(job_id, step));
   if (samples != nullptr) return samples;

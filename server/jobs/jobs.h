@@ -51,6 +51,12 @@ struct Checkpoint {
   std::string bytes;
 };
 
+// A kept step, and what it was computed from.
+struct KeptStep {
+  v1::FlowSpec spec;
+  int step = 0;
+};
+
 // State machine: QUEUED → RUNNING → SUCCEEDED | FAILED; QUEUED, RUNNING, PAUSED → CANCELLED; RUNNING → QUEUED when its worker is lost.
 // Thread-safe. Every method answers after what it did is durable. Commands take effect on the newest version: a lost race is tried again.
 // Checkpoints kept: step 0, every `checkpoint_every`-th, the last, and always the newest, from which a job goes on.
@@ -103,6 +109,8 @@ class Jobs {
 
   // The checkpoint of a step, or of the newest kept one. FailedPrecondition (reason CHECKPOINT_NOT_KEPT, naming the kept steps).
   absl::StatusOr<Checkpoint> LoadCheckpoint(const std::string& job_id, std::optional<int> step);
+  // The step that LoadCheckpoint begins with, without reading its checkpoint; errors as there.
+  absl::StatusOr<KeptStep> FindKeptStep(const std::string& job_id, std::optional<int> step);
   // The samples stored with a step, shared: the newest few are cached.
   absl::StatusOr<std::shared_ptr<const Tensor>> LoadSamples(const std::string& job_id, int step);
 

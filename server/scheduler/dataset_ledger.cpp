@@ -33,12 +33,13 @@ std::vector<std::string> ReferredDatasets(const v1::FlowSpec& spec) {
     AddName(term.sliced_wasserstein().dataset(), names);
     AddName(term.mmd().dataset(), names);
   }
+  for (const v1::Metric& metric : spec.output().metrics()) AddName(metric.target_distance().dataset(), names);
   return names;
 }
 
-absl::Status DatasetLedger::Provide(const v1::FlowSpec& spec) {
+absl::Status DatasetLedger::Provide(const std::vector<std::string>& names) {
   size_t provided = 0;
-  for (const std::string& name : ReferredDatasets(spec)) {
+  for (const std::string& name : names) {
     if (absl::Status status = ProvideOne(name, provided); !status.ok()) return status;
     ++provided;
   }

@@ -24,7 +24,9 @@ class DatasetLedger {
 
   // Sends what `spec` refers to and the worker does not hold, after having it drop what was used least recently beyond the bound. Errors
   // are those of loading a data set.
-  absl::Status Provide(const v1::FlowSpec& spec);
+  absl::Status Provide(const v1::FlowSpec& spec) { return Provide(ReferredDatasets(spec)); }
+  // The same for data sets by name, each once.
+  absl::Status Provide(const std::vector<std::string>& names);
 
  private:
   struct Held {

@@ -16,6 +16,7 @@
 #include "common/tensor.h"
 #include "server/jobs/datasets.h"
 #include "server/jobs/jobs.h"
+#include "sliceflow/v1/distance.pb.h"
 #include "sliceflow/v1/server_service.pb.h"
 
 namespace sliceflow::scheduler {
@@ -39,7 +40,7 @@ struct SchedulerOptions {
   std::function<void(const std::string& worker_id, int64_t pid)> kill_worker;  // ends the process of a hung worker; may be empty
 };
 
-// Draws or evaluates at a kept step, or checks an expression.
+// Draws or evaluates at a kept step, checks an expression, or computes a distance, which names its own steps.
 struct Query {
   std::string job_id;
   std::optional<int> step;
@@ -54,6 +55,8 @@ struct Query {
   std::optional<Draw> draw;               // draw samples, or else
   std::optional<Expression> expression;   // evaluate it and its gradient at points, whatever the job and step, or else
   std::optional<Tensor> points;           // evaluate log ρ at points
+  // Compute a distance; complete. Its answer: value, standard error, samples used of either side, bandwidth.
+  std::optional<v1::ComputeDistanceRequest> distance;
   std::optional<absl::Duration> timeout;  // another one than SchedulerOptions::query_timeout
 };
 using QueryCallback = std::function<void(absl::StatusOr<Tensor>)>;

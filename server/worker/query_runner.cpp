@@ -78,6 +78,7 @@ absl::Status QueryRunner::Handle(const v1::AttachResponse& message, BlobInbox& i
     if (!points.ok()) return points.status();
     task->points = *std::move(points);
   }
+  if (message.query().has_compute_distance()) task->distance = TakeDistance(message.query().compute_distance(), inbox, tables);
   absl::MutexLock lock(&mutex_);
   if (task_ || computing_) return absl::FailedPreconditionError("a query is being answered already");
   task_ = std::move(task);
@@ -130,14 +131,17 @@ void QueryRunner::Answer(Task& task) {
 absl::StatusOr<Tensor> QueryRunner::Compute(Task& task) {
   try {
     if (task.query.has_check_expression()) return Check(task.query.check_expression(), task.points);
-    if (absl::Status status = Hold(task); !status.ok()) return status;
-    absl::StatusOr<Tensor> result =
-        task.query.has_draw_samples() ? Draw(*held_->flow, task.query.draw_samples()) : Evaluate(*held_->flow, task.points);
+    absl::StatusOr<Tensor> result = task.distance.has_value() ? AnswerDistance(*task.distance, stop_) : ComputeAtStep(task);
     if (!result.ok()) return WithSomeReason(result.status(), "ENGINE_REFUSED");
     return result;
   } catch (const std::bad_alloc&) {
     return WithReason(absl::ResourceExhaustedError("the worker's memory does not suffice for this query"), "OUT_OF_MEMORY");
   }
+}
+
+absl::StatusOr<Tensor> QueryRunner::ComputeAtStep(Task& task) {
+  if (absl::Status status = Hold(task); !status.ok()) return status;
+  return task.query.has_draw_samples() ? Draw(*held_->flow, task.query.draw_samples()) : Evaluate(*held_->flow, task.points);
 }
 
 absl::Status QueryRunner::Hold(Task& task) {

@@ -14,6 +14,7 @@
 #include "common/tensor.h"
 #include "server/engine/flow.h"
 #include "server/worker/connection.h"
+#include "server/worker/distance_query.h"
 #include "server/worker/runner.h"
 
 namespace sliceflow::worker {
@@ -35,6 +36,7 @@ class QueryRunner : public Runner {
     absl::StatusOr<engine::FlowSpec> spec;
     std::optional<std::string> checkpoint;
     Tensor points;
+    std::optional<absl::StatusOr<DistanceQuery>> distance;
   };
   struct Held {
     std::string job;
@@ -45,6 +47,7 @@ class QueryRunner : public Runner {
   void Run();
   void Answer(Task& task);
   absl::StatusOr<Tensor> Compute(Task& task);
+  absl::StatusOr<Tensor> ComputeAtStep(Task& task);
   absl::Status Hold(Task& task);
 
   Connection& connection_;

@@ -22,13 +22,9 @@ absl::StatusOr<engine::TablePtr> FindTable(const std::string& name, const Tables
   return found->second;
 }
 
-engine::Gaussian TranslateGaussian(const contract::GaussianDistribution& gaussian) {
-  return {Numbers(gaussian.mean()), Numbers(gaussian.covariance().values())};
-}
-
 // The mixtures of initial distributions and of potentials have the same fields.
 template <typename Mixture>
-engine::GaussianMixture TranslateMixture(const Mixture& mixture) {
+engine::GaussianMixture TranslateComponents(const Mixture& mixture) {
   engine::GaussianMixture translated;
   for (const auto& component : mixture.components()) {
     translated.components.push_back({component.weight(), {Numbers(component.mean()), Numbers(component.covariance().values())}});
@@ -79,7 +75,7 @@ absl::StatusOr<engine::PotentialSpec> TranslatePotential(const contract::Potenti
     case contract::Potential::kQuadratic:
       return engine::QuadraticPotential{Numbers(potential.quadratic().center()), Numbers(potential.quadratic().precision().values())};
     case contract::Potential::kGaussianMixture:
-      return engine::GaussianMixturePotential{TranslateMixture(potential.gaussian_mixture())};
+      return engine::GaussianMixturePotential{TranslateComponents(potential.gaussian_mixture())};
     case contract::Potential::kRing:
       return engine::RingPotential{Numbers(potential.ring().center()), potential.ring().radius(), potential.ring().stiffness()};
     case contract::Potential::kBayesianLogisticRegression:
@@ -230,7 +226,13 @@ absl::StatusOr<engine::ModelSpec> TranslateModel(const contract::Model& model) {
   }
 }
 
-absl::StatusOr<engine::MetricSpec> TranslateMetric(const contract::Metric& metric) {
+absl::StatusOr<engine::MetricSpec> TranslateTargetDistance(const contract::TargetDistanceMetric& metric, const Tables& tables) {
+  absl::StatusOr<engine::TablePtr> table = FindTable(metric.dataset(), tables);
+  if (!table.ok()) return table.status();
+  return engine::TargetDistanceMetric{*std::move(table), metric.num_projections()};
+}
+
+absl::StatusOr<engine::MetricSpec> TranslateMetric(const contract::Metric& metric, const Tables& tables) {
   switch (metric.kind_case()) {
     case contract::Metric::kHeldOutPrediction:
       return engine::HeldOutPredictionMetric{};
@@ -238,17 +240,25 @@ absl::StatusOr<engine::MetricSpec> TranslateMetric(const contract::Metric& metri
       return engine::RadiusMetric{};
     case contract::Metric::kClosedForm:
       return engine::ClosedFormMetric{};
+    case contract::Metric::kTargetDistance:
+      return TranslateTargetDistance(metric.target_distance(), tables);
+    case contract::Metric::kRelativeEntropyToTarget:
+      return engine::RelativeEntropyToTargetMetric{TranslateMixture(metric.relative_entropy_to_target().target())};
+    case contract::Metric::kModeCoverage:
+      return engine::ModeCoverageMetric{TranslateMixture(metric.mode_coverage().target())};
+    case contract::Metric::kMoments:
+      return engine::MomentsMetric{};
     default:
       return Unknown("metric");
   }
 }
 
-absl::StatusOr<std::vector<engine::MetricSpec>> TranslateMetrics(const contract::Output& output) {
+absl::StatusOr<std::vector<engine::MetricSpec>> TranslateMetrics(const contract::Output& output, const Tables& tables) {
   std::vector<engine::MetricSpec> metrics;
   for (const contract::Metric& metric : output.metrics()) {
-    absl::StatusOr<engine::MetricSpec> translated = TranslateMetric(metric);
+    absl::StatusOr<engine::MetricSpec> translated = TranslateMetric(metric, tables);
     if (!translated.ok()) return translated.status();
-    metrics.push_back(*translated);
+    metrics.push_back(*std::move(translated));
   }
   return metrics;
 }
@@ -259,6 +269,12 @@ double SlicedStepSize(const contract::Schedule& schedule, int dimension) {
 }
 
 }  // namespace
+
+engine::Gaussian TranslateGaussian(const contract::GaussianDistribution& gaussian) {
+  return {Numbers(gaussian.mean()), Numbers(gaussian.covariance().values())};
+}
+
+engine::GaussianMixture TranslateMixture(const contract::GaussianMixture& mixture) { return TranslateComponents(mixture); }
 
 absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables) {
   if (spec.dimension() < 1) return absl::InvalidArgumentError("dimension: must be at least 1");
@@ -273,7 +289,7 @@ absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, c
   if (!solver.ok()) return solver.status();
   absl::StatusOr<engine::ModelSpec> model = TranslateModel(spec.model());
   if (!model.ok()) return model.status();
-  absl::StatusOr<std::vector<engine::MetricSpec>> metrics = TranslateMetrics(spec.output());
+  absl::StatusOr<std::vector<engine::MetricSpec>> metrics = TranslateMetrics(spec.output(), tables);
   if (!metrics.ok()) return metrics.status();
   return engine::FlowSpec{spec.dimension(),
                           *std::move(initial),

@@ -20,6 +20,9 @@ using Tables = absl::flat_hash_map<std::string, engine::TablePtr>;
 // know or another length; NotFound for a data set that was not sent.
 absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables);
 
+engine::Gaussian TranslateGaussian(const contract::GaussianDistribution& gaussian);
+engine::GaussianMixture TranslateMixture(const contract::GaussianMixture& mixture);
+
 // `seconds`: wall time of the step.
 contract::StepReport TranslateReport(const engine::StepReport& report, double seconds);
 

@@ -195,6 +195,12 @@ grpc::Status Client::Density(const std::string& name, std::optional<int> step, c
   return status;
 }
 
+grpc::Status Client::Distance(const v1::ComputeDistanceRequest& request, v1::ComputeDistanceResponse& response) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  return jobs_->ComputeDistance(&context, request, &response);
+}
+
 grpc::Status Client::Upload(const std::string& id, const std::string& csv) {
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(csv.data()), csv.size(), digest);

@@ -44,6 +44,8 @@ class Client {
   grpc::Status Sample(const std::string& name, std::optional<int> step, int count, uint64_t seed, Tensor& samples);
   grpc::Status Density(const std::string& name, std::optional<int> step, const Tensor& points, Tensor& densities);
 
+  grpc::Status Distance(const v1::ComputeDistanceRequest& request, v1::ComputeDistanceResponse& response);
+
   // Uploads comma-separated numbers as datasets/ID.
   grpc::Status Upload(const std::string& id, const std::string& csv);
 

@@ -21,7 +21,8 @@ bool AllFinite(Context& context, const std::string& field, const Vector& values)
   return true;
 }
 
-// Whether a default of so many numbers may be filled in.
+}  // namespace
+
 bool MayFill(Context& context, const std::string& field, int64_t count) {
   if (count <= context.fill_left) {
     context.fill_left -= count;
@@ -31,8 +32,6 @@ bool MayFill(Context& context, const std::string& field, int64_t count) {
                                                    context.limits.max_spec_bytes, " bytes; use a smaller dimension or fewer components"));
   return false;
 }
-
-}  // namespace
 
 std::string Range::Words() const {
   std::string words = absl::StrCat(low_open ? "above " : "at least ", low);

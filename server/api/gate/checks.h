@@ -37,6 +37,9 @@ struct Range {
 inline Range Above(double low) { return {.low = low, .low_open = true}; }
 inline Range AtLeast(double low) { return {.low = low}; }
 
+// Whether a default of so many numbers may be filled in; records it where not.
+bool MayFill(Context& context, const std::string& field, int64_t count);
+
 void CheckNumber(Context& context, const std::string& field, double value, const Range& range);
 // A count from `low` to the server's `limit`.
 void CheckCount(Context& context, const std::string& field, int64_t value, int64_t low, int64_t limit);
@@ -82,6 +85,8 @@ void CheckModel(Context& context, const std::string& path, v1::Model& model);
 void CheckSolver(Context& context, const std::string& path, v1::Solver& solver);
 void CheckSchedule(Context& context, const std::string& path, v1::Schedule& schedule);
 void CheckOutput(Context& context, const std::string& path, v1::FlowSpec& spec);
+// `spec`: the rest, already checked, with its defaults.
+void CheckMetric(Context& context, const std::string& path, v1::Metric& metric, const v1::FlowSpec& spec);
 
 // Whether the model, with its default where it is left out, has a density.
 bool HasDensity(const v1::Model& model);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 
@@ -20,6 +21,8 @@ std::vector<FieldViolation> First(const FieldViolations& violations) {
   return {all.begin(), all.begin() + std::min(all.size(), kRepeated)};
 }
 
+bool IsJob(const std::string& resource) { return absl::StartsWith(resource, "jobs/"); }
+
 }  // namespace
 
 void Findings::Invalid(std::string field, std::string description) {
@@ -30,7 +33,7 @@ void Findings::Invalid(std::string field, std::string description) {
 void Findings::NotFound(std::string field, const std::string& resource) {
   ++not_found_;
   if (first_resource_.empty()) first_resource_ = resource;
-  violations_.Add(std::move(field), absl::StrCat("there is no ", resource, "; upload it first"));
+  violations_.Add(std::move(field), absl::StrCat("there is no ", resource, IsJob(resource) ? "" : "; upload it first"));
 }
 
 void Findings::BeyondLimit(std::string field, double value, int64_t limit) {
@@ -45,8 +48,12 @@ void Findings::BeyondLimit(std::string field, std::string description) {
 }
 
 void Findings::Precondition(std::string field, const std::string& subject, const std::string& description) {
-  ++precondition_;
-  violations_.Add(std::move(field), absl::StrCat(subject, " ", description));
+  FailedPrecondition(std::move(field), absl::StrCat(subject, " ", description), kDoesNotFit);
+}
+
+void Findings::FailedPrecondition(std::string field, std::string description, std::string reason) {
+  if (++precondition_ == 1) first_reason_ = std::move(reason);
+  violations_.Add(std::move(field), std::move(description));
 }
 
 void Findings::Failed(absl::Status status) {
@@ -61,7 +68,7 @@ absl::Status Findings::ToStatus() const {
   if (not_found_ > 0) {
     absl::Status status = violations_.ToStatus(absl::StatusCode::kNotFound);
     google::rpc::ResourceInfo info;
-    info.set_resource_type("sliceflow.dev/Dataset");
+    info.set_resource_type(IsJob(first_resource_) ? "sliceflow.dev/Job" : "sliceflow.dev/Dataset");
     info.set_resource_name(first_resource_);
     status.SetPayload("type.googleapis.com/google.rpc.ResourceInfo", absl::Cord(info.SerializeAsString()));
     return WithReason(std::move(status), "RESOURCE_NOT_FOUND", {{"resource", first_resource_}});
@@ -71,12 +78,12 @@ absl::Status Findings::ToStatus() const {
     google::rpc::PreconditionFailure failure;
     for (const FieldViolation& violation : First(violations_)) {
       auto* precondition = failure.add_violations();
-      precondition->set_type(kDoesNotFit);
+      precondition->set_type(first_reason_);
       precondition->set_subject(violation.field);
       precondition->set_description(violation.description);
     }
     status.SetPayload("type.googleapis.com/google.rpc.PreconditionFailure", absl::Cord(failure.SerializeAsString()));
-    return WithReason(std::move(status), kDoesNotFit);
+    return WithReason(std::move(status), first_reason_);
   }
   absl::Status status = violations_.ToStatus(absl::StatusCode::kResourceExhausted);
   google::rpc::QuotaFailure failure;

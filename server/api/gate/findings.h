@@ -12,12 +12,14 @@ namespace sliceflow::api {
 class Findings {
  public:
   void Invalid(std::string field, std::string description);
-  // `resource`: the name that nothing answers to.
+  // `resource`: the name that nothing answers to, of a job or a data set.
   void NotFound(std::string field, const std::string& resource);
   void BeyondLimit(std::string field, double value, int64_t limit);
   void BeyondLimit(std::string field, std::string description);
-  // A data set that exists and does not fit its use.
+  // A data set, or a job, that exists and does not fit its use.
   void Precondition(std::string field, const std::string& subject, const std::string& description);
+  // Another precondition, with the reason that ErrorInfo gives. Where several fail, the reason is that of the first.
+  void FailedPrecondition(std::string field, std::string description, std::string reason);
   // The store could not be asked: the request is answered with this.
   void Failed(absl::Status status);
 
@@ -35,6 +37,7 @@ class Findings {
   int beyond_limit_ = 0;
   int precondition_ = 0;
   std::string first_resource_;
+  std::string first_reason_;
 };
 
 }  // namespace sliceflow::api

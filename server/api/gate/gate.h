@@ -1,13 +1,17 @@
 // The one input gate: what passes is valid and complete, and nothing behind it checks again.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "common/tensor.h"
 #include "server/api/limits.h"
 #include "server/jobs/datasets.h"
+#include "server/jobs/jobs.h"
 #include "sliceflow/v1/dataset_service.pb.h"
+#include "sliceflow/v1/distance.pb.h"
 #include "sliceflow/v1/job_service.pb.h"
 #include "sliceflow/v1/server_service.pb.h"
 
@@ -21,6 +25,13 @@ absl::StatusOr<v1::Job> CheckCreateJob(const v1::CreateJobRequest& request, jobs
 // The points to evaluate at, with the default filled in; otherwise INVALID_ARGUMENT or RESOURCE_EXHAUSTED with all that is wrong. Whether
 // the source itself is taken is a worker's to say.
 absl::StatusOr<Tensor> CheckCheckExpression(const v1::CheckExpressionRequest& request, const Limits& limits);
+
+// As Jobs::FindKeptStep.
+using FindStep = absl::FunctionRef<absl::StatusOr<jobs::KeptStep>(const std::string& job_id, std::optional<int> step)>;
+
+// The request with every default filled in, also the newest kept steps. All that is wrong is answered at once, as by CheckCreateJob.
+absl::StatusOr<v1::ComputeDistanceRequest> CheckComputeDistance(v1::ComputeDistanceRequest request, FindStep find_step,
+                                                                jobs::Datasets& datasets, const Limits& limits);
 
 // InvalidArgument naming fields below `header`.
 absl::Status CheckUploadHeader(const v1::UploadHeader& header);

@@ -14,40 +14,6 @@ constexpr double kStepRounding = 1e-9;
 // As jobs::StepsOf counts them, without the bounds of an int.
 double StepsTo(const v1::Schedule& schedule) { return std::ceil(schedule.end_time() / schedule.step_size() * (1 - kStepRounding)); }
 
-int CountTerms(const v1::FlowSpec& spec, bool (*is)(const v1::FunctionalTerm&)) {
-  return static_cast<int>(std::count_if(spec.functional().terms().begin(), spec.functional().terms().end(), is));
-}
-
-bool IsLogisticRegression(const v1::FunctionalTerm& term) {
-  const v1::Potential& potential = term.has_relative_entropy() ? term.relative_entropy().potential() : term.potential();
-  return potential.has_bayesian_logistic_regression();
-}
-bool IsPositiveQuadratic(const v1::FunctionalTerm& term) { return term.potential().has_quadratic() && term.weight() > 0; }
-bool IsPositiveEntropy(const v1::FunctionalTerm& term) { return term.has_entropy() && term.weight() > 0; }
-
-void CheckMetric(Context& context, const std::string& path, const v1::Metric& metric, const v1::FlowSpec& spec) {
-  switch (metric.kind_case()) {
-    case v1::Metric::kHeldOutPrediction:
-      if (const int count = CountTerms(spec, IsLogisticRegression); count != 1) {
-        context.findings.Invalid(absl::StrCat(path, ".held_out_prediction"),
-                                 absl::StrCat("needs a functional with exactly one bayesianLogisticRegression, which has ", count));
-      }
-      return;
-    case v1::Metric::kRadius:
-      return;
-    case v1::Metric::kClosedForm: {
-      const bool process = spec.initial().has_gaussian() && spec.functional().terms_size() == 2 &&
-                           CountTerms(spec, IsPositiveQuadratic) == 1 && CountTerms(spec, IsPositiveEntropy) == 1;
-      if (process) return;
-      return context.findings.Invalid(absl::StrCat(path, ".closed_form"),
-                                      "is known only from a gaussian initial distribution, for a functional of one quadratic potential and "
-                                      "one entropy, both of positive weight");
-    }
-    case v1::Metric::KIND_NOT_SET:
-      return context.findings.Invalid(path, "must name a metric: heldOutPrediction, radius or closedForm");
-  }
-}
-
 }  // namespace
 
 void CheckSchedule(Context& context, const std::string& path, v1::Schedule& schedule) {
@@ -97,7 +63,7 @@ void CheckOutput(Context& context, const std::string& path, v1::FlowSpec& spec) 
     return;
   }
   for (int i = 0; i < output.metrics_size(); ++i) {
-    CheckMetric(context, absl::StrCat(path, ".metrics[", i, "]"), output.metrics(i), spec);
+    CheckMetric(context, absl::StrCat(path, ".metrics[", i, "]"), *output.mutable_metrics(i), spec);
   }
 }
 

@@ -34,8 +34,8 @@ ClosedForm::ClosedForm(const FlowSpec& spec) {
   }
 }
 
-std::vector<Metric> ClosedForm::Compute(const at::Tensor& x, double wasserstein_time) const {
-  const Moments fitted = MomentsOf(x);
+std::vector<Metric> ClosedForm::Compute(const Batch& batch, double wasserstein_time) const {
+  const Moments fitted = MomentsOf(batch.x);
   const GaussianLaw exact = OrnsteinUhlenbeck(initial_, potential_, potential_weight_, entropy_weight_, wasserstein_time);
   return {{"closed_form_symmetric_kl", SymmetricKl({fitted.mean, fitted.covariance}, exact), 0}};
 }

@@ -18,7 +18,7 @@ class ClosedForm final : public StepMetric {
  public:
   // A spec of a Gaussian initial distribution and one quadratic potential and one entropy.
   explicit ClosedForm(const FlowSpec& spec);
-  std::vector<Metric> Compute(const at::Tensor& x, double wasserstein_time) const override;
+  std::vector<Metric> Compute(const Batch& batch, double wasserstein_time) const override;
 
  private:
   GaussianLaw initial_;

@@ -15,9 +15,9 @@ constexpr int64_t kTileRows = 1024;
 HeldOutPrediction::HeldOutPrediction(const BayesianLogisticRegressionPotential& spec, uint64_t seed)
     : held_out_(DivideRows(spec, seed).held_out) {}
 
-std::vector<Metric> HeldOutPrediction::Compute(const at::Tensor& x, double /*wasserstein_time*/) const {
+std::vector<Metric> HeldOutPrediction::Compute(const Batch& batch, double /*wasserstein_time*/) const {
   const int64_t rows = held_out_.labels.size(0);
-  const at::Tensor weights = x.narrow(1, 0, held_out_.features.size(1));
+  const at::Tensor weights = batch.x.narrow(1, 0, held_out_.features.size(1));
   double right = 0;
   double log_likelihood = 0;
   for (int64_t first = 0; first < rows; first += kTileRows) {

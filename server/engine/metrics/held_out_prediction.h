@@ -12,7 +12,7 @@ namespace sliceflow::engine {
 class HeldOutPrediction final : public StepMetric {
  public:
   HeldOutPrediction(const BayesianLogisticRegressionPotential& spec, uint64_t seed);
-  std::vector<Metric> Compute(const at::Tensor& x, double wasserstein_time) const override;
+  std::vector<Metric> Compute(const Batch& batch, double wasserstein_time) const override;
 
  private:
   LabelledRows held_out_;

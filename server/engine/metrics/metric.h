@@ -5,10 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include <ATen/core/Tensor.h>
-
 #include "server/engine/flow.h"
 #include "server/engine/flow_spec.h"
+#include "server/engine/functionals/functional.h"
 
 namespace sliceflow::engine {
 
@@ -17,8 +16,8 @@ class StepMetric {
  public:
   virtual ~StepMetric() = default;
 
-  // Figures of ρ from samples x (float, n × d) at a Wasserstein time.
-  virtual std::vector<Metric> Compute(const at::Tensor& x, double wasserstein_time) const = 0;
+  // Figures of ρ from a batch, outside any graph, at a Wasserstein time. The batch has log-densities where the model has.
+  virtual std::vector<Metric> Compute(const Batch& batch, double wasserstein_time) const = 0;
 };
 
 // One for each metric the valid `spec` asks for, in order.

@@ -9,7 +9,7 @@ namespace sliceflow::engine {
 
 class Radius final : public StepMetric {
  public:
-  std::vector<Metric> Compute(const at::Tensor& x, double wasserstein_time) const override;
+  std::vector<Metric> Compute(const Batch& batch, double wasserstein_time) const override;
 };
 
 }  // namespace sliceflow::engine

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "common/errors.h"
+#include "common/ids.h"
 #include "tests/unit/scheduler/scheduler_fixture.h"
 
 namespace sliceflow::scheduler {
@@ -142,6 +143,51 @@ TEST_F(QueryLane, PointsTravelWithTheirShape) {
   EXPECT_EQ(worker->blobs["points"], PackValues({0.5f, 1}));
   AnswerWith(*worker, query.query(), -3);
   EXPECT_THAT(reply.Wait()->values, ElementsAre(-3.0f));
+}
+
+TEST_F(QueryLane, DistanceTravelsWithItsCheckpointsAndDataSets) {
+  Serve();
+  const std::string id = JobWithSteps();
+  const std::string table = UploadTable("points");
+  const auto worker = AttachQueryWorker();
+  Reply draw;
+  scheduler_->Ask(DrawAt(id, 1), draw.callback());
+  AnswerWith(*worker, NextQuery(*worker).query(), 1);
+  EXPECT_TRUE(draw.Wait().ok());
+
+  Query ask;
+  ask.distance.emplace();
+  ask.distance->mutable_first()->mutable_job_step()->set_job(JobName(id));
+  ask.distance->mutable_first()->mutable_job_step()->set_step(0);
+  ask.distance->mutable_second()->set_dataset(table);
+  ask.distance->mutable_distance()->mutable_energy();
+  ask.distance->set_samples(9);
+  ask.distance->set_seed(4);
+  Reply reply;
+  scheduler_->Ask(ask, reply.callback());
+  worker::v1::Query query = NextQuery(*worker);
+  EXPECT_EQ(query.compute_distance().samples(), 9);
+  EXPECT_EQ(query.compute_distance().seed(), 4u);
+  EXPECT_TRUE(query.compute_distance().distance().has_energy());
+  EXPECT_EQ(query.compute_distance().first().spec().schedule().num_steps(), 3);
+  EXPECT_EQ(worker->blobs["first_checkpoint"], "checkpoint 0");
+  EXPECT_EQ(worker->blobs.count("second_checkpoint"), 0u);
+  EXPECT_EQ(worker->blobs[table], PackValues({1, 2, 3, 4}));
+  AnswerWith(*worker, query.query(), 2);
+  EXPECT_THAT(reply.Wait()->values, ElementsAre(2.0f));
+
+  // What the worker holds of the draw is still there.
+  Reply again;
+  scheduler_->Ask(DrawAt(id, 1), again.callback());
+  query = NextQuery(*worker);
+  EXPECT_EQ(worker->blobs.count("checkpoint"), 0u);
+  AnswerWith(*worker, query.query(), 3);
+  EXPECT_TRUE(again.Wait().ok());
+
+  ask.distance->mutable_first()->mutable_job_step()->set_step(7);
+  Reply unkept;
+  scheduler_->Ask(ask, unkept.callback());
+  EXPECT_EQ(Reason(unkept.Wait().status()), "CHECKPOINT_NOT_KEPT");
 }
 
 TEST_F(QueryLane, ErrorsReachTheAsker) {

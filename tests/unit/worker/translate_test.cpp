@@ -38,6 +38,28 @@ engine::FlowSpec Translate(const contract::FlowSpec& spec, const Tables& tables 
 
 Tables OneTable() { return {{"datasets/t", std::make_shared<const engine::Table>(engine::Table{1, 2, {3, 4}})}}; }
 
+TEST(Translate, MetricsWithParameters) {
+  contract::FlowSpec contract_spec = Spec(kGaussian, kEntropy, kParticles);
+  *contract_spec.mutable_output() = FromJson(R"({"output": {"metrics": [
+      {"targetDistance": {"dataset": "datasets/t", "numProjections": 31}},
+      {"relativeEntropyToTarget": {"target": {"components": [{"weight": 2, "mean": [1, 2], "covariance": {"values": [3, 0, 0, 4]}}]}}},
+      {"modeCoverage": {"target": {"components": [{"weight": 5, "mean": [6, 7], "covariance": {"values": [1, 0, 0, 1]}}]}}},
+      {"moments": {}}]}})")
+                                        .output();
+  const engine::FlowSpec spec = Translate(contract_spec, OneTable());
+  ASSERT_EQ(spec.metrics.size(), 4u);
+  const auto& distance = std::get<engine::TargetDistanceMetric>(spec.metrics[0]);
+  EXPECT_EQ(distance.num_projections, 31);
+  EXPECT_EQ(distance.table->rows, 1);
+  const auto& entropy = std::get<engine::RelativeEntropyToTargetMetric>(spec.metrics[1]);
+  EXPECT_EQ(entropy.target.components[0].weight, 2);
+  EXPECT_THAT(entropy.target.components[0].gaussian.mean, ElementsAre(1, 2));
+  EXPECT_THAT(entropy.target.components[0].gaussian.covariance, ElementsAre(3, 0, 0, 4));
+  EXPECT_EQ(std::get<engine::ModeCoverageMetric>(spec.metrics[2]).target.components[0].weight, 5);
+  EXPECT_TRUE(std::holds_alternative<engine::MomentsMetric>(spec.metrics[3]));
+  EXPECT_TRUE(absl::IsNotFound(TranslateSpec(contract_spec, {}).status()));
+}
+
 TEST(Translate, WhatAllFlowsHave) {
   const engine::FlowSpec spec = Translate(Spec(kGaussian, kEntropy, kParticles));
   EXPECT_EQ(spec.dimension, 2);

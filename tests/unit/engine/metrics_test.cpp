@@ -1,0 +1,112 @@
+// Metrics of a step against closed forms, at step 0, where ρ is known.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/engine/flow.h"
+#include "tests/unit/engine/specs.h"
+
+namespace sliceflow::engine {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::Identity;
+using testing::OrnsteinUhlenbeckSpec;
+using testing::Repeat;
+using testing::RingSpec;
+using testing::StandardGaussian;
+
+absl::StatusOr<std::unique_ptr<Flow>> Create(const FlowSpec& spec) {
+  const StopLatch stop;
+  return Flow::Create(spec, stop);
+}
+
+Metric Figure(const FlowSpec& spec, const std::string& name) {
+  const auto flow = Create(spec);
+  EXPECT_TRUE(flow.ok()) << flow.status();
+  if (!flow.ok()) return {};
+  for (const Metric& metric : (*flow)->report().metrics) {
+    if (metric.name == name) return metric;
+  }
+  ADD_FAILURE() << "no figure " << name;
+  return {};
+}
+
+GaussianMixture Corners(const std::vector<double>& weights) {
+  GaussianMixture mixture;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const std::vector<double> mean{i % 2 == 0 ? 4.0 : -4.0, i < 2 ? 4.0 : -4.0};
+    mixture.components.push_back({weights[i], {mean, Identity(2, 0.2)}});
+  }
+  return mixture;
+}
+
+TEST(RelativeEntropyToTargetMetricTest, IsTheClosedFormBetweenGaussians) {
+  FlowSpec spec = OrnsteinUhlenbeckSpec(2);
+  spec.metrics = {RelativeEntropyToTargetMetric{{{{1, {Repeat(2, 1), Identity(2, 0.5)}}}}}};
+  // KL(N(0, I) ‖ N(m, I/2)) = ½ (2 d + 2 |m|² − d − d log 2) with d = |m|² = 2.
+  const Metric kl = Figure(spec, "kl_to_target");
+  EXPECT_NEAR(kl.value, 0.5 * (4 + 4 - 2 - 2 * std::log(2)), 4 * kl.standard_error);
+  EXPECT_LT(kl.standard_error, 0.05);
+  // 1/∫π²/ρ, in each coordinate ∫π²/ρ = √(4/3) e^{2/3}. The weights' squares have no variance, so 20000 samples know it to a tenth or so.
+  EXPECT_NEAR(Figure(spec, "effective_sample_size").value, 0.75 * std::exp(-4.0 / 3), 0.03);
+}
+
+TEST(RelativeEntropyToTargetMetricTest, IsZeroAtTheTargetAndRefusedWithoutADensity) {
+  FlowSpec spec = OrnsteinUhlenbeckSpec(2);
+  const GaussianMixture target{{{1, StandardGaussian(2)}}};
+  spec.metrics = {RelativeEntropyToTargetMetric{target}};
+  // Both log-densities are those of one law: what is left is float rounding.
+  EXPECT_NEAR(Figure(spec, "kl_to_target").value, 0, 1e-5);
+  EXPECT_NEAR(Figure(spec, "effective_sample_size").value, 1, 1e-5);
+  spec = RingSpec(10);
+  spec.metrics = {RelativeEntropyToTargetMetric{target}};
+  EXPECT_THAT(Create(spec).status().message(), HasSubstr("metrics[0].relative_entropy_to_target: needs a model with a density"));
+  spec.metrics = {ModeCoverageMetric{{{{-1, StandardGaussian(2)}}}}};
+  EXPECT_THAT(Create(spec).status().message(), HasSubstr("metrics[0].mode_coverage.target.components[0].weight"));
+}
+
+TEST(ModeCoverageMetricTest, CountsComponentsThatHoldHalfTheirWeight) {
+  FlowSpec spec = OrnsteinUhlenbeckSpec(2);
+  spec.initial = Corners({1, 1});
+  spec.metrics = {ModeCoverageMetric{Corners({1, 1, 1, 1})}};
+  EXPECT_EQ(Figure(spec, "mode_coverage").value, 0.5);
+  spec.metrics = {ModeCoverageMetric{Corners({1, 1})}};
+  EXPECT_EQ(Figure(spec, "mode_coverage").value, 1);
+  // The first holds .8 of the mass, the second .2, less than half of its .5.
+  spec.initial = Corners({8, 2});
+  EXPECT_EQ(Figure(spec, "mode_coverage").value, 0.5);
+}
+
+// Particles that start on the rows of a table, so that ρ is the table.
+FlowSpec OnRows(std::vector<float> values) {
+  FlowSpec spec = RingSpec(static_cast<int64_t>(values.size()) / 2);
+  const int64_t rows = static_cast<int64_t>(values.size()) / 2;
+  spec.initial = Empirical{std::make_shared<const Table>(Table{.rows = rows, .columns = 2, .values = std::move(values)})};
+  return spec;
+}
+
+TEST(TargetDistanceMetricTest, ToATranslateIsTheSquareOverTheDimension) {
+  FlowSpec spec = OnRows({0, 0, 1, 0, 0, 1, 3, 2});
+  const Table moved{.rows = 4, .columns = 2, .values = {3, 4, 4, 4, 3, 5, 6, 6}};
+  spec.metrics = {TargetDistanceMetric{std::make_shared<const Table>(moved), 40}};
+  // Equally spaced angles integrate ⟨θ, v⟩² exactly: |(3, 4)|²/2 up to float rounding.
+  EXPECT_NEAR(Figure(spec, "target_distance").value, 12.5, 1e-4);
+}
+
+TEST(MomentsMetricTest, AreThoseOfTheParticles) {
+  FlowSpec spec = OnRows({2, 4, 4, 4, 2, 8, 4, 8});
+  spec.metrics = {MomentsMetric{}};
+  // The mean is (3, 6), the coordinates' variances are 1 and 4, and every particle is √5 from the mean.
+  EXPECT_NEAR(Figure(spec, "mean_norm").value, std::sqrt(45), 1e-12);
+  EXPECT_NEAR(Figure(spec, "variance_norm").value, std::sqrt(17), 1e-12);
+  EXPECT_NEAR(Figure(spec, "second_moment").value, 5, 1e-12);
+  EXPECT_NEAR(Figure(spec, "second_moment").standard_error, 0, 1e-12);
+}
+
+}  // namespace
+}  // namespace sliceflow::engine
