@@ -26,6 +26,7 @@ void AddWatchCommand(CLI::App& app, Context& context);       // watch
 void AddJobCommands(CLI::App& app, Context& context);        // get, list
 void AddControlCommands(CLI::App& app, Context& context);    // cancel, delete, info
 void AddDataCommands(CLI::App& app, Context& context);       // sample, density, upload, datasets
+void AddDistanceCommand(CLI::App& app, Context& context);    // distance
 void AddExpressionCommand(CLI::App& app, Context& context);  // check-expression
 void AddCompletionCommand(CLI::App& app, Context& context);  // completion
 

@@ -140,6 +140,7 @@ std::string ServerText(const v1::ServerInfo& info) {
   AppendKinds(&text, "models", info.models());
   AppendKinds(&text, "solvers", info.solvers());
   AppendKinds(&text, "metrics", info.metrics());
+  AppendKinds(&text, "distances", info.distances());
   const v1::Limits& limits = info.limits();
   absl::StrAppend(&text, "limits\n  dimension ", limits.max_dimension(), ", steps ", limits.max_steps(), ", particles ",
                   limits.max_particles(), ", inner iterations ", limits.max_inner_iterations(), ",\n  projections ",

@@ -21,11 +21,13 @@ absl::StatusOr<std::string> ReadAtMost(std::istream& stream, const std::string& 
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (stream.bad()) return absl::UnknownError(absl::StrCat(name, ": cannot be read"));
   text.resize(stream.gcount());
-  if (text.size() > kMaxBytes) return absl::InvalidArgumentError(absl::StrCat(name, ": is larger than 1 MiB, the limit of a job file"));
+  if (text.size() > kMaxBytes) return absl::InvalidArgumentError(absl::StrCat(name, ": is larger than 1 MiB, the limit of such a file"));
   return text;
 }
 
 std::string NameOf(const std::string& path) { return path == "-" ? "(standard input)" : path; }
+
+}  // namespace
 
 absl::StatusOr<std::string> ReadText(const std::string& path) {
   if (path == "-") return ReadAtMost(std::cin, "standard input");
@@ -36,8 +38,6 @@ absl::StatusOr<std::string> ReadText(const std::string& path) {
   if (!file) return absl::ErrnoToStatus(errno, path);
   return ReadAtMost(file, path);
 }
-
-}  // namespace
 
 JobFile ParseJobFile(std::string name, std::string text) {
   JobFile file{SourceText(std::move(name), std::move(text)), {}, {}};

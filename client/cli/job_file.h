@@ -19,6 +19,9 @@ struct JobFile {
   v1::Job job;
 };
 
+// The bytes of a file of at most 1 MiB; `-` is standard input.
+absl::StatusOr<std::string> ReadText(const std::string& path);
+
 // Reads a file of at most 1 MiB of UTF-8; `-` is standard input. Errors are those of reading the file; what is wrong with the text is in the
 // answer.
 absl::StatusOr<JobFile> ReadJobFile(const std::string& path);

@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   sliceflow::cli::AddJobCommands(app, context);
   sliceflow::cli::AddControlCommands(app, context);
   sliceflow::cli::AddDataCommands(app, context);
+  sliceflow::cli::AddDistanceCommand(app, context);
   sliceflow::cli::AddExpressionCommand(app, context);
   sliceflow::cli::AddCompletionCommand(app, context);
   try {

@@ -121,6 +121,16 @@ absl::StatusOr<Tensor> Client::Sample(const v1::SampleJobRequest& request) {
   return ResponseOr(status, std::move(tensor));
 }
 
+absl::StatusOr<v1::ComputeDistanceResponse> Client::ComputeDistance(const v1::ComputeDistanceRequest& request) {
+  v1::ComputeDistanceResponse response;
+  absl::Status status = WithRetries(options_.retry, absl::Now() + options_.transfer_timeout, [&](absl::Time deadline) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(deadline));
+    return FromGrpcStatus(jobs_->ComputeDistance(&context, request, &response));
+  });
+  return ResponseOr(status, std::move(response));
+}
+
 absl::StatusOr<Tensor> Client::EvaluateDensity(const std::string& job, std::optional<int32_t> step, const Tensor& points) {
   Tensor tensor;
   absl::Status status = WithRetries(options_.retry, absl::Now() + options_.transfer_timeout, [&](absl::Time deadline) {

@@ -60,6 +60,9 @@ class Client {
   // log ρ at `points` of shape [count, dimension]; shape [count]. `step`: the newest kept one when not given.
   absl::StatusOr<Tensor> EvaluateDensity(const std::string& job, std::optional<int32_t> step, const Tensor& points);
 
+  // Waits as long as for a table: the server computes.
+  absl::StatusOr<v1::ComputeDistanceResponse> ComputeDistance(const v1::ComputeDistanceRequest& request);
+
   // Sends a file, going on where an upload of the same bytes broke off; see client/cpp/upload.h.
   absl::StatusOr<v1::Dataset> UploadDataset(const UploadOptions& options);
   absl::StatusOr<v1::Dataset> GetDataset(const v1::GetDatasetRequest& request);

@@ -218,6 +218,30 @@ class CliTest(unittest.TestCase):
         self.cli("sample", self.done, "--count", 5, "-o", "none.txt", code=2)
         self.cli("sample", self.done, "--count", 5, "-o", "nowhere/none.npz", code=2)
 
+    # ---- distances
+    def test_the_distance_from_step_0_to_known_densities_and_data(self):
+        # Step 0 is N(0, I) exactly: its W2² to N((2, 0), I) by Gaussian fits is 4, and its KL 2.
+        (self.folder / "moved.yaml").write_text("gaussian: {mean: [2, 0]}\n")
+        answer = json.loads(self.cli("distance", f"{self.done}@0", "moved.yaml", "--kind", "bures", "--json").stdout)
+        self.assertLess(abs(answer["value"] - 4), 4 * answer["standardError"])
+        text = self.cli("distance", "moved.yaml", f"{self.done}@0", "--kind", "kl", "--samples", 5000, "--seed", 2).stdout
+        value, error = (float(part) for part in text.split("±"))
+        self.assertLess(abs(value - 2), 4 * error)
+        np.save(self.folder / "far.npy", np.full((3, 2), 10, np.float32))
+        self.cli("upload", "far.npy", "--id", "far")
+        answer = json.loads(self.cli("distance", self.done, "datasets/far", "--projections", 50, "--json").stdout)
+        self.assertEqual((answer["firstSamples"], answer["secondSamples"], answer["request"]["first"]["jobStep"]["step"]), (10000, 3, 2))
+
+    def test_a_distance_that_cannot_be_is_refused(self):
+        (self.folder / "space.yaml").write_text("gaussian: {mean: [0, 0, 0]}\n")
+        self.assertIn("second.gaussian.mean", self.cli("distance", self.done, "space.yaml", code=4).stderr)
+        (self.folder / "typo.yaml").write_text("gaussian: {mean: [0, 0], covariances: {}}\n")
+        self.assertIn("typo.yaml:1:26", self.cli("distance", self.done, "typo.yaml", code=4).stderr)
+        self.cli("distance", f"{self.done}@last", "space.yaml", code=2)
+        self.cli("distance", self.done, "nowhere.yaml", code=2)
+        self.cli("distance", self.done, self.done, "--kind", "kl", "--projections", 5, code=2)
+        self.assertIn("KEPT", self.cli("distance", f"{self.done}@77", self.done, "--json", code=4).stderr)
+
     # ---- data sets
     def test_upload_reads_csv_npy_and_compressed_idx(self):
         (self.folder / "table.csv").write_text("a,b,label\n1,2,-1\n3,4,1\n")
