@@ -24,8 +24,8 @@ std::string StepLine(const v1::StepReport& report, int total_steps) {
   std::string line =
       absl::StrFormat("step %d/%d  time %s (sliced %s)  energy %s ± %s", report.step(), total_steps, Number(report.wasserstein_time()),
                       Number(report.sliced_time()), Number(report.energy()), Number(report.energy_standard_error()));
-  if (report.step() > 0)
-    absl::StrAppend(&line, "  moved² ", Number(report.distance_squared()), "  ", InequalityText(report.energy_inequality()));
+  if (report.step() > 0) absl::StrAppend(&line, "  moved² ", Number(report.distance_squared()));
+  if (report.has_energy_inequality()) absl::StrAppend(&line, "  ", InequalityText(report.energy_inequality()));
   if (report.metrics_size() > 0) absl::StrAppend(&line, "  ", MetricsText(report));
   return line + absl::StrFormat("  %.1f s", report.seconds());
 }
@@ -113,7 +113,7 @@ std::string JobText(const v1::Job& job) {
     const v1::StepReport& step = job.progress().last_step();
     rows.push_back({"time", absl::StrCat(Number(step.wasserstein_time()), " (sliced ", Number(step.sliced_time()), ")")});
     rows.push_back({"energy", absl::StrCat(Number(step.energy()), " ± ", Number(step.energy_standard_error()))});
-    if (step.step() > 0) rows.push_back({"inequality", InequalityText(step.energy_inequality())});
+    if (step.has_energy_inequality()) rows.push_back({"inequality", InequalityText(step.energy_inequality())});
     if (step.metrics_size() > 0) rows.push_back({"metrics", MetricsText(step)});
   }
   rows.push_back({"dimension", absl::StrCat(job.spec().dimension())});

@@ -101,7 +101,7 @@ void AddStep(const ProgressState& state, int width, Lines* lines) {
   const v1::StepReport& step = *state.last_step;
   lines->Add(EnergyLine(state, width));
   lines->Add(TimesLine(state));
-  if (step.step() > 0) lines->Add(InequalityText(step.energy_inequality()), step.energy_inequality().holds() ? "" : "33");
+  if (step.has_energy_inequality()) lines->Add(InequalityText(step.energy_inequality()), step.energy_inequality().holds() ? "" : "33");
   if (step.metrics_size() > 0) lines->Add(MetricsText(step));
 }
 

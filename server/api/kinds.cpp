@@ -147,6 +147,11 @@ void AddSolvers(Kinds& kinds) {
        kMaxAttempts,
        {"order", "int32", "2", "1 or 2"},
        kTolerance});
+  Add(kinds, "eulerMaruyama", "particles moved explicitly, with noise for an entropy: Euler, ULA, sliced-Wasserstein flow; needs particles",
+      {{"innerIterations", "int32", "100", "moves of a step, at least 1"},
+       {"batchSize", "int32", "1024", "rows of data sets drawn for each move, at least 2"}});
+  Add(kinds, "mala", "the Metropolis-adjusted Langevin algorithm; needs particles, potentials and an entropy",
+      {{"innerIterations", "int32", "100", "moves of a step, at least 1"}});
 }
 
 void AddMetrics(Kinds& kinds) {

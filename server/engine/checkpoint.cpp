@@ -13,6 +13,7 @@ namespace {
 
 constexpr absl::string_view kMagic("SLFLOWCP", 8);
 constexpr uint32_t kVersion = 2;
+constexpr uint8_t kNoInequality = 2;
 constexpr size_t kChecksumSize = sizeof(uint32_t);
 
 uint32_t Checksum(absl::string_view bytes) {
@@ -28,9 +29,10 @@ void PutReport(ByteWriter& out, const StepReport& report) {
   out.PutVector(report.term_energies);
   out.Put(report.distance_squared);
   out.Put(report.distance_standard_error);
-  out.Put(report.energy_inequality.slack);
-  out.Put(report.energy_inequality.standard_error);
-  out.Put(static_cast<uint8_t>(report.energy_inequality.holds));
+  const EnergyInequality inequality = report.energy_inequality.value_or(EnergyInequality{});
+  out.Put(inequality.slack);
+  out.Put(inequality.standard_error);
+  out.Put(static_cast<uint8_t>(!report.energy_inequality.has_value() ? kNoInequality : inequality.holds ? 1 : 0));
   out.Put(static_cast<int32_t>(report.inner_iterations));
   out.Put(report.gradient_norm);
   out.Put(static_cast<uint8_t>(report.converged));
@@ -52,9 +54,10 @@ StepReport GetReport(ByteReader& in) {
   report.term_energies = in.GetVector<double>();
   report.distance_squared = in.Get<double>();
   report.distance_standard_error = in.Get<double>();
-  report.energy_inequality.slack = in.Get<double>();
-  report.energy_inequality.standard_error = in.Get<double>();
-  report.energy_inequality.holds = in.Get<uint8_t>() != 0;
+  EnergyInequality inequality{.slack = in.Get<double>(), .standard_error = in.Get<double>()};
+  const auto holds = in.Get<uint8_t>();
+  inequality.holds = holds == 1;
+  if (holds != kNoInequality) report.energy_inequality = inequality;
   report.inner_iterations = in.Get<int32_t>();
   report.gradient_norm = in.Get<double>();
   report.converged = in.Get<uint8_t>() != 0;

@@ -70,6 +70,8 @@ class Hasher {
   }
   void Add(const SwJkoSolver& spec) { All(spec.inner, spec.order, spec.num_projections, static_cast<int>(spec.projection_sampling)); }
   void Add(const PairedJkoSolver& spec) { All(spec.inner, spec.order); }
+  void Add(const EulerMaruyamaSolver& spec) { All(spec.inner_iterations, spec.batch_size); }
+  void Add(const MalaSolver& spec) { Add(spec.inner_iterations); }
   void Add(const HeldOutPredictionMetric& /*spec*/) {}
   void Add(const RadiusMetric& /*spec*/) {}
   void Add(const ClosedFormMetric& /*spec*/) {}

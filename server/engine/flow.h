@@ -42,7 +42,7 @@ struct StepReport {
   std::vector<double> term_energies;
   double distance_squared = 0;
   double distance_standard_error = 0;
-  EnergyInequality energy_inequality;
+  std::optional<EnergyInequality> energy_inequality;  // of steps that minimise
   int inner_iterations = 0;
   double gradient_norm = 0;
   bool converged = true;

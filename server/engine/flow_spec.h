@@ -185,7 +185,14 @@ struct PairedJkoSolver {
   InnerMinimisation inner;
   int order = 2;
 };
-using SolverSpec = std::variant<SwJkoSolver, PairedJkoSolver>;
+struct EulerMaruyamaSolver {
+  int inner_iterations = 100;
+  int64_t batch_size = 1024;
+};
+struct MalaSolver {
+  int inner_iterations = 100;
+};
+using SolverSpec = std::variant<SwJkoSolver, PairedJkoSolver, EulerMaruyamaSolver, MalaSolver>;
 
 // Metrics.
 struct HeldOutPredictionMetric {};

@@ -133,6 +133,7 @@ StepResult FlowState::Step(const StopLatch& stop, absl::FunctionRef<void(const I
   report.gradient_norm = outcome.gradient_norm;
   report.converged = outcome.converged;
   report.metrics = ComputeMetrics(outcome.position.parameters, report.wasserstein_time);
+  report.metrics.insert(report.metrics.end(), outcome.figures.begin(), outcome.figures.end());
   position_ = std::move(outcome.position);
   report_ = report;
   return {.report = std::move(report)};

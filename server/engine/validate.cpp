@@ -86,6 +86,20 @@ class Checker {
   absl::Status status_;
 };
 
+bool TurnsEntropyIntoNoise(const SolverSpec& solver) {
+  return std::holds_alternative<EulerMaruyamaSolver>(solver) || std::holds_alternative<MalaSolver>(solver);
+}
+
+bool HasEntropy(const TermSpec& term) {
+  return std::holds_alternative<EntropyTerm>(term) || std::holds_alternative<RelativeEntropyTerm>(term);
+}
+
+// Whether the term is ∫V dρ, ∫ρ log ρ or their sum, so that its minimum is a density known at points.
+bool IsPointwise(const TermSpec& term) {
+  const auto is_potential = [](const auto& kind) { return std::is_constructible_v<PotentialSpec, decltype(kind)>; };
+  return HasEntropy(term) || std::visit(is_potential, term);
+}
+
 struct InitialChecker {
   Checker& check;
 
@@ -201,7 +215,8 @@ struct TermChecker {
   // Internal energies: they read log-densities, and their negatives have no minimum.
   void OfDensity(const std::string& kind) const {
     check.Require(weight >= 0, path + ".weight", absl::StrCat("must not be negative for ", kind, ": the functional would have no minimum"));
-    check.Require(HasDensity(spec.model), absl::StrCat(path, ".", kind), "needs a model with a density, such as real_nvp");
+    const bool noise = kind != "porous_medium" && TurnsEntropyIntoNoise(spec.solver);
+    check.Require(noise || HasDensity(spec.model), absl::StrCat(path, ".", kind), "needs a model with a density, such as real_nvp");
   }
 
   void operator()(const ExpressionPotential& term) const {
@@ -254,6 +269,7 @@ struct OptimizerChecker {
 
 struct SolverChecker {
   Checker& check;
+  const FlowSpec& spec;
 
   void operator()(const SwJkoSolver& spec) const {
     Inner(spec.inner, "solver.sw_jko");
@@ -263,6 +279,23 @@ struct SolverChecker {
   void operator()(const PairedJkoSolver& spec) const {
     Inner(spec.inner, "solver.paired_jko");
     Order(spec.order, "solver.paired_jko");
+  }
+  void operator()(const EulerMaruyamaSolver& solver) const {
+    check.AtLeast(solver.inner_iterations, 1, "solver.euler_maruyama.inner_iterations");
+    check.AtLeast(static_cast<double>(solver.batch_size), 2, "solver.euler_maruyama.batch_size");
+    Particles("solver.euler_maruyama");
+  }
+  void operator()(const MalaSolver& solver) const {
+    check.AtLeast(solver.inner_iterations, 1, "solver.mala.inner_iterations");
+    Particles("solver.mala");
+    const bool entropy = std::any_of(spec.terms.begin(), spec.terms.end(), [](const WeightedTerm& term) { return HasEntropy(term.term); });
+    const bool pointwise =
+        std::all_of(spec.terms.begin(), spec.terms.end(), [](const WeightedTerm& term) { return IsPointwise(term.term); });
+    check.Require(entropy && pointwise, "solver.mala", "needs potentials and an entropy, and nothing else: a density known at points");
+  }
+
+  void Particles(const std::string& path) const {
+    check.Require(std::holds_alternative<ParticlesModel>(spec.model), path, "moves particles, and the model is not particles");
   }
 
   void Order(int order, const std::string& path) const {
@@ -326,7 +359,7 @@ absl::Status Validate(const FlowSpec& spec) {
     check.Require(std::isfinite(weight) && weight != 0, path + ".weight", absl::StrCat("is ", weight, "; must be finite and not 0"));
     std::visit(TermChecker{check, spec, weight, path}, spec.terms[i].term);
   }
-  std::visit(SolverChecker{check}, spec.solver);
+  std::visit(SolverChecker{check, spec}, spec.solver);
   std::visit(ModelChecker{check}, spec.model);
   check.Above(spec.sliced_step_size, 0, "sliced_step_size");
   check.AtLeast(spec.num_steps, 1, "num_steps");

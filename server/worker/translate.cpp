@@ -210,6 +210,10 @@ absl::StatusOr<engine::SolverSpec> TranslateSolver(const contract::Solver& solve
     }
     case contract::Solver::kPairedJko:
       return engine::PairedJkoSolver{TranslateInner(solver.paired_jko()), solver.paired_jko().order()};
+    case contract::Solver::kEulerMaruyama:
+      return engine::EulerMaruyamaSolver{solver.euler_maruyama().inner_iterations(), solver.euler_maruyama().batch_size()};
+    case contract::Solver::kMala:
+      return engine::MalaSolver{solver.mala().inner_iterations()};
     default:
       return Unknown("solver");
   }
@@ -312,10 +316,12 @@ contract::StepReport TranslateReport(const engine::StepReport& report, double se
   translated.mutable_term_energies()->Assign(report.term_energies.begin(), report.term_energies.end());
   translated.set_distance_squared(report.distance_squared);
   translated.set_distance_standard_error(report.distance_standard_error);
-  contract::EnergyInequality& inequality = *translated.mutable_energy_inequality();
-  inequality.set_slack(report.energy_inequality.slack);
-  inequality.set_standard_error(report.energy_inequality.standard_error);
-  inequality.set_holds(report.energy_inequality.holds);
+  if (report.energy_inequality.has_value()) {
+    contract::EnergyInequality& inequality = *translated.mutable_energy_inequality();
+    inequality.set_slack(report.energy_inequality->slack);
+    inequality.set_standard_error(report.energy_inequality->standard_error);
+    inequality.set_holds(report.energy_inequality->holds);
+  }
   translated.set_inner_iterations(report.inner_iterations);
   translated.set_gradient_norm(report.gradient_norm);
   translated.set_converged(report.converged);

@@ -20,7 +20,8 @@ struct Context {
   const Limits& limits;
   int dimension = 0;  // 0 when it is itself wrong: then nothing that depends on it is checked
   bool model_has_density = true;
-  int64_t fill_left = 0;  // numbers that defaults may still add, so that a short request does not become a huge job
+  bool entropy_is_noise = false;  // the solver turns an entropy into noise
+  int64_t fill_left = 0;          // numbers that defaults may still add, so that a short request does not become a huge job
 };
 
 using Vector = google::protobuf::RepeatedField<double>;
@@ -82,11 +83,17 @@ void CheckInitial(Context& context, const std::string& path, v1::Distribution& i
 void CheckPotential(Context& context, const std::string& path, v1::Potential& potential);
 void CheckFunctional(Context& context, const std::string& path, v1::FlowSpec& spec);
 void CheckModel(Context& context, const std::string& path, v1::Model& model);
-void CheckSolver(Context& context, const std::string& path, v1::Solver& solver);
+void CheckSolver(Context& context, const std::string& path, v1::FlowSpec& spec);
 void CheckSchedule(Context& context, const std::string& path, v1::Schedule& schedule);
 void CheckOutput(Context& context, const std::string& path, v1::FlowSpec& spec);
 // `spec`: the rest, already checked, with its defaults.
 void CheckMetric(Context& context, const std::string& path, v1::Metric& metric, const v1::FlowSpec& spec);
+
+// Whether the solver turns an entropy into noise, so that the model need not have a density.
+bool TurnsEntropyIntoNoise(const v1::Solver& solver);
+
+// Whether the term is or holds ∫ρ log ρ.
+bool HasEntropy(const v1::FunctionalTerm& term);
 
 // Whether the model, with its default where it is left out, has a density.
 bool HasDensity(const v1::Model& model);

@@ -90,15 +90,18 @@ void CheckMmd(Context& context, const std::string& path, v1::Mmd& term) {
 }
 
 // What holds of the terms that read log-densities: `kind` is the field's name, `called` what it is called.
-void CheckInternalEnergy(Context& context, const std::string& path, double weight, absl::string_view kind, absl::string_view called) {
+void CheckInternalEnergy(Context& context, const std::string& path, const v1::FunctionalTerm& term, absl::string_view kind,
+                         absl::string_view called) {
+  const double weight = term.weight();
+  const bool may_be_noise = HasEntropy(term);
   if (weight < 0) {
     context.findings.Invalid(absl::StrCat(path, ".weight"),
                              absl::StrCat("must be above 0 for ", called, ", whose negative has no minimum; is ", weight));
   }
-  if (!context.model_has_density) {
-    context.findings.Invalid(absl::StrCat(path, ".", kind),
-                             "needs a model with a density, and spec.model is particles, which has none; use realNvp");
-  }
+  if (context.model_has_density || (may_be_noise && context.entropy_is_noise)) return;
+  context.findings.Invalid(absl::StrCat(path, ".", kind),
+                           absl::StrCat("needs a model with a density, and spec.model is particles, which has none; use realNvp",
+                                        may_be_noise ? ", or the solver eulerMaruyama, which turns an entropy into noise" : ""));
 }
 
 void CheckTerm(Context& context, const std::string& path, v1::FunctionalTerm& term, int solver_projections) {
@@ -112,12 +115,12 @@ void CheckTerm(Context& context, const std::string& path, v1::FunctionalTerm& te
     case v1::FunctionalTerm::kInteraction:
       return CheckInteraction(context, absl::StrCat(path, ".interaction"), *term.mutable_interaction());
     case v1::FunctionalTerm::kEntropy:
-      return CheckInternalEnergy(context, path, term.weight(), "entropy", "entropy");
+      return CheckInternalEnergy(context, path, term, "entropy", "entropy");
     case v1::FunctionalTerm::kSlicedWasserstein:
       return CheckSlicedWasserstein(context, absl::StrCat(path, ".sliced_wasserstein"), *term.mutable_sliced_wasserstein(),
                                     solver_projections);
     case v1::FunctionalTerm::kPorousMedium: {
-      CheckInternalEnergy(context, path, term.weight(), "porous_medium", "porousMedium");
+      CheckInternalEnergy(context, path, term, "porous_medium", "porousMedium");
       auto& medium = *term.mutable_porous_medium();
       if (!medium.has_exponent()) medium.set_exponent(2);
       const Range range{.low = 1, .low_open = true, .high = 16};
@@ -126,7 +129,7 @@ void CheckTerm(Context& context, const std::string& path, v1::FunctionalTerm& te
     case v1::FunctionalTerm::kMmd:
       return CheckMmd(context, absl::StrCat(path, ".mmd"), *term.mutable_mmd());
     case v1::FunctionalTerm::kRelativeEntropy:
-      CheckInternalEnergy(context, path, term.weight(), "relative_entropy", "relativeEntropy");
+      CheckInternalEnergy(context, path, term, "relative_entropy", "relativeEntropy");
       return CheckPotential(context, absl::StrCat(path, ".relative_entropy.potential"),
                             *term.mutable_relative_entropy()->mutable_potential());
     case v1::FunctionalTerm::KIND_NOT_SET:

@@ -61,10 +61,11 @@ void CheckSpec(Findings& findings, v1::FlowSpec& spec, jobs::Datasets& datasets,
     context.dimension = spec.dimension();
   }
   context.model_has_density = HasDensity(spec.model());
+  context.entropy_is_noise = TurnsEntropyIntoNoise(spec.solver());
   context.fill_left = limits.max_spec_bytes / static_cast<int64_t>(sizeof(double));
   CheckInitial(context, "spec.initial", *spec.mutable_initial());
   CheckModel(context, "spec.model", *spec.mutable_model());
-  CheckSolver(context, "spec.solver", *spec.mutable_solver());
+  CheckSolver(context, "spec.solver", spec);
   CheckFunctional(context, "spec.functional", spec);
   CheckSchedule(context, "spec.schedule", *spec.mutable_schedule());
   CheckOutput(context, "spec.output", spec);

@@ -24,6 +24,7 @@ void CheckParticles(Context& context, const std::string& path, v1::Particles& mo
   CheckValues(context, absl::StrCat(path, ".count"), model.count());
 }
 
+constexpr int kDefaultMoves = 100;
 constexpr Range kDecay{.low = 0, .high = 1, .high_open = true};
 
 void CheckAdam(Context& context, const std::string& path, v1::Adam& adam) {
@@ -88,7 +89,40 @@ void CheckSwJko(Context& context, const std::string& path, v1::SwJko& scheme) {
   }
 }
 
+// Solvers that move particles rather than train a model.
+void CheckMovesParticles(Context& context, const std::string& path, const v1::FlowSpec& spec) {
+  if (spec.model().has_particles()) return;
+  context.findings.Invalid(path, "moves particles, so it needs spec.model particles; with another model use pairedJko or swJko");
+}
+
+void CheckEulerMaruyama(Context& context, const std::string& path, v1::FlowSpec& spec) {
+  v1::EulerMaruyama& solver = *spec.mutable_solver()->mutable_euler_maruyama();
+  if (!solver.has_inner_iterations()) solver.set_inner_iterations(kDefaultMoves);
+  if (!solver.has_batch_size()) solver.set_batch_size(1024);
+  CheckCount(context, absl::StrCat(path, ".inner_iterations"), solver.inner_iterations(), 1, context.limits.max_inner_iterations);
+  CheckCount(context, absl::StrCat(path, ".batch_size"), solver.batch_size(), 2, context.limits.max_batch_size);
+  CheckMovesParticles(context, path, spec);
+}
+
+void CheckMala(Context& context, const std::string& path, v1::FlowSpec& spec) {
+  v1::Mala& solver = *spec.mutable_solver()->mutable_mala();
+  if (!solver.has_inner_iterations()) solver.set_inner_iterations(kDefaultMoves);
+  CheckCount(context, absl::StrCat(path, ".inner_iterations"), solver.inner_iterations(), 1, context.limits.max_inner_iterations);
+  CheckMovesParticles(context, path, spec);
+  bool entropy = false;
+  for (int i = 0; i < spec.functional().terms_size(); ++i) {
+    const v1::FunctionalTerm& term = spec.functional().terms(i);
+    entropy = entropy || HasEntropy(term);
+    if (HasEntropy(term) || term.has_potential()) continue;
+    context.findings.Invalid(path, absl::StrCat("accepts moves by a density known at points, which spec.functional.terms[", i,
+                                                "] does not leave; with such a term use eulerMaruyama"));
+  }
+  if (!entropy) context.findings.Invalid(path, "needs a term entropy, without which there is no density to sample; use eulerMaruyama");
+}
+
 }  // namespace
+
+bool HasEntropy(const v1::FunctionalTerm& term) { return term.has_entropy() || term.has_relative_entropy(); }
 
 bool HasDensity(const v1::Model& model) { return model.kind_case() != v1::Model::kParticles; }
 
@@ -102,14 +136,21 @@ void CheckModel(Context& context, const std::string& path, v1::Model& model) {
   }
 }
 
-void CheckSolver(Context& context, const std::string& path, v1::Solver& solver) {
+void CheckSolver(Context& context, const std::string& path, v1::FlowSpec& spec) {
+  v1::Solver& solver = *spec.mutable_solver();
   switch (solver.kind_case()) {
     case v1::Solver::KIND_NOT_SET:
     case v1::Solver::kSwJko:
       return CheckSwJko(context, absl::StrCat(path, ".sw_jko"), *solver.mutable_sw_jko());
     case v1::Solver::kPairedJko:
       return CheckMinimisation(context, absl::StrCat(path, ".paired_jko"), *solver.mutable_paired_jko(), /*default_order=*/2);
+    case v1::Solver::kEulerMaruyama:
+      return CheckEulerMaruyama(context, absl::StrCat(path, ".euler_maruyama"), spec);
+    case v1::Solver::kMala:
+      return CheckMala(context, absl::StrCat(path, ".mala"), spec);
   }
 }
+
+bool TurnsEntropyIntoNoise(const v1::Solver& solver) { return solver.has_euler_maruyama() || solver.has_mala(); }
 
 }  // namespace sliceflow::api

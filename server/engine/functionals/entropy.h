@@ -8,6 +8,7 @@ namespace sliceflow::engine {
 class EntropyFunctional final : public Functional {
  public:
   bool needs_density() const override { return true; }
+  double diffusion() const override { return 1; }
   TermValue Evaluate(const Batch& batch, const TermDraw& draw) override;
 };
 

@@ -19,6 +19,8 @@ struct TermDraw {
   at::Generator random;
   bool thorough = false;       // an evaluation that is reported, not one of many iterations: no mini-batches that would be noisy
   bool with_gradient = false;  // whether `gradient` is wanted
+  // Whether the caller sees to the entropy in a term itself, by noise: terms then leave it out.
+  bool entropy_as_noise = false;
 };
 
 // The estimate of one term, weight not included.
@@ -40,8 +42,11 @@ class Functional {
  public:
   virtual ~Functional() = default;
 
-  // Whether Evaluate needs Batch::log_density.
+  // Whether minimising the term needs Batch::log_density. Without it the term's value can still be estimated, for reports.
   virtual bool needs_density() const { return false; }
+
+  // The factor of ∫ρ log ρ in the term, which particles can feel as noise; 0 where there is none.
+  virtual double diffusion() const { return 0; }
 
   // Estimates the term and, where `draw.with_gradient`, its derivatives in closed form. Reads the batch outside its graph.
   virtual TermValue Evaluate(const Batch& batch, const TermDraw& draw) = 0;

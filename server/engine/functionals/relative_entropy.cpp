@@ -25,7 +25,8 @@ TermValue RelativeEntropyFunctional::Evaluate(const Batch& batch, const TermDraw
   TermValue result = potential_->Evaluate(batch, draw);
   const TermValue entropy = entropy_.Evaluate(batch, draw);
   result.value += entropy.value + log_normalizer_;
-  result.per_sample = result.per_sample + entropy.per_sample + log_normalizer_;
+  result.other_error = std::hypot(result.other_error, entropy.other_error);
+  result.per_sample = entropy.per_sample.defined() ? result.per_sample + entropy.per_sample + log_normalizer_ : at::Tensor();
   result.density_gradient = entropy.density_gradient;
   return result;
 }

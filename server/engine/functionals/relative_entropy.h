@@ -17,6 +17,7 @@ class RelativeEntropyFunctional final : public Functional {
  public:
   RelativeEntropyFunctional(std::unique_ptr<Functional> potential, double log_normalizer);
   bool needs_density() const override { return true; }
+  double diffusion() const override { return 1; }
   TermValue Evaluate(const Batch& batch, const TermDraw& draw) override;
 
  private:

@@ -105,7 +105,7 @@ StepOutcome ProximalSolver::Judge(Minimisation minimised, const Start& start) {
   }
   outcome.inequality = context_.evaluator.Inequality(start.energy, outcome.energy, growth);
   outcome.gradient_norm = minimised.gradient_norm;
-  outcome.converged = outcome.inequality.holds && (inner_.tolerance == 0 || minimised.settled);
+  outcome.converged = outcome.inequality->holds && (inner_.tolerance == 0 || minimised.settled);
   outcome.position.parameters = std::move(minimised.parameters);
   if (order_ == 2) outcome.position.memory = start.position.parameters;
   return outcome;
@@ -132,9 +132,9 @@ StepOutcome ProximalSolver::Step(int step, const Position& before, const StopLat
     outcome.divergence = minimised.divergence;
     if (!outcome.stopped && !outcome.divergence.has_value()) outcome = Judge(std::move(minimised), start);
     if (outcome.stopped || outcome.divergence.has_value()) return outcome;
-    if (best.position.parameters.defined() && best.inequality.slack >= outcome.inequality.slack) continue;
+    if (best.position.parameters.defined() && best.inequality->slack >= outcome.inequality->slack) continue;
     best = std::move(outcome);
-    if (best.inequality.holds) break;
+    if (best.inequality->holds) break;
   }
   best.inner_iterations = iterations;
   return best;

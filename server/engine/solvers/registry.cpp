@@ -2,6 +2,8 @@
 
 #include <variant>
 
+#include "server/engine/solvers/euler_maruyama.h"
+#include "server/engine/solvers/mala.h"
 #include "server/engine/solvers/paired_proximity.h"
 #include "server/engine/solvers/proximal.h"
 #include "server/engine/solvers/sliced_proximity.h"
@@ -22,14 +24,22 @@ struct Maker {
     const double tau = context.dimension * context.sliced_step_size;
     return std::make_unique<ProximalSolver>(spec.inner, spec.order, tau, std::move(proximity), context);
   }
+  std::unique_ptr<Solver> operator()(const EulerMaruyamaSolver& spec) const { return std::make_unique<EulerMaruyama>(spec, context); }
+  std::unique_ptr<Solver> operator()(const MalaSolver& spec) const { return std::make_unique<Mala>(spec, context); }
+};
+
+// Solvers that minimise nothing move particles, which start exactly; they want nothing of this but a size of batches of data.
+struct Inner {
+  InnerMinimisation operator()(const SwJkoSolver& spec) const { return spec.inner; }
+  InnerMinimisation operator()(const PairedJkoSolver& spec) const { return spec.inner; }
+  InnerMinimisation operator()(const EulerMaruyamaSolver& spec) const { return {.batch_size = spec.batch_size}; }
+  InnerMinimisation operator()(const MalaSolver& /*spec*/) const { return {}; }
 };
 
 }  // namespace
 
 std::unique_ptr<Solver> MakeSolver(const SolverSpec& spec, const SolverContext& context) { return std::visit(Maker{context}, spec); }
 
-const InnerMinimisation& InnerOf(const SolverSpec& spec) {
-  return std::visit([](const auto& kind) -> const InnerMinimisation& { return kind.inner; }, spec);
-}
+InnerMinimisation InnerOf(const SolverSpec& spec) { return std::visit(Inner{}, spec); }
 
 }  // namespace sliceflow::engine

@@ -25,9 +25,10 @@ struct Position {
 // What came of a step. Where `stopped` or `divergence` is set the rest is not.
 struct StepOutcome {
   Position position;
-  Energy energy;      // of the new position
-  Estimate distance;  // D² from the position before, D the scheme's own distance
-  EnergyInequality inequality;
+  Energy energy;                               // of the new position
+  Estimate distance;                           // D² from the position before, D the scheme's own distance
+  std::optional<EnergyInequality> inequality;  // of schemes that minimise
+  std::vector<Metric> figures;                 // of the scheme's own
   int inner_iterations = 0;
   double gradient_norm = 0;
   bool converged = true;

@@ -58,6 +58,14 @@ FlowSpec FittedSpec() {
   return spec;
 }
 
+// Carries the size of its moves.
+FlowSpec MalaSpec() {
+  FlowSpec spec = OrnsteinUhlenbeckSpec(2);
+  spec.solver = MalaSolver{.inner_iterations = 5};
+  spec.model = ParticlesModel{.count = 40};
+  return spec;
+}
+
 // Carries ρ_{k−1} besides ρ_k.
 FlowSpec SecondOrderSpec(FlowSpec spec) {
   spec.solver = PairedJkoSolver{.inner = testing::QuickMinimisation(), .order = 2};
@@ -66,7 +74,7 @@ FlowSpec SecondOrderSpec(FlowSpec spec) {
 
 INSTANTIATE_TEST_SUITE_P(Specs, ResumeTest,
                          ::testing::Values(OrnsteinUhlenbeckSpec(1), OrnsteinUhlenbeckSpec(3), RingSpec(40), FittedSpec(),
-                                           SecondOrderSpec(OrnsteinUhlenbeckSpec(2)), SecondOrderSpec(RingSpec(40))));
+                                           SecondOrderSpec(OrnsteinUhlenbeckSpec(2)), SecondOrderSpec(RingSpec(40)), MalaSpec()));
 
 TEST(CheckpointTest, EveryDamagedByteIsNoticed) {
   const FlowSpec spec = RingSpec(5);

@@ -59,7 +59,7 @@ TEST(FlowTest, StepsDescendAndReportBothClocks) {
     EXPECT_DOUBLE_EQ(report.sliced_time, 0.05 * step);
     EXPECT_DOUBLE_EQ(report.wasserstein_time, 0.1 * step);
     EXPECT_LT(report.energy, energy);
-    EXPECT_TRUE(report.energy_inequality.holds) << report.energy_inequality.slack;
+    EXPECT_TRUE(report.energy_inequality->holds) << report.energy_inequality->slack;
     EXPECT_GT(report.distance_squared, 0);
     EXPECT_THAT(report.term_energies, SizeIs(2));
     EXPECT_DOUBLE_EQ(report.term_energies[0] + report.term_energies[1], report.energy);

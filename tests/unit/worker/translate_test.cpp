@@ -249,7 +249,7 @@ TEST(Translate, Reports) {
   report.term_energies = {1, -3};
   report.distance_squared = 4;
   report.distance_standard_error = 5;
-  report.energy_inequality = {6, 7, false};
+  report.energy_inequality = engine::EnergyInequality{6, 7, false};
   report.inner_iterations = 8;
   report.gradient_norm = 9;
   report.metrics = {{"accuracy", 0.75, 0.125}};
