@@ -17,7 +17,7 @@
 namespace sliceflow::engine {
 namespace {
 
-constexpr double kExplosion = 1e6;             // in units of ρ₀'s extent
+constexpr double kExplosion = 1e4;             // in units of ρ₀'s extent
 constexpr double kBaseShareOfDiffusion = 0.1;  // least deviation of a fitted base, of √(2dτ), what diffusion covers in a step
 constexpr int64_t kMetricSamples = 20000;
 // Noise is drawn in blocks with seeds of their own: a longer draw begins with the rows of a shorter one.

@@ -52,9 +52,9 @@ struct Query {
     v1::CheckExpressionRequest::Kind kind = v1::CheckExpressionRequest::KIND_UNSPECIFIED;
     std::string source;
   };
-  std::optional<Draw> draw;               // draw samples, or else
-  std::optional<Expression> expression;   // evaluate it and its gradient at points, whatever the job and step, or else
-  std::optional<Tensor> points;           // evaluate log ρ at points
+  std::optional<Draw> draw;              // draw samples, or else
+  std::optional<Expression> expression;  // evaluate it and its gradient at points, whatever the job and step, or else
+  std::optional<Tensor> points;          // evaluate log ρ at points
   // Compute a distance; complete. Its answer: value, standard error, samples used of either side, bandwidth.
   std::optional<v1::ComputeDistanceRequest> distance;
   std::optional<absl::Duration> timeout;  // another one than SchedulerOptions::query_timeout

@@ -36,7 +36,7 @@ AssignmentEnded Diverged(const engine::Termination& termination) {
   const std::string energy = absl::StrCat(termination.last_finite_energy);
   absl::Status error = absl::OutOfRangeError(absl::StrCat("the flow diverged at step ", termination.step, " in ", termination.term,
                                                           "; the last finite energy was ", energy, termination.detail.empty() ? "" : ": ",
-                                                          termination.detail, ". A smaller schedule.step_size or learning rate may help."));
+                                                          termination.detail, ". A smaller schedule.stepSize or learningRate may help."));
   return Ended(AssignmentEnded::FAILED,
                WithReason(std::move(error), "DIVERGED",
                           {{"step", absl::StrCat(termination.step)}, {"term", termination.term}, {"last_finite_energy", energy}}));

@@ -64,6 +64,10 @@ ObjectiveValue ProximalSolver::Objective(const at::Tensor& leaf, const Position&
       result.divergence = Divergence{term.name, absl::StrCat("its value is ", value.value)};
       return result;
     }
+    if (value.gradient.defined() && !std::isfinite((value.gradient * term.weight).norm().item<double>())) {
+      result.divergence = Divergence{term.name, "its gradient is not finite"};
+      return result;
+    }
     result.loss = result.loss + Differentiable(value, batch) * term.weight;
     result.value += term.weight * value.value;
   }

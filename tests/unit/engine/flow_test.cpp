@@ -168,5 +168,37 @@ TEST(FlowTest, DivergenceIsNamedAndLeavesTheStepBefore) {
   EXPECT_TRUE(flow->Samples(20, 1).ok());
 }
 
+// A weight so large that its gradient overflows.
+TEST(FlowTest, ATermWithAnInfiniteGradientIsNamed) {
+  FlowSpec spec = OrnsteinUhlenbeckSpec(2);
+  spec.terms[0].weight = 1e30;
+  const std::unique_ptr<Flow> flow = MakeFlow(spec);
+  const StopLatch stop;
+  const absl::StatusOr<StepResult> result = flow->Step(stop, kIgnoreProgress);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_TRUE(result->termination.has_value());
+  EXPECT_EQ(result->termination->term, "terms[0].potential.quadratic");
+  EXPECT_THAT(result->termination->detail, HasSubstr("gradient"));
+}
+
+// A functional without a minimum: particles fly apart, each step lowering the energy, until they are ten thousand times as far as they began.
+TEST(FlowTest, SamplesThatFlyApartAreADivergence) {
+  FlowSpec spec = RingSpec(20);
+  spec.terms = {{-1, QuadraticPotential{.center = {0, 0}, .precision = {1, 0, 0, 1}}}};
+  std::get<SwJkoSolver>(spec.solver).inner.optimizer = AdamOptions{.learning_rate = 10};
+  spec.num_steps = 400;
+  const std::unique_ptr<Flow> flow = MakeFlow(spec);
+  const StopLatch stop;
+  std::optional<Termination> termination;
+  for (int step = 0; step < spec.num_steps && !termination.has_value(); ++step) {
+    const absl::StatusOr<StepResult> result = flow->Step(stop, kIgnoreProgress);
+    ASSERT_TRUE(result.ok()) << result.status();
+    termination = result->termination;
+  }
+  ASSERT_TRUE(termination.has_value());
+  EXPECT_EQ(termination->reason, Termination::Reason::kDiverged);
+  EXPECT_THAT(termination->detail, HasSubstr("further out"));
+}
+
 }  // namespace
 }  // namespace sliceflow::engine
