@@ -85,6 +85,20 @@ CREATE TABLE health (
 ) STRICT;
 INSERT INTO health VALUES (0, 0);
 )sql",
+    // SQLite 3.40 checks a table WITHOUT ROWID by the wrong columns where its primary key does not come first, and calls a sound one
+    // damaged.
+    R"sql(
+CREATE TABLE labels_in_key_order (
+  job_number INTEGER NOT NULL REFERENCES jobs (number) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (job_number, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO labels_in_key_order SELECT job_number, key, value FROM job_labels;
+DROP TABLE job_labels;
+ALTER TABLE labels_in_key_order RENAME TO job_labels;
+CREATE INDEX job_labels_by_value ON job_labels (key, value, job_number);
+)sql",
 };
 
 absl::Status RunMigration(Connection& connection, int from) {

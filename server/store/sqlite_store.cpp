@@ -195,8 +195,9 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& folder
   const std::string path = absl::StrCat(folder, "/sliceflow.db");
   absl::StatusOr<std::unique_ptr<Connection>> writer = Connection::Open(path);
   if (!writer.ok()) return writer.status();
-  absl::Status status = CheckIntegrity(**writer);
-  if (status.ok()) status = Migrate(**writer);
+  // First the schema: SQLite's check mistakes the first one's table of labels for a damaged one.
+  absl::Status status = Migrate(**writer);
+  if (status.ok()) status = CheckIntegrity(**writer);
   if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<Connection>> reader = Connection::Open(path);
   if (!reader.ok()) return reader.status();

@@ -68,6 +68,56 @@ TEST_F(SqliteStoreTest, AJobIsReadBackAlsoAfterReopening) {
   EXPECT_TRUE(absl::IsAlreadyExists(store_->CreateJob(NewJob("a"), "", "", "")));
 }
 
+// Rows in every table: what checks the file when it is opened must call none of them damaged.
+TEST_F(SqliteStoreTest, AFullDatabaseIsSoundWhenReopened) {
+  ASSERT_TRUE(store_->CreateDataset(DatasetRow{.id = "d", .sha256 = "s", .blob_key = "datasets/d", .dataset = "bytes"}).ok());
+  JobCommit job = NewJob("a");
+  job.row.labels = {{"team", "red"}, {"kind", "test"}};
+  job.row.datasets = {"d"};
+  ASSERT_TRUE(store_->CreateJob(job, "ada", "r1", "h1").ok());
+  JobCommit step = MoreEvents(*store_->GetJob("a"), 1);
+  step.step = StepRow{0, 2, "jobs/a/s", {1}, "jobs/a/c"};
+  ASSERT_TRUE(store_->Commit(step).ok());
+  Open();
+  JobQuery query;
+  query.labels.push_back({"team", "red"});
+  EXPECT_THAT(Ids(query), ElementsAre("a"));
+}
+
+TEST_F(SqliteStoreTest, LabelsOfTheFirstSchemaAreKept) {
+  JobCommit job = NewJob("a");
+  job.row.labels = {{"team", "red"}, {"kind", "test"}};
+  Create(job);
+  store_.reset();
+  {
+    auto connection = *Connection::Open(folder_.path() + "/sliceflow.db");
+    const absl::Status status = connection->Execute(R"sql(
+CREATE TABLE first (
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  job_number INTEGER NOT NULL REFERENCES jobs (number) ON DELETE CASCADE,
+  PRIMARY KEY (job_number, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO first SELECT key, value, job_number FROM job_labels;
+DROP TABLE job_labels;
+ALTER TABLE first RENAME TO job_labels;
+CREATE INDEX job_labels_by_value ON job_labels (key, value, job_number);
+PRAGMA user_version=1;
+)sql");
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  for (int round = 0; round < 2; ++round) {
+    Open();
+    JobQuery query;
+    query.labels = {{"team", "red"}, {"kind", "test"}};
+    EXPECT_THAT(Ids(query), ElementsAre("a"));
+  }
+  // Still in one with their job.
+  ASSERT_TRUE(store_->DeleteJob("a", 1).ok());
+  store_.reset();
+  EXPECT_EQ(*(*Connection::Open(folder_.path() + "/sliceflow.db"))->QueryInt("SELECT count(*) FROM job_labels"), 0);
+}
+
 TEST_F(SqliteStoreTest, OfTwoCommitsOnOneVersionOneWins) {
   Create(NewJob("a"));
   const JobRow row = *store_->GetJob("a");
