@@ -1,6 +1,7 @@
 // What users ask for, and recovery. What workers report is in assignments.cpp.
 #include "server/jobs/jobs.h"
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -18,6 +19,9 @@ namespace sliceflow::jobs {
 namespace {
 
 constexpr int kRecoveryPage = 500;
+// Many clients take messages of 4 MiB; one job, its defaults filled in, is smaller.
+constexpr size_t kPageBytes = size_t{3} << 20;
+constexpr size_t kListBatch = 20;  // jobs read at once
 constexpr int kActiveStates[] = {v1::Job::QUEUED, v1::Job::RUNNING, v1::Job::PAUSED};
 
 }  // namespace
@@ -141,16 +145,23 @@ absl::StatusOr<v1::Job> Jobs::Get(const std::string& job_id) {
 
 absl::StatusOr<Jobs::Page> Jobs::List(store::JobQuery query) {
   const size_t limit = query.limit;
-  ++query.limit;  // one more tells whether there is a next page
-  absl::StatusOr<std::vector<events::JobView>> views = log_.List(query);
-  if (!views.ok()) return views.status();
   Page page;
-  if (views->size() > limit) {
-    views->resize(limit);
-    if (limit > 0) page.next_number = views->back().number;
+  size_t bytes = 0;
+  while (true) {
+    query.limit = static_cast<int>(std::min(limit + 1 - page.jobs.size(), kListBatch));  // one more tells whether there is a next page
+    absl::StatusOr<std::vector<events::JobView>> views = log_.List(query);
+    if (!views.ok()) return views.status();
+    for (events::JobView& view : *views) {
+      bytes += view.job.ByteSizeLong();
+      if (page.jobs.size() == limit || (!page.jobs.empty() && bytes > kPageBytes)) {
+        page.next_number = query.after_number;
+        return page;
+      }
+      query.after_number = view.number;
+      page.jobs.push_back(std::move(view.job));
+    }
+    if (static_cast<int>(views->size()) < query.limit) return page;
   }
-  for (events::JobView& view : *views) page.jobs.push_back(std::move(view.job));
-  return page;
 }
 
 absl::StatusOr<v1::Job> Jobs::Cancel(const std::string& job_id, const std::string& etag) {

@@ -79,7 +79,7 @@ class Jobs {
   // else AlreadyExists. ResourceExhausted with QuotaFailure beyond `max_active_jobs`.
   absl::StatusOr<v1::Job> Create(v1::Job job, const std::string& owner, const std::string& request_id, int max_active_jobs);
   absl::StatusOr<v1::Job> Get(const std::string& job_id);
-  // A page of jobs; `next_number` continues it.
+  // A page of jobs, shorter than asked for where they are large (always one where there is one); `next_number` continues it.
   struct Page {
     std::vector<v1::Job> jobs;
     std::optional<int64_t> next_number;

@@ -104,10 +104,34 @@ TEST_F(CommandsTest, AnUnknownDataSetIsNotFoundAndLeavesNoJob) {
   EXPECT_THAT(jobs_->List({})->jobs, IsEmpty());
 }
 
+// Specifications of 1.5 MB: two fit below the 4 MiB that many clients take, three do not.
+TEST_F(CommandsTest, APageOfLargeJobsIsShorter) {
+  v1::Job large = Request(3);
+  large.mutable_spec()->mutable_initial()->mutable_dirac()->mutable_point()->Resize(180'000, 1.0);
+  std::vector<std::string> expected;
+  for (int i = 0; i < 5; ++i) {
+    large.mutable_spec()->set_seed(i);
+    expected.insert(expected.begin(), IdOf(jobs_->Create(large, "", "", kManyJobs).value()));
+  }
+  std::vector<std::string> listed;
+  std::vector<size_t> sizes;
+  store::JobQuery query;
+  query.limit = 1000;
+  do {
+    const Jobs::Page page = jobs_->List(query).value();
+    sizes.push_back(page.jobs.size());
+    for (const v1::Job& job : page.jobs) listed.push_back(IdOf(job));
+    query.after_number = page.next_number;
+  } while (query.after_number.has_value());
+  EXPECT_EQ(listed, expected);
+  EXPECT_THAT(sizes, ElementsAre(2, 2, 1));
+}
+
+// Also where a page is made of several batches, and ends on or beside the end of one.
 TEST_F(CommandsTest, PagesFollowEachOther) {
   std::vector<std::string> newest_first;
-  for (int i = 0; i < 7; ++i) newest_first.insert(newest_first.begin(), "jobs/" + Create(3));
-  for (const int limit : {1, 3, 7, 50}) {
+  for (int i = 0; i < 41; ++i) newest_first.insert(newest_first.begin(), "jobs/" + Create(3));
+  for (const int limit : {3, 19, 20, 21, 40, 41, 50}) {
     store::JobQuery query;
     query.limit = limit;
     std::vector<std::string> names;
