@@ -8,7 +8,8 @@ namespace sliceflow {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  const google::rpc::Status rpc = ToRpcStatus(status);
+  const bool bare = Reason(status).empty();
+  const google::rpc::Status rpc = ToRpcStatus(bare ? WithReason(status, absl::StatusCodeToString(status.code())) : status);
   return grpc::Status(static_cast<grpc::StatusCode>(rpc.code()), rpc.message(), rpc.SerializeAsString());
 }
 

@@ -7,6 +7,7 @@
 
 namespace sliceflow {
 
+// An error without a reason gets the name of its code as one: every error that leaves has an ErrorInfo.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 absl::Status FromGrpcStatus(const grpc::Status& status);
 

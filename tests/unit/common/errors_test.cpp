@@ -108,6 +108,14 @@ TEST(ErrorsTest, DetailsSurviveTheWireBothWays) {
   EXPECT_EQ(FromRpcStatus(ToRpcStatus(sent)), sent);
 }
 
+TEST(ErrorsTest, NoErrorLeavesWithoutAReason) {
+  const absl::Status received = FromGrpcStatus(ToGrpcStatus(absl::InvalidArgumentError("the stream ended early")));
+  EXPECT_TRUE(absl::IsInvalidArgument(received));
+  EXPECT_EQ(std::string(received.message()), "the stream ended early");
+  EXPECT_EQ(Reason(received), "INVALID_ARGUMENT");
+  EXPECT_EQ(DetailOf<google::rpc::ErrorInfo>(received).domain(), "sliceflow.dev");
+}
+
 TEST(ErrorsTest, ForeignDetailsAreLeftOut) {
   const absl::Status status = FromGrpcStatus(grpc::Status(grpc::StatusCode::UNAVAILABLE, "connection refused", "\xFF not ours"));
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
