@@ -2,6 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "common/ids.h"
 #include "server/api/gate/checks.h"
 #include "server/jobs/retention.h"
@@ -36,9 +37,30 @@ bool IsSha256(const std::string& digits) {
   return hexadecimal;
 }
 
+// Where valid UTF-8 holds a character that moves a terminal's cursor or turns the direction of what stands around it: the C0 and C1
+// controls, DEL, and the overrides and isolates of U+202A to U+202E and U+2066 to U+2069. npos where there is none.
+size_t FindControl(absl::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7F) return i;
+    const absl::string_view rest = text.substr(i);
+    if (rest.size() >= 2 && byte == 0xC2 && static_cast<unsigned char>(rest[1]) < 0xA0) return i;
+    if (rest.size() < 3 || byte != 0xE2) continue;
+    const auto last = static_cast<unsigned char>(rest[2]);
+    if (rest[1] == '\x80' && last >= 0xAA && last <= 0xAE) return i;
+    if (rest[1] == '\x81' && last >= 0xA6 && last <= 0xA9) return i;
+  }
+  return absl::string_view::npos;
+}
+
 void CheckText(Findings& findings, const std::string& field, const std::string& text, size_t limit) {
-  if (Characters(text) <= limit) return;
-  findings.Invalid(field, absl::StrCat("must have at most ", limit, " characters, has ", Characters(text)));
+  if (Characters(text) > limit) {
+    findings.Invalid(field, absl::StrCat("must have at most ", limit, " characters, has ", Characters(text)));
+  }
+  if (const size_t control = FindControl(text); control != absl::string_view::npos) {
+    findings.Invalid(field, absl::StrCat("must have no control characters and none that turn the direction of text; has one after ",
+                                         Characters(text.substr(0, control)), " characters"));
+  }
 }
 
 void CheckLabels(Findings& findings, const v1::Job& job) {

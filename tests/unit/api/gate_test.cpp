@@ -219,6 +219,33 @@ TEST_F(GateTest, TooLongTextIsRefusedByCharacters) {
   EXPECT_EQ(violations[1].field, "request_id");
 }
 
+TEST_F(GateTest, TextThatWouldSteerATerminalIsRefused) {
+  v1::CreateJobRequest request = Request(kSmallest);
+  for (const char* bad : {"a\x1b[2J", "a\nb", "\x7f", "a\xC2\x85",
+                          "\xC2\x9B"
+                          "31m",
+                          "\xE2\x80\xAE"
+                          "txt.exe",
+                          "\xE2\x80\xAA", "\xE2\x81\xA6", "x\xE2\x81\xA9"}) {
+    request.mutable_job()->set_display_name(bad);
+    const std::vector<FieldViolation> violations = ViolationsOf(Check(request).status());
+    ASSERT_THAT(violations, SizeIs(1)) << bad;
+    EXPECT_EQ(violations[0].field, "display_name");
+    EXPECT_THAT(violations[0].description, HasSubstr("no control characters"));
+  }
+  // Neighbours of what is refused: no-break space, é, the two beside the overrides and the isolates, and writing from right to left.
+  for (const char* good :
+       {"a b", "\xC2\xA0", "\xC3\xA9", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\xA5", "\xE2\x81\xAA", "\xD7\xA9\xD7\x9C"}) {
+    request.mutable_job()->set_display_name(good);
+    EXPECT_TRUE(Check(request).ok()) << good;
+  }
+  (*request.mutable_job()->mutable_labels())["team"] = "red\r";
+  request.set_request_id("r\t");
+  std::vector<std::string> fields;
+  for (const FieldViolation& violation : ViolationsOf(Check(request).status())) fields.push_back(violation.field);
+  EXPECT_THAT(fields, ::testing::UnorderedElementsAre("labels[\"team\"]", "request_id"));
+}
+
 TEST_F(GateTest, TooManyLabelsAndTermsAndMetricsAreRefused) {
   v1::CreateJobRequest request = Request(kSmallest);
   for (int i = 0; i < 33; ++i) (*request.mutable_job()->mutable_labels())[absl::StrCat("k", i)] = "v";
