@@ -19,7 +19,9 @@ struct Limits {
   int64_t max_active_jobs = 10'000;
   int64_t max_spec_bytes = int64_t{1} << 20;
   int64_t max_expression_bytes = int64_t{64} << 10;
-  int64_t max_sample_values = int64_t{1} << 27;  // rows times columns of one tensor: samples, points, particles, a batch
+  int64_t max_sample_values = int64_t{1} << 27;     // rows times columns of one tensor: samples, points, particles, a batch, directions
+  int64_t max_model_parameters = int64_t{1} << 27;  // a checkpoint holds them three times, with the optimiser's moments
+  int64_t max_hidden_values = int64_t{1} << 28;     // a batch's values in all hidden layers of a model, kept for the gradient
 };
 
 }  // namespace sliceflow::api

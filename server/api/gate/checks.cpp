@@ -58,6 +58,11 @@ void CheckCount(Context& context, const std::string& field, int64_t value, int64
   }
 }
 
+void CheckValues(Context& context, const std::string& field, int64_t rows) {
+  if (context.dimension == 0 || rows <= context.limits.max_sample_values / context.dimension) return;
+  context.findings.BeyondLimit(field, static_cast<double>(rows), context.limits.max_sample_values / context.dimension);
+}
+
 void CheckVector(Context& context, const std::string& field, Vector& values, double fill) {
   if (context.dimension == 0) return;
   if (values.empty()) {

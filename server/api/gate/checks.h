@@ -21,6 +21,7 @@ struct Context {
   int dimension = 0;  // 0 when it is itself wrong: then nothing that depends on it is checked
   bool model_has_density = true;
   bool entropy_is_noise = false;  // the solver turns an entropy into noise
+  double hidden_values = 0;       // that a model keeps of one sample for its gradient
   int64_t fill_left = 0;          // numbers that defaults may still add, so that a short request does not become a huge job
 };
 
@@ -44,6 +45,8 @@ bool MayFill(Context& context, const std::string& field, int64_t count);
 void CheckNumber(Context& context, const std::string& field, double value, const Range& range);
 // A count from `low` to the server's `limit`.
 void CheckCount(Context& context, const std::string& field, int64_t value, int64_t low, int64_t limit);
+// Rows of `dimension` numbers: at most the server's limit of values of one tensor.
+void CheckValues(Context& context, const std::string& field, int64_t rows);
 // `dimension` finite numbers; left out, `fill` in every coordinate.
 void CheckVector(Context& context, const std::string& field, Vector& values, double fill);
 // `dimension²` numbers that form a symmetric positive definite matrix; left out, the identity.

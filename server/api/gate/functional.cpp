@@ -63,6 +63,7 @@ void CheckInteraction(Context& context, const std::string& path, v1::Interaction
 void CheckSlicedWasserstein(Context& context, const std::string& path, v1::SlicedWasserstein& term, int solver_projections) {
   if (!term.has_num_projections()) term.set_num_projections(solver_projections);
   CheckCount(context, absl::StrCat(path, ".num_projections"), term.num_projections(), 1, context.limits.max_projections);
+  CheckValues(context, absl::StrCat(path, ".num_projections"), term.num_projections());
   CheckPointDataset(context, absl::StrCat(path, ".dataset"), term.dataset());
 }
 

@@ -5,9 +5,23 @@
 namespace sliceflow::api {
 namespace {
 
-void CheckValues(Context& context, const std::string& field, int64_t rows) {
-  if (context.dimension == 0 || rows <= context.limits.max_sample_values / context.dimension) return;
-  context.findings.BeyondLimit(field, static_cast<double>(rows), context.limits.max_sample_values / context.dimension);
+// Memory that no single field bounds: parameters, and what a batch leaves in the hidden layers. In one dimension the model is a monotone
+// map of few parameters.
+void BoundRealNvp(Context& context, const std::string& path, const v1::RealNvp& model) {
+  if (context.dimension < 2) return;
+  const double width = model.hidden_width();
+  const double dimension = context.dimension;
+  // A network from half of the coordinates to a scale and a shift of the other half, and a matrix.
+  const double network = width * (width + 1.5 * dimension);
+  const double linear = model.learned_linear() ? dimension * dimension : 0;
+  const double parameters = model.couplings() * (network + linear);
+  if (parameters > static_cast<double>(context.limits.max_model_parameters)) {
+    context.findings.BeyondLimit(absl::StrCat(path, ".hidden_width"),
+                                 absl::StrCat("couplings, hidden_width and dimension together make about ", parameters,
+                                              " parameters; this server takes ", context.limits.max_model_parameters));
+    return;
+  }
+  context.hidden_values = model.couplings() * (2 * width + 3 * dimension);
 }
 
 void CheckRealNvp(Context& context, const std::string& path, v1::RealNvp& model) {
@@ -16,6 +30,7 @@ void CheckRealNvp(Context& context, const std::string& path, v1::RealNvp& model)
   if (!model.has_learned_linear()) model.set_learned_linear(true);
   CheckCount(context, absl::StrCat(path, ".couplings"), model.couplings(), 1, 64);
   CheckCount(context, absl::StrCat(path, ".hidden_width"), model.hidden_width(), 1, 4096);
+  BoundRealNvp(context, path, model);
 }
 
 void CheckParticles(Context& context, const std::string& path, v1::Particles& model) {
@@ -69,6 +84,11 @@ void CheckMinimisation(Context& context, const std::string& path, Scheme& scheme
   CheckCount(context, absl::StrCat(path, ".inner_iterations"), scheme.inner_iterations(), 1, context.limits.max_inner_iterations);
   CheckCount(context, absl::StrCat(path, ".batch_size"), scheme.batch_size(), 2, context.limits.max_batch_size);
   CheckValues(context, absl::StrCat(path, ".batch_size"), scheme.batch_size());
+  if (const double values = context.hidden_values * scheme.batch_size(); values > static_cast<double>(context.limits.max_hidden_values)) {
+    context.findings.BeyondLimit(absl::StrCat(path, ".batch_size"),
+                                 absl::StrCat("together with the model's size makes ", values,
+                                              " values in hidden layers; this server takes ", context.limits.max_hidden_values));
+  }
   CheckCount(context, absl::StrCat(path, ".max_attempts"), scheme.max_attempts(), 1, 10);
   if (scheme.order() != 1 && scheme.order() != 2) {
     context.findings.Invalid(absl::StrCat(path, ".order"), absl::StrCat("must be 1 or 2, is ", scheme.order()));
@@ -81,6 +101,7 @@ void CheckSwJko(Context& context, const std::string& path, v1::SwJko& scheme) {
   CheckMinimisation(context, path, scheme, /*default_order=*/1);
   if (!scheme.has_num_projections()) scheme.set_num_projections(1000);
   CheckCount(context, absl::StrCat(path, ".num_projections"), scheme.num_projections(), 1, context.limits.max_projections);
+  CheckValues(context, absl::StrCat(path, ".num_projections"), scheme.num_projections());
   if (scheme.projection_sampling() == v1::SwJko::PROJECTION_SAMPLING_UNSPECIFIED) scheme.set_projection_sampling(v1::SwJko::AUTOMATIC);
   if (!v1::SwJko::ProjectionSampling_IsValid(scheme.projection_sampling())) {
     context.findings.Invalid(

@@ -144,6 +144,10 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Mistake{"spec { model { real_nvp { couplings: 0 } } }", kInvalid, "spec.model.real_nvp.couplings", "at least 1"},
         Mistake{"spec { model { real_nvp { hidden_width: 5000 } } }", kExhausted, "spec.model.real_nvp.hidden_width", "at most 4096"},
+        Mistake{"spec { model { real_nvp { couplings: 64 hidden_width: 4096 } } }", kExhausted, "spec.model.real_nvp.hidden_width",
+                "about 1.07"},
+        Mistake{"spec { solver { sw_jko { batch_size: 1000000 } } }", kExhausted, "spec.solver.sw_jko.batch_size", "hidden layers"},
+        Mistake{"spec { solver { paired_jko { batch_size: 1000000 } } }", kExhausted, "spec.solver.paired_jko.batch_size", "hidden layers"},
         Mistake{"spec { model { particles { count: 0 } } }", kInvalid, "spec.model.particles.count", "at least 1"},
         Mistake{"spec { model { particles { count: 2000000 } } }", kExhausted, "spec.model.particles.count",
                 "at most 1000000 on this server"},
@@ -329,6 +333,26 @@ TEST_F(GateTest, SamplesTimesDimensionAreBounded) {
   ASSERT_THAT(ViolationsOf(status), SizeIs(1));
   EXPECT_EQ(ViolationsOf(status)[0].field, "spec.model.particles.count");
   EXPECT_THAT(ViolationsOf(status)[0].description, HasSubstr("at most 131072"));
+}
+
+// 100 000 directions of 2000 numbers: 800 MB, and twice that while they are drawn.
+TEST_F(GateTest, DirectionsTimesDimensionAreBounded) {
+  v1::CreateJobRequest request = Request(kSmallest);
+  v1::FlowSpec& spec = *request.mutable_job()->mutable_spec();
+  spec.set_dimension(2000);
+  spec.mutable_initial()->mutable_dirac();
+  spec.clear_functional();
+  auto& term = *spec.mutable_functional()->add_terms()->mutable_sliced_wasserstein();
+  term.set_dataset("datasets/wide");
+  term.set_num_projections(100'000);
+  datasets_.Add("wide", 10, 2000);
+  spec.mutable_solver()->mutable_sw_jko()->set_num_projections(100'000);
+  const absl::Status status = Check(request).status();
+  EXPECT_EQ(status.code(), kExhausted) << status;
+  ASSERT_THAT(ViolationsOf(status), SizeIs(2)) << status;
+  EXPECT_EQ(ViolationsOf(status)[0].field, "spec.solver.sw_jko.num_projections");
+  EXPECT_THAT(ViolationsOf(status)[0].description, HasSubstr("at most 67108"));
+  EXPECT_EQ(ViolationsOf(status)[1].field, "spec.functional.terms[0].sliced_wasserstein.num_projections");
 }
 
 TEST_F(GateTest, AnOversizedSpecificationIsRefusedUnread) {
