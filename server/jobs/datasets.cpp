@@ -10,6 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "common/errors.h"
 #include "common/ids.h"
@@ -330,15 +332,15 @@ absl::Status DatasetsImpl::Delete(const std::string& id) {
   const absl::MutexLock lock(&table_mutex_);
   const absl::StatusOr<store::DatasetRow> row = Row(id);
   if (!row.ok()) return row.status();
-  const std::vector<int> not_ended = {v1::Job::QUEUED, v1::Job::RUNNING, v1::Job::PAUSED};
-  const absl::StatusOr<std::vector<std::string>> users = store_.JobsUsingDataset(id, not_ended, kUsersNamed);
+  const absl::StatusOr<std::vector<std::string>> users = store_.JobsUsingDataset(id, kUsersNamed);
   if (!users.ok()) return users.status();
   if (!users->empty()) {
-    return PreconditionError("DATASET_IN_USE", DatasetName(id),
-                             absl::StrCat("jobs that have not ended refer to it: ", absl::StrJoin(*users, ", ")));
+    return PreconditionError(
+        "DATASET_IN_USE", DatasetName(id),
+        absl::StrCat("jobs refer to it, and their steps are drawn from with it: ", absl::StrJoin(*users, ", "), "; delete them first"));
   }
   // Asks once more, in one transaction with the removal: a job may have come since.
-  if (absl::Status status = store_.DeleteDataset(id, not_ended); !status.ok()) return status;
+  if (absl::Status status = store_.DeleteDataset(id); !status.ok()) return status;
   cache_.Drop(absl::StrCat(id, "/"));
   return blobs_.DeleteTree(absl::StrCat("datasets/", id));
 }

@@ -49,6 +49,7 @@ class Datasets {
     std::optional<int64_t> next_number;
   };
   virtual absl::StatusOr<Page> List(std::optional<int64_t> before_number, int limit) = 0;
+  // FailedPrecondition (reason DATASET_IN_USE) while a stored job refers to it, ended or not: its kept steps are drawn from with it.
   virtual absl::Status Delete(const std::string& id) = 0;
   // The table, of shape [rows, columns]; the newest few are cached.
   virtual absl::StatusOr<std::shared_ptr<const Tensor>> Load(const std::string& id) = 0;

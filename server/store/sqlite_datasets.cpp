@@ -18,11 +18,10 @@ absl::Status DatasetNotFound(absl::string_view id) { return absl::NotFoundError(
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> SelectJobsUsingDataset(Connection& connection, absl::string_view dataset_id,
-                                                                const std::vector<int>& states, int limit) {
-  Statement read = connection.PrepareOnce(
-      absl::StrCat("SELECT jobs.id FROM job_datasets JOIN jobs ON jobs.number = job_datasets.job_number WHERE dataset_id = ? AND state IN ",
-                   NumberList(states), " ORDER BY jobs.number LIMIT ?"));
+absl::StatusOr<std::vector<std::string>> SelectJobsUsingDataset(Connection& connection, absl::string_view dataset_id, int limit) {
+  Statement read = connection.Prepare(
+      "SELECT jobs.id FROM job_datasets JOIN jobs ON jobs.number = job_datasets.job_number WHERE dataset_id = ? ORDER BY jobs.number "
+      "LIMIT ?");
   read.BindText(dataset_id).Bind(limit);
   std::vector<std::string> ids;
   while (read.Next()) ids.push_back(read.Bytes(0));
@@ -56,12 +55,12 @@ absl::StatusOr<std::vector<DatasetRow>> SqliteStore::ListDatasets(std::optional<
   return rows;
 }
 
-absl::Status SqliteStore::DeleteDataset(absl::string_view id, const std::vector<int>& unless_used_in) {
+absl::Status SqliteStore::DeleteDataset(absl::string_view id) {
   absl::MutexLock lock(&write_mutex_);
   Transaction transaction(*writer_);
   absl::Status status = transaction.Begin();
   if (!status.ok()) return status;
-  const auto users = SelectJobsUsingDataset(*writer_, id, unless_used_in, kUsersNamed);
+  const auto users = SelectJobsUsingDataset(*writer_, id, kUsersNamed);
   if (!users.ok()) return users.status();
   if (!users->empty()) {
     return absl::FailedPreconditionError(absl::StrCat("the data set ", id, " is used by ", absl::StrJoin(*users, ", ")));
@@ -72,10 +71,9 @@ absl::Status SqliteStore::DeleteDataset(absl::string_view id, const std::vector<
   return transaction.Commit();
 }
 
-absl::StatusOr<std::vector<std::string>> SqliteStore::JobsUsingDataset(absl::string_view dataset_id, const std::vector<int>& states,
-                                                                       int limit) {
+absl::StatusOr<std::vector<std::string>> SqliteStore::JobsUsingDataset(absl::string_view dataset_id, int limit) {
   absl::MutexLock lock(&read_mutex_);
-  return SelectJobsUsingDataset(*reader_, dataset_id, states, limit);
+  return SelectJobsUsingDataset(*reader_, dataset_id, limit);
 }
 
 }  // namespace sliceflow::store

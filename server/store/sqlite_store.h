@@ -33,9 +33,8 @@ class SqliteStore final : public Store {
   absl::Status CreateDataset(DatasetRow row) override;
   absl::StatusOr<DatasetRow> GetDataset(absl::string_view id) override;
   absl::StatusOr<std::vector<DatasetRow>> ListDatasets(std::optional<int64_t> before_number, int limit) override;
-  absl::Status DeleteDataset(absl::string_view id, const std::vector<int>& unless_used_in) override;
-  absl::StatusOr<std::vector<std::string>> JobsUsingDataset(absl::string_view dataset_id, const std::vector<int>& states,
-                                                            int limit) override;
+  absl::Status DeleteDataset(absl::string_view id) override;
+  absl::StatusOr<std::vector<std::string>> JobsUsingDataset(absl::string_view dataset_id, int limit) override;
   absl::Status CheckHealth() override;
 
  private:
@@ -49,8 +48,7 @@ class SqliteStore final : public Store {
 // `(1, 2, 3)` of numbers, for IN.
 std::string NumberList(const std::vector<int>& numbers);
 
-// Ids of at most `limit` jobs in `states` that refer to a data set.
-absl::StatusOr<std::vector<std::string>> SelectJobsUsingDataset(Connection& connection, absl::string_view dataset_id,
-                                                                const std::vector<int>& states, int limit);
+// Ids of at most `limit` jobs that refer to a data set.
+absl::StatusOr<std::vector<std::string>> SelectJobsUsingDataset(Connection& connection, absl::string_view dataset_id, int limit);
 
 }  // namespace sliceflow::store

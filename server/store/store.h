@@ -118,13 +118,11 @@ class Store {
   virtual absl::Status CreateDataset(DatasetRow row) = 0;
   virtual absl::StatusOr<DatasetRow> GetDataset(absl::string_view id) = 0;
   virtual absl::StatusOr<std::vector<DatasetRow>> ListDatasets(std::optional<int64_t> before_number, int limit) = 0;
-  // FailedPrecondition when a job in one of the states of `unless_used_in` refers to it.
-  virtual absl::Status DeleteDataset(absl::string_view id, const std::vector<int>& unless_used_in) = 0;
-  absl::Status DeleteDataset(absl::string_view id) { return DeleteDataset(id, {}); }
+  // FailedPrecondition when a job refers to it.
+  virtual absl::Status DeleteDataset(absl::string_view id) = 0;
 
-  // Ids of jobs that refer to a data set and are in one of `states`, at most `limit`.
-  virtual absl::StatusOr<std::vector<std::string>> JobsUsingDataset(absl::string_view dataset_id, const std::vector<int>& states,
-                                                                    int limit) = 0;
+  // Ids of jobs that refer to a data set, at most `limit`.
+  virtual absl::StatusOr<std::vector<std::string>> JobsUsingDataset(absl::string_view dataset_id, int limit) = 0;
 
   // Reads and writes a probe; what is wrong with the store, if anything.
   virtual absl::Status CheckHealth() = 0;

@@ -73,6 +73,11 @@ class DatasetsTest : public ::testing::Test {
     return Jobs(*log, *store_, blobs_, clock_).Cancel(job.name().substr(5), "").status();
   }
 
+  absl::Status Remove(const v1::Job& job) {
+    auto log = events::MakeEventLog(*store_, clock_);
+    return Jobs(*log, *store_, blobs_, clock_).Delete(job.name().substr(5), "");
+  }
+
   testing::TempFolder folder_;
   testing::FaultingFileSystem files_;
   testing::FakeClock clock_;
@@ -259,6 +264,10 @@ TEST_F(DatasetsTest, DeletionWaitsForTheJobsThatUseIt) {
   EXPECT_TRUE(datasets_->Load("pima").ok());
 
   ASSERT_TRUE(Cancel(job).ok());
+  EXPECT_EQ(Reason(datasets_->Delete("pima")), "DATASET_IN_USE");
+  EXPECT_TRUE(datasets_->Load("pima").ok());
+
+  ASSERT_TRUE(Remove(job).ok());
   EXPECT_TRUE(datasets_->Delete("pima").ok());
   EXPECT_TRUE(absl::IsNotFound(datasets_->Get("pima").status()));
   EXPECT_TRUE(absl::IsNotFound(datasets_->Load("pima").status()));

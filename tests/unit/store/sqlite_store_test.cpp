@@ -304,13 +304,14 @@ TEST_F(SqliteStoreTest, DataSetsAreKeptWhileTheyAreUsed) {
   EXPECT_TRUE(absl::IsNotFound(store_->GetJob("a").status()));
   job.row.datasets = {"d"};
   Create(job);
-  EXPECT_THAT(*store_->JobsUsingDataset("d", {kQueued, kRunning}, 10), ElementsAre("a"));
-  EXPECT_THAT(*store_->JobsUsingDataset("d", {kSucceeded}, 10), IsEmpty());
-  EXPECT_TRUE(absl::IsFailedPrecondition(store_->DeleteDataset("d", {kQueued, kRunning})));
   JobCommit done = MoreEvents(*store_->GetJob("a"), 1);
   done.row.state = kSucceeded;
   ASSERT_TRUE(store_->Commit(done).ok());
-  EXPECT_TRUE(store_->DeleteDataset("d", {kQueued, kRunning}).ok());
+  EXPECT_THAT(*store_->JobsUsingDataset("d", 10), ElementsAre("a"));
+  EXPECT_THAT(*store_->JobsUsingDataset("e", 10), IsEmpty());
+  EXPECT_TRUE(absl::IsFailedPrecondition(store_->DeleteDataset("d")));
+  ASSERT_TRUE(store_->DeleteJob("a", 2).ok());
+  EXPECT_TRUE(store_->DeleteDataset("d").ok());
   EXPECT_TRUE(absl::IsNotFound(store_->DeleteDataset("d")));
 }
 
