@@ -37,6 +37,13 @@ std::string Sha256(absl::string_view bytes) {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
 }
 
+// What of the format decides on the table, in one spelling.
+std::string FormatText(const v1::DatasetFormat& format) {
+  const double scale = format.has_scale() ? format.scale() : 1;
+  return absl::StrCat("kind ", v1::DatasetFormat::Kind_Name(format.kind()), ", gzip ", format.gzip() ? "true" : "false", ", scale ",
+                      absl::StrFormat("%.17g", scale), ", maxRows ", format.max_rows());
+}
+
 absl::StatusOr<Tensor> ReadPlainTable(absl::string_view bytes, const v1::DatasetFormat& format, const DatasetLimits& limits) {
   const table::Limits bounds{.max_values = limits.max_values, .max_rows = format.max_rows()};
   switch (format.kind()) {
@@ -153,7 +160,8 @@ class DatasetsImpl : public Datasets {
 };
 
 std::string IdOf(const v1::UploadHeader& header) {
-  return header.dataset_id().empty() ? absl::StrCat("d-", header.sha256().substr(0, 16)) : header.dataset_id();
+  if (!header.dataset_id().empty()) return header.dataset_id();
+  return absl::StrCat("d-", header.sha256().substr(0, 16), "-", Sha256(FormatText(header.format())).substr(0, 8));
 }
 
 FileUpload::~FileUpload() { datasets_.Release(header_.sha256()); }
@@ -212,6 +220,11 @@ absl::StatusOr<std::optional<v1::Dataset>> DatasetsImpl::FindSame(const v1::Uplo
         absl::AlreadyExistsError(absl::StrCat(DatasetName(id), " exists with another content; delete it or choose another id")),
         "DATASET_EXISTS", {{"resource", DatasetName(id)}});
   }
+  if (const std::string format = FormatText(header.format()); !row->format.empty() && row->format != format) {
+    return WithReason(absl::AlreadyExistsError(absl::StrCat(DatasetName(id), " was read from the same bytes by another format (",
+                                                            row->format, ", not ", format, "); delete it or choose another id")),
+                      "DATASET_EXISTS", {{"resource", DatasetName(id)}});
+  }
   v1::Dataset dataset;
   if (!dataset.ParseFromString(row->dataset)) return absl::DataLossError(absl::StrCat("the row of ", DatasetName(id), " is damaged"));
   return dataset;
@@ -255,8 +268,11 @@ absl::StatusOr<v1::Dataset> DatasetsImpl::Complete(const v1::UploadHeader& heade
   const std::string id = IdOf(header);
   const std::string key = absl::StrCat("datasets/", id, "/table");
   if (absl::Status status = blobs_.Put(key, PackValues(tensor->values)); !status.ok()) return status;
-  absl::Status status =
-      store_.CreateDataset({.id = id, .sha256 = header.sha256(), .blob_key = key, .dataset = dataset.SerializeAsString()});
+  absl::Status status = store_.CreateDataset({.id = id,
+                                              .sha256 = header.sha256(),
+                                              .format = FormatText(header.format()),
+                                              .blob_key = key,
+                                              .dataset = dataset.SerializeAsString()});
   if (!status.ok()) return status;
   // The data set stands; a part that stays behind costs only room and is replaced by the next upload of the same content.
   files_.Remove(path).IgnoreError();

@@ -40,7 +40,8 @@ class Datasets {
   virtual ~Datasets() = default;
 
   // OutOfRange when the header's offset is not what has arrived; ResourceExhausted beyond the limits; Aborted while the same upload is
-  // being written by another stream. A header whose content is already a data set of that id finishes at once, whatever is written.
+  // being written by another stream; AlreadyExists when the id names another content or one that was read by another format. A header
+  // whose content is already a data set of that id finishes at once, whatever is written.
   virtual absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const v1::UploadHeader& header) = 0;
   virtual absl::StatusOr<int64_t> UploadOffset(const std::string& sha256) = 0;
   virtual absl::StatusOr<v1::Dataset> Get(const std::string& id) = 0;

@@ -11,7 +11,12 @@ namespace {
 constexpr int kUsersNamed = 3;  // jobs named in the refusal to delete
 
 DatasetRow ReadDatasetRow(const Statement& row) {
-  return DatasetRow{.id = row.Bytes(0), .number = row.Int(1), .sha256 = row.Bytes(2), .blob_key = row.Bytes(3), .dataset = row.Bytes(4)};
+  return DatasetRow{.id = row.Bytes(0),
+                    .number = row.Int(1),
+                    .sha256 = row.Bytes(2),
+                    .format = row.Bytes(3),
+                    .blob_key = row.Bytes(4),
+                    .dataset = row.Bytes(5)};
 }
 
 absl::Status DatasetNotFound(absl::string_view id) { return absl::NotFoundError(absl::StrCat("there is no data set ", id)); }
@@ -31,14 +36,15 @@ absl::StatusOr<std::vector<std::string>> SelectJobsUsingDataset(Connection& conn
 
 absl::Status SqliteStore::CreateDataset(DatasetRow row) {
   absl::MutexLock lock(&write_mutex_);
-  Statement insert = writer_->Prepare("INSERT INTO datasets (id, sha256, blob_key, dataset) VALUES (?, ?, ?, ?)");
-  absl::Status status = insert.BindText(row.id).BindText(row.sha256).BindText(row.blob_key).BindBytes(row.dataset).Run();
+  Statement insert = writer_->Prepare("INSERT INTO datasets (id, sha256, format, blob_key, dataset) VALUES (?, ?, ?, ?, ?)");
+  insert.BindText(row.id).BindText(row.sha256).BindText(row.format);
+  absl::Status status = insert.BindText(row.blob_key).BindBytes(row.dataset).Run();
   return insert.constraint_violated() ? absl::AlreadyExistsError(absl::StrCat("there is a data set ", row.id)) : status;
 }
 
 absl::StatusOr<DatasetRow> SqliteStore::GetDataset(absl::string_view id) {
   absl::MutexLock lock(&read_mutex_);
-  Statement find = reader_->Prepare("SELECT id, number, sha256, blob_key, dataset FROM datasets WHERE id = ?");
+  Statement find = reader_->Prepare("SELECT id, number, sha256, format, blob_key, dataset FROM datasets WHERE id = ?");
   find.BindText(id);
   if (find.Next()) return ReadDatasetRow(find);
   return find.status().ok() ? DatasetNotFound(id) : find.status();
@@ -47,7 +53,7 @@ absl::StatusOr<DatasetRow> SqliteStore::GetDataset(absl::string_view id) {
 absl::StatusOr<std::vector<DatasetRow>> SqliteStore::ListDatasets(std::optional<int64_t> before_number, int limit) {
   absl::MutexLock lock(&read_mutex_);
   Statement read =
-      reader_->Prepare("SELECT id, number, sha256, blob_key, dataset FROM datasets WHERE number < ? ORDER BY number DESC LIMIT ?");
+      reader_->Prepare("SELECT id, number, sha256, format, blob_key, dataset FROM datasets WHERE number < ? ORDER BY number DESC LIMIT ?");
   read.Bind(before_number.value_or(INT64_MAX)).Bind(limit);
   std::vector<DatasetRow> rows;
   while (read.Next()) rows.push_back(ReadDatasetRow(read));

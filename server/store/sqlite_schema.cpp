@@ -99,6 +99,7 @@ DROP TABLE job_labels;
 ALTER TABLE labels_in_key_order RENAME TO job_labels;
 CREATE INDEX job_labels_by_value ON job_labels (key, value, job_number);
 )sql",
+    "ALTER TABLE datasets ADD COLUMN format TEXT NOT NULL DEFAULT ''",
 };
 
 absl::Status RunMigration(Connection& connection, int from) {

@@ -75,6 +75,7 @@ struct DatasetRow {
   std::string id;
   int64_t number = 0;  // given by the store
   std::string sha256;
+  std::string format;  // how the bytes were read; empty where it is not known
   std::string blob_key;
   std::string dataset;  // a serialized sliceflow.v1.Dataset
 };

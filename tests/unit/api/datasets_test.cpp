@@ -103,8 +103,31 @@ TEST_F(DatasetsTest, AnUploadBecomesATable) {
   EXPECT_TRUE(absl::IsNotFound(datasets_->UploadOffset(dataset.sha256()).status()));  // nothing is left of the upload
 }
 
-TEST_F(DatasetsTest, WithoutAnIdTheContentNamesIt) {
-  EXPECT_EQ(Send(kTable)->name(), absl::StrCat("datasets/d-", testing::Sha256(kTable).substr(0, 16)));
+TEST_F(DatasetsTest, WithoutAnIdContentAndFormatNameIt) {
+  const v1::Dataset plain = Send(kTable).value();
+  EXPECT_THAT(plain.name(), ::testing::StartsWith(absl::StrCat("datasets/d-", testing::Sha256(kTable).substr(0, 16), "-")));
+
+  // Defaults said or left out are one format.
+  v1::UploadHeader header = HeaderOf(kTable);
+  header.mutable_format()->set_scale(1);
+  EXPECT_EQ(Send(header, kTable)->name(), plain.name());
+
+  header.mutable_format()->set_scale(2);
+  const v1::Dataset scaled = Send(header, kTable).value();
+  EXPECT_NE(scaled.name(), plain.name());
+  EXPECT_THAT(datasets_->Load(scaled.name().substr(9)).value()->values, ElementsAre(2, 4, -2, 6, 8, 2, 10, 12, 2));
+  EXPECT_THAT(datasets_->Load(plain.name().substr(9)).value()->values, ElementsAre(1, 2, -1, 3, 4, 1, 5, 6, 1));
+}
+
+TEST_F(DatasetsTest, AnIdNamesOneFormat) {
+  ASSERT_TRUE(Send(kTable, "pima").ok());
+  v1::UploadHeader header = HeaderOf(kTable, "pima");
+  header.mutable_format()->set_max_rows(2);
+  const absl::Status status = Send(header, kTable).status();
+  EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
+  EXPECT_EQ(Reason(status), "DATASET_EXISTS");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("maxRows 0, not kind CSV"));
+  EXPECT_EQ(datasets_->Get("pima")->rows(), 3);
 }
 
 TEST_F(DatasetsTest, ItOutlivesTheProcess) {

@@ -70,7 +70,7 @@ TEST_F(SqliteStoreTest, AJobIsReadBackAlsoAfterReopening) {
 
 // Rows in every table: what checks the file when it is opened must call none of them damaged.
 TEST_F(SqliteStoreTest, AFullDatabaseIsSoundWhenReopened) {
-  ASSERT_TRUE(store_->CreateDataset(DatasetRow{.id = "d", .sha256 = "s", .blob_key = "datasets/d", .dataset = "bytes"}).ok());
+  ASSERT_TRUE(store_->CreateDataset(DatasetRow{.id = "d", .sha256 = "s", .format = "f", .blob_key = "datasets/d", .dataset = "bytes"}).ok());
   JobCommit job = NewJob("a");
   job.row.labels = {{"team", "red"}, {"kind", "test"}};
   job.row.datasets = {"d"};
@@ -102,6 +102,7 @@ INSERT INTO first SELECT key, value, job_number FROM job_labels;
 DROP TABLE job_labels;
 ALTER TABLE first RENAME TO job_labels;
 CREATE INDEX job_labels_by_value ON job_labels (key, value, job_number);
+ALTER TABLE datasets DROP COLUMN format;
 PRAGMA user_version=1;
 )sql");
     ASSERT_TRUE(status.ok()) << status;
@@ -288,10 +289,11 @@ TEST_F(SqliteStoreTest, ADeletedJobLeavesNothing) {
 }
 
 TEST_F(SqliteStoreTest, DataSetsAreKeptWhileTheyAreUsed) {
-  ASSERT_TRUE(store_->CreateDataset(DatasetRow{.id = "d", .sha256 = "s", .blob_key = "datasets/d", .dataset = "bytes"}).ok());
+  ASSERT_TRUE(store_->CreateDataset(DatasetRow{.id = "d", .sha256 = "s", .format = "f", .blob_key = "datasets/d", .dataset = "bytes"}).ok());
   EXPECT_TRUE(absl::IsAlreadyExists(store_->CreateDataset(DatasetRow{.id = "d"})));
   ASSERT_TRUE(store_->CreateDataset(DatasetRow{.id = "e"}).ok());
   EXPECT_EQ(store_->GetDataset("d")->dataset, "bytes");
+  EXPECT_EQ(store_->GetDataset("d")->format, "f");
   EXPECT_EQ(store_->GetDataset("d")->blob_key, "datasets/d");
   EXPECT_TRUE(absl::IsNotFound(store_->GetDataset("x").status()));
   EXPECT_EQ(store_->ListDatasets(std::nullopt, 1)->at(0).id, "e");
