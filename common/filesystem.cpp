@@ -147,6 +147,12 @@ class PosixFileSystem final : public FileSystem {
     return static_cast<int64_t>(info.st_size);
   }
 
+  absl::StatusOr<absl::Time> ModifiedTime(const std::string& path) override {
+    struct stat info;
+    if (stat(path.c_str(), &info) != 0) return SystemError(errno, "stat", path);
+    return absl::TimeFromTimespec(info.st_mtim);
+  }
+
   absl::Status Remove(const std::string& path) override {
     if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
     return SystemError(errno, "remove", path);

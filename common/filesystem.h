@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace sliceflow {
 
@@ -25,6 +26,7 @@ class FileSystem {
   virtual absl::Status WriteAt(const std::string& path, int64_t offset, absl::string_view bytes) = 0;
 
   virtual absl::StatusOr<int64_t> FileSize(const std::string& path) = 0;
+  virtual absl::StatusOr<absl::Time> ModifiedTime(const std::string& path) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;      // OK when it is not there
   virtual absl::Status RemoveTree(const std::string& path) = 0;  // OK when it is not there
   virtual absl::Status CreateFolders(const std::string& path) = 0;

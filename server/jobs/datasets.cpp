@@ -6,9 +6,9 @@
 #include <set>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -21,14 +21,15 @@
 #include "common/table/npy.h"
 #include "server/events/projection.h"
 #include "server/jobs/sample_cache.h"
+#include "server/jobs/upload_slots.h"
 #include "sliceflow/v1/job.pb.h"
 
 namespace sliceflow::jobs {
 namespace {
 
-constexpr size_t kMaxUploads = 16;          // at once
 constexpr int kUsersNamed = 5;              // jobs named in the refusal to delete
 constexpr int64_t kCacheBytes = 256 << 20;  // tables in memory
+constexpr absl::Duration kPartLifetime = absl::Hours(24);
 
 std::string Sha256(absl::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -82,6 +83,11 @@ absl::StatusOr<Tensor> ReadTable(const std::string& bytes, const v1::DatasetForm
   return tensor;
 }
 
+// Whether the same bytes would be refused again. A full disk is not the upload's fault.
+bool IsRefusedForGood(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsDataLoss(status) || Reason(status) == "BEYOND_LIMIT";
+}
+
 // The values of the last column where they are labels, else nothing.
 std::vector<double> LabelValues(const Tensor& tensor, int64_t columns) {
   std::set<float> seen;
@@ -110,22 +116,23 @@ class FinishedUpload : public Upload {
 
 class FileUpload : public Upload {
  public:
-  FileUpload(DatasetsImpl& datasets, v1::UploadHeader header, int64_t offset)
-      : datasets_(datasets), header_(std::move(header)), offset_(offset) {}
+  FileUpload(DatasetsImpl& datasets, v1::UploadHeader header, int64_t ticket)
+      : datasets_(datasets), header_(std::move(header)), ticket_(ticket), offset_(header_.offset()) {}
   ~FileUpload() override;
   absl::Status Write(const std::string& data) override;
   absl::StatusOr<v1::Dataset> Finish() override;
 
  private:
   DatasetsImpl& datasets_;
-  v1::UploadHeader header_;
+  const v1::UploadHeader header_;
+  const int64_t ticket_;
   int64_t offset_;
 };
 
 class DatasetsImpl : public Datasets {
  public:
   DatasetsImpl(store::Store& store, store::BlobStore& blobs, FileSystem& files, std::string folder, Clock& clock, DatasetLimits limits)
-      : store_(store), blobs_(blobs), files_(files), folder_(std::move(folder)), clock_(clock), limits_(limits) {}
+      : store_(store), blobs_(blobs), files_(files), folder_(std::move(folder)), clock_(clock), limits_(limits), slots_(clock) {}
 
   absl::StatusOr<std::unique_ptr<Upload>> StartUpload(const v1::UploadHeader& header) override;
   absl::StatusOr<int64_t> UploadOffset(const std::string& sha256) override;
@@ -136,7 +143,8 @@ class DatasetsImpl : public Datasets {
 
   absl::Status Append(const v1::UploadHeader& header, int64_t offset, const std::string& data);
   absl::StatusOr<v1::Dataset> Complete(const v1::UploadHeader& header);
-  void Release(const std::string& sha256);
+  UploadSlots& slots() { return slots_; }
+  void SweepUploads();
 
  private:
   absl::StatusOr<store::DatasetRow> Row(const std::string& id);
@@ -153,27 +161,34 @@ class DatasetsImpl : public Datasets {
   Clock& clock_;
   const DatasetLimits limits_;
   // Held while a data set is made or removed, so that blob and row stay one thing and only one table is being read at a time.
-  absl::Mutex table_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
-  absl::Mutex mutex_;
-  std::set<std::string> writing_ ABSL_GUARDED_BY(mutex_);  // by SHA-256
+  absl::Mutex table_mutex_;
+  UploadSlots slots_;
   SampleCache cache_{kCacheBytes};
 };
 
+// The same bytes read in another way are another table.
 std::string IdOf(const v1::UploadHeader& header) {
   if (!header.dataset_id().empty()) return header.dataset_id();
   return absl::StrCat("d-", header.sha256().substr(0, 16), "-", Sha256(FormatText(header.format())).substr(0, 8));
 }
 
-FileUpload::~FileUpload() { datasets_.Release(header_.sha256()); }
+FileUpload::~FileUpload() { datasets_.slots().Release(header_.sha256(), ticket_); }
 
 absl::Status FileUpload::Write(const std::string& data) {
+  if (absl::Status status = datasets_.slots().Enter(header_.sha256(), ticket_); !status.ok()) return status;
   absl::Status status = datasets_.Append(header_, offset_, data);
+  datasets_.slots().Leave(header_.sha256());
   if (status.ok()) offset_ += static_cast<int64_t>(data.size());
   return status;
 }
 
 absl::StatusOr<v1::Dataset> FileUpload::Finish() {
-  if (offset_ == header_.size_bytes()) return datasets_.Complete(header_);
+  if (offset_ == header_.size_bytes()) {
+    if (absl::Status status = datasets_.slots().Enter(header_.sha256(), ticket_); !status.ok()) return status;
+    absl::StatusOr<v1::Dataset> dataset = datasets_.Complete(header_);
+    datasets_.slots().Leave(header_.sha256());
+    return dataset;
+  }
   return absl::InvalidArgumentError(
       absl::StrCat("the upload ended after ", offset_, " of ", header_.size_bytes(), " bytes; go on from there, or declare what you send"));
 }
@@ -188,15 +203,9 @@ absl::StatusOr<std::unique_ptr<Upload>> DatasetsImpl::StartUpload(const v1::Uplo
   if (!same.ok()) return same.status();
   if (same->has_value()) return std::make_unique<FinishedUpload>(**same);
 
-  const absl::MutexLock lock(&mutex_);
-  if (writing_.size() >= kMaxUploads) {
-    return WithRetry(
-        WithReason(absl::ResourceExhaustedError(absl::StrCat("more than ", kMaxUploads, " uploads at once")), "TOO_MANY_UPLOADS"),
-        absl::Seconds(5));
-  }
-  if (writing_.count(header.sha256()) > 0) {
-    return WithReason(absl::AbortedError("the same content is being uploaded by another stream"), "UPLOAD_IN_PROGRESS");
-  }
+  const absl::StatusOr<int64_t> ticket = slots_.Take(header.sha256());
+  if (!ticket.ok()) return ticket.status();
+  auto upload = std::make_unique<FileUpload>(*this, header, *ticket);  // gives the slot back where it is refused
   const absl::StatusOr<int64_t> arrived = Arrived(header.sha256());
   if (!arrived.ok()) return arrived.status();
   // What begins at 0 begins anew; anything else must go on where the bytes end.
@@ -205,8 +214,7 @@ absl::StatusOr<std::unique_ptr<Upload>> DatasetsImpl::StartUpload(const v1::Uplo
         absl::OutOfRangeError(absl::StrCat("header.offset: ", *arrived, " bytes have arrived, the stream begins at ", header.offset())),
         "UPLOAD_OFFSET", {{"offset", absl::StrCat(*arrived)}});
   }
-  writing_.insert(header.sha256());
-  return std::make_unique<FileUpload>(*this, header, header.offset());
+  return upload;
 }
 
 // The data set that the upload would make, if it is there. AlreadyExists when the id names another content.
@@ -244,7 +252,9 @@ absl::StatusOr<int64_t> DatasetsImpl::UploadOffset(const std::string& sha256) {
 
 absl::Status DatasetsImpl::Append(const v1::UploadHeader& header, int64_t offset, const std::string& data) {
   if (offset + static_cast<int64_t>(data.size()) > header.size_bytes()) {
-    return absl::InvalidArgumentError(absl::StrCat("more bytes came than the ", header.size_bytes(), " of header.size_bytes"));
+    files_.Remove(PartialPath(header.sha256())).IgnoreError();  // bytes that no upload of this size and SHA-256 has
+    return WithReason(absl::InvalidArgumentError(absl::StrCat("more bytes came than the ", header.size_bytes(), " of header.size_bytes")),
+                      "UPLOAD_SIZE");
   }
   if (absl::Status status = files_.CreateFolders(folder_); !status.ok()) return status;
   return files_.WriteAt(PartialPath(header.sha256()), offset, data);
@@ -253,17 +263,15 @@ absl::Status DatasetsImpl::Append(const v1::UploadHeader& header, int64_t offset
 absl::StatusOr<v1::Dataset> DatasetsImpl::Complete(const v1::UploadHeader& header) {
   const absl::MutexLock lock(&table_mutex_);
   // Another stream may have made the data set since this one began.
+  const std::string path = PartialPath(header.sha256());
   const absl::StatusOr<std::optional<v1::Dataset>> same = FindSame(header);
+  if (absl::IsAlreadyExists(same.status()) || (same.ok() && same->has_value())) files_.Remove(path).IgnoreError();
   if (!same.ok()) return same.status();
   if (same->has_value()) return **same;
 
-  const std::string path = PartialPath(header.sha256());
   const absl::StatusOr<Tensor> tensor = ReadArrived(path, header);
-  if (!tensor.ok()) {
-    // What cannot be read now cannot be read later: the next upload begins anew.
-    if (absl::IsInvalidArgument(tensor.status()) || absl::IsDataLoss(tensor.status())) files_.Remove(path).IgnoreError();
-    return tensor.status();
-  }
+  if (IsRefusedForGood(tensor.status())) files_.Remove(path).IgnoreError();
+  if (!tensor.ok()) return tensor.status();
   const v1::Dataset dataset = Describe(header, *tensor);
   const std::string id = IdOf(header);
   const std::string key = absl::StrCat("datasets/", id, "/table");
@@ -309,9 +317,15 @@ v1::Dataset DatasetsImpl::Describe(const v1::UploadHeader& header, const Tensor&
   return dataset;
 }
 
-void DatasetsImpl::Release(const std::string& sha256) {
-  const absl::MutexLock lock(&mutex_);
-  writing_.erase(sha256);
+void DatasetsImpl::SweepUploads() {
+  const absl::StatusOr<std::vector<std::string>> names = files_.List(folder_);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    const std::string path = absl::StrCat(folder_, "/", name);
+    const absl::StatusOr<absl::Time> modified = files_.ModifiedTime(path);
+    const bool old = modified.ok() && clock_.Now() - *modified > kPartLifetime;
+    if (old && absl::EndsWith(name, ".part")) files_.Remove(path).IgnoreError();
+  }
 }
 
 absl::StatusOr<store::DatasetRow> DatasetsImpl::Row(const std::string& id) {
@@ -379,7 +393,9 @@ absl::StatusOr<std::shared_ptr<const Tensor>> DatasetsImpl::Load(const std::stri
 
 std::unique_ptr<Datasets> MakeDatasets(store::Store& store, store::BlobStore& blobs, FileSystem& files, std::string folder, Clock& clock,
                                        DatasetLimits limits) {
-  return std::make_unique<DatasetsImpl>(store, blobs, files, std::move(folder), clock, limits);
+  auto datasets = std::make_unique<DatasetsImpl>(store, blobs, files, std::move(folder), clock, limits);
+  datasets->SweepUploads();
+  return datasets;
 }
 
 }  // namespace sliceflow::jobs

@@ -28,9 +28,11 @@ struct DatasetLimits {
 class Upload {
  public:
   virtual ~Upload() = default;
-  // Durable once it returns. InvalidArgument beyond the declared size.
+  // Durable once it returns. InvalidArgument beyond the declared size; Aborted when the stream was silent for long and another one was
+  // given its place.
   virtual absl::Status Write(const std::string& data) = 0;
-  // Checks size and SHA-256 (DataLoss), reads the table (InvalidArgument naming line and column), and makes the data set.
+  // Checks size and SHA-256 (DataLoss), reads the table (InvalidArgument naming line and column), and makes the data set. What arrived is
+  // kept only where another try could end otherwise.
   virtual absl::StatusOr<v1::Dataset> Finish() = 0;
 };
 
@@ -56,7 +58,7 @@ class Datasets {
   virtual absl::StatusOr<std::shared_ptr<const Tensor>> Load(const std::string& id) = 0;
 };
 
-// All must outlive the result. `folder` holds unfinished uploads.
+// All must outlive the result. `folder` holds unfinished uploads; those that nobody went on with for a day are removed here.
 std::unique_ptr<Datasets> MakeDatasets(store::Store& store, store::BlobStore& blobs, FileSystem& files, std::string folder, Clock& clock,
                                        DatasetLimits limits);
 

@@ -66,6 +66,14 @@ absl::StatusOr<int64_t> FaultingFileSystem::FileSize(const std::string& path) {
   return static_cast<int64_t>(found->second.size());
 }
 
+absl::StatusOr<absl::Time> FaultingFileSystem::ModifiedTime(const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  if (crashed_) return PowerIsOff();
+  if (seen_.count(path) == 0) return NoFile(path);
+  const auto found = modified_.find(path);
+  return found == modified_.end() ? absl::InfiniteFuture() : found->second;
+}
+
 absl::Status FaultingFileSystem::Remove(const std::string& path) {
   absl::MutexLock lock(&mutex_);
   if (absl::Status status = Step(); !status.ok()) return status;
@@ -133,6 +141,11 @@ void FaultingFileSystem::Cut(const std::string& path, size_t size) {
   absl::MutexLock lock(&mutex_);
   seen_.at(path).resize(size);
   durable_[path] = seen_[path];
+}
+
+void FaultingFileSystem::SetModifiedTime(const std::string& path, absl::Time time) {
+  absl::MutexLock lock(&mutex_);
+  modified_[path] = time;
 }
 
 std::vector<std::string> FaultingFileSystem::Paths() {

@@ -22,6 +22,7 @@ class FaultingFileSystem final : public FileSystem {
   absl::Status WriteFileDurably(const std::string& path, absl::string_view bytes) override;
   absl::Status WriteAt(const std::string& path, int64_t offset, absl::string_view bytes) override;
   absl::StatusOr<int64_t> FileSize(const std::string& path) override;
+  absl::StatusOr<absl::Time> ModifiedTime(const std::string& path) override;
   absl::Status Remove(const std::string& path) override;
   absl::Status RemoveTree(const std::string& path) override;
   absl::Status CreateFolders(const std::string& path) override;
@@ -40,6 +41,8 @@ class FaultingFileSystem final : public FileSystem {
   void Damage(const std::string& path, size_t offset);
   // Cuts a file to its first bytes.
   void Cut(const std::string& path, size_t size);
+  // When a file was written last: without it no file is ever old.
+  void SetModifiedTime(const std::string& path, absl::Time time);
   std::vector<std::string> Paths();
 
  private:
@@ -51,6 +54,7 @@ class FaultingFileSystem final : public FileSystem {
   absl::Mutex mutex_;
   Files seen_ ABSL_GUARDED_BY(mutex_);     // what running programs see
   Files durable_ ABSL_GUARDED_BY(mutex_);  // what a crash leaves
+  std::map<std::string, absl::Time> modified_ ABSL_GUARDED_BY(mutex_);
   absl::Status write_error_ ABSL_GUARDED_BY(mutex_);
   std::optional<int> steps_left_ ABSL_GUARDED_BY(mutex_);
   bool crashed_ ABSL_GUARDED_BY(mutex_) = false;

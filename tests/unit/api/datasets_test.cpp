@@ -10,6 +10,7 @@
 #include "common/errors.h"
 #include "server/events/event_log.h"
 #include "server/jobs/jobs.h"
+#include "server/jobs/upload_slots.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/faulting_filesystem.h"
 #include "tests/support/temp_folder.h"
@@ -233,6 +234,60 @@ TEST_F(DatasetsTest, UploadsAtOnceAreBounded) {
   EXPECT_TRUE(datasets_->StartUpload(HeaderOf("5000\n")).ok());
 }
 
+// Streams that were opened and then forgotten.
+TEST_F(DatasetsTest, SilentStreamsGiveWay) {
+  std::vector<std::unique_ptr<Upload>> silent;
+  for (size_t i = 0; i < UploadSlots::kMost; ++i) silent.push_back(datasets_->StartUpload(HeaderOf(absl::StrCat(i, "\n"))).value());
+  clock_.Advance(UploadSlots::kIdle / 2);
+  ASSERT_TRUE(silent[3]->Write("3").ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(Send(kTable, "pima").status()));
+  clock_.Advance(UploadSlots::kIdle / 2);
+  EXPECT_TRUE(Send(kTable, "pima").ok());
+
+  const absl::Status told = silent[0]->Write("0");
+  EXPECT_TRUE(absl::IsAborted(told)) << told;
+  EXPECT_EQ(Reason(told), "UPLOAD_IDLE");
+  EXPECT_TRUE(absl::IsInvalidArgument(silent[1]->Finish().status()));
+  EXPECT_TRUE(silent[3]->Write("\n").ok());  // spoke in time
+  EXPECT_TRUE(silent[3]->Finish().ok());
+}
+
+TEST_F(DatasetsTest, ABrokenConnectionDoesNotHoldItsUpload) {
+  auto broken = datasets_->StartUpload(HeaderOf(kTable, "pima")).value();
+  ASSERT_TRUE(broken->Write("x,y").ok());
+  clock_.Advance(UploadSlots::kIdle);
+  v1::UploadHeader header = HeaderOf(kTable, "pima");
+  header.set_offset(3);
+  auto again = datasets_->StartUpload(header).value();
+  EXPECT_TRUE(absl::IsAborted(broken->Write("?")));
+  broken.reset();  // must not give back what is no longer its own
+  EXPECT_TRUE(absl::IsAborted(datasets_->StartUpload(header).status()));
+  ASSERT_TRUE(again->Write(std::string(kTable).substr(3)).ok());
+  EXPECT_EQ(again->Finish()->rows(), 3);
+}
+
+TEST_F(DatasetsTest, ARefusedUploadLeavesNothing) {
+  std::string many;
+  for (int i = 0; i < 1001; ++i) many += "1\n";
+  EXPECT_FALSE(Send(many).ok());
+  EXPECT_THAT(files_.Paths(), IsEmpty());
+
+  const auto longer = datasets_->StartUpload(HeaderOf(kTable)).value();
+  ASSERT_TRUE(longer->Write(kTable).ok());
+  EXPECT_FALSE(longer->Write("7,8,1\n").ok());
+  EXPECT_THAT(files_.Paths(), IsEmpty());
+}
+
+TEST_F(DatasetsTest, AnUploadThatNobodyGoesOnWithIsDropped) {
+  const v1::UploadHeader old = HeaderOf("1\n2\n"), recent = HeaderOf("3\n4\n");
+  for (const v1::UploadHeader& header : {old, recent}) ASSERT_TRUE(datasets_->StartUpload(header).value()->Write("1").ok());
+  files_.SetModifiedTime(absl::StrCat("uploads/", old.sha256(), ".part"), clock_.Now() - absl::Hours(25));
+  files_.SetModifiedTime(absl::StrCat("uploads/", recent.sha256(), ".part"), clock_.Now() - absl::Hours(23));
+  Restart();
+  EXPECT_TRUE(absl::IsNotFound(datasets_->UploadOffset(old.sha256()).status()));
+  EXPECT_EQ(datasets_->UploadOffset(recent.sha256()).value(), 1);
+}
+
 TEST_F(DatasetsTest, LimitsAreHeld) {
   v1::UploadHeader header = HeaderOf(kTable);
   header.set_size_bytes(10'001);
@@ -286,6 +341,7 @@ TEST_F(DatasetsTest, DeletionWaitsForTheJobsThatUseIt) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(job.name().substr(5)));
   EXPECT_TRUE(datasets_->Load("pima").ok());
 
+  // Its kept steps are still drawn from.
   ASSERT_TRUE(Cancel(job).ok());
   EXPECT_EQ(Reason(datasets_->Delete("pima")), "DATASET_IN_USE");
   EXPECT_TRUE(datasets_->Load("pima").ok());

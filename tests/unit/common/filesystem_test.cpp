@@ -1,5 +1,6 @@
 #include "common/filesystem.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -60,6 +61,14 @@ TEST_F(RealFileSystemTest, WriteAtContinuesAndCuts) {
   ASSERT_TRUE(files_.WriteAt(At("part"), 3, "d").ok());
   EXPECT_EQ(files_.ReadFile(At("part")).value(), "held");
   EXPECT_EQ(files_.FileSize(At("part")).value(), 4);
+}
+
+TEST_F(RealFileSystemTest, TheTimeOfTheLastWriteIsTheDisks) {
+  ASSERT_TRUE(files_.WriteFileDurably(At("file"), "1").ok());
+  const timespec times[] = {{.tv_sec = 1, .tv_nsec = 0}, {.tv_sec = 1'000'000'000, .tv_nsec = 0}};
+  ASSERT_EQ(utimensat(AT_FDCWD, At("file").c_str(), times, 0), 0);
+  EXPECT_EQ(files_.ModifiedTime(At("file")).value(), absl::FromUnixSeconds(1'000'000'000));
+  EXPECT_TRUE(absl::IsNotFound(files_.ModifiedTime(At("no")).status()));
 }
 
 TEST_F(RealFileSystemTest, WhatIsMissingIsNotFoundOrNothing) {

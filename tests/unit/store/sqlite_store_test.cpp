@@ -70,7 +70,8 @@ TEST_F(SqliteStoreTest, AJobIsReadBackAlsoAfterReopening) {
 
 // Rows in every table: what checks the file when it is opened must call none of them damaged.
 TEST_F(SqliteStoreTest, AFullDatabaseIsSoundWhenReopened) {
-  ASSERT_TRUE(store_->CreateDataset(DatasetRow{.id = "d", .sha256 = "s", .format = "f", .blob_key = "datasets/d", .dataset = "bytes"}).ok());
+  ASSERT_TRUE(
+      store_->CreateDataset(DatasetRow{.id = "d", .sha256 = "s", .format = "f", .blob_key = "datasets/d", .dataset = "bytes"}).ok());
   JobCommit job = NewJob("a");
   job.row.labels = {{"team", "red"}, {"kind", "test"}};
   job.row.datasets = {"d"};
@@ -289,7 +290,8 @@ TEST_F(SqliteStoreTest, ADeletedJobLeavesNothing) {
 }
 
 TEST_F(SqliteStoreTest, DataSetsAreKeptWhileTheyAreUsed) {
-  ASSERT_TRUE(store_->CreateDataset(DatasetRow{.id = "d", .sha256 = "s", .format = "f", .blob_key = "datasets/d", .dataset = "bytes"}).ok());
+  ASSERT_TRUE(
+      store_->CreateDataset(DatasetRow{.id = "d", .sha256 = "s", .format = "f", .blob_key = "datasets/d", .dataset = "bytes"}).ok());
   EXPECT_TRUE(absl::IsAlreadyExists(store_->CreateDataset(DatasetRow{.id = "d"})));
   ASSERT_TRUE(store_->CreateDataset(DatasetRow{.id = "e"}).ok());
   EXPECT_EQ(store_->GetDataset("d")->dataset, "bytes");
