@@ -101,12 +101,12 @@ grpc::ServerWriteReactor<v1::WatchJobResponse>* JobServiceImpl::WatchJob(grpc::C
 
 grpc::ServerWriteReactor<v1::TensorChunk>* JobServiceImpl::SampleJob(grpc::CallbackServerContext* /*context*/,
                                                                      const v1::SampleJobRequest* request) {
-  return OpenSampleStream(scheduler_, limits_, *request);
+  return OpenSampleStream(jobs_, scheduler_, limits_, *request);
 }
 
 grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* JobServiceImpl::EvaluateDensity(
     grpc::CallbackServerContext* /*context*/) {
-  return OpenDensityStream(scheduler_, limits_);
+  return OpenDensityStream(jobs_, scheduler_, limits_);
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::ComputeDistance(grpc::CallbackServerContext* context, const v1::ComputeDistanceRequest* request,

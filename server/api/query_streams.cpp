@@ -15,6 +15,12 @@
 namespace sliceflow::api {
 namespace {
 
+absl::StatusOr<int64_t> DimensionOf(jobs::Jobs& jobs, const std::string& id) {
+  const absl::StatusOr<v1::Job> job = jobs.Get(id);
+  if (!job.ok()) return job.status();
+  return job->spec().dimension();
+}
+
 // What both streams do with their answer. The scheduler answers exactly once and only then is the stream finished, so the stream outlives
 // the question; the question is shared because setting its cancellation may come after the answer.
 template <typename Reactor>
@@ -53,9 +59,10 @@ class AnswerStream : public Reactor {
 
 class SampleStream final : public AnswerStream<grpc::ServerWriteReactor<v1::TensorChunk>> {
  public:
-  SampleStream(scheduler::Scheduler& scheduler, const Limits& limits, const v1::SampleJobRequest& request) {
+  SampleStream(jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const Limits& limits, const v1::SampleJobRequest& request) {
     const absl::StatusOr<std::string> id = ParseResourceName("jobs", request.name(), "name");
     absl::Status status = id.ok() ? Check(limits, request) : id.status();
+    if (status.ok()) status = CheckValues(jobs, *id, limits, request.count());
     if (!status.ok()) {
       Finish(ToGrpcStatus(status));
       return;
@@ -77,12 +84,22 @@ class SampleStream final : public AnswerStream<grpc::ServerWriteReactor<v1::Tens
     if (request.has_step() && request.step() < 0) violations.Add("step", absl::StrCat("must be at least 0, is ", request.step()));
     return violations.ToStatus();
   }
+
+  static absl::Status CheckValues(jobs::Jobs& jobs, const std::string& id, const Limits& limits, int64_t count) {
+    const absl::StatusOr<int64_t> dimension = DimensionOf(jobs, id);
+    if (!dimension.ok()) return dimension.status();
+    FieldViolations violations;
+    if (const int64_t most = limits.max_sample_values / *dimension; count > most) {
+      violations.Add("count", absl::StrCat("must be at most ", most, " in dimension ", *dimension, " on this server, is ", count));
+    }
+    return violations.ToStatus(absl::StatusCode::kResourceExhausted);
+  }
 };
 
 class DensityStream final : public AnswerStream<grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>> {
  public:
-  DensityStream(scheduler::Scheduler& scheduler, const Limits& limits)
-      : scheduler_(scheduler), max_samples_(limits.max_samples), points_(limits.max_sample_values) {
+  DensityStream(jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const Limits& limits)
+      : jobs_(jobs), scheduler_(scheduler), max_samples_(limits.max_samples), points_(limits.max_sample_values) {
     StartRead(&request_);
   }
 
@@ -119,10 +136,18 @@ class DensityStream final : public AnswerStream<grpc::ServerBidiReactor<v1::Eval
       violations.Add("points", "must have the shape [count, dimension], with at least one point");
       return violations.ToStatus();
     }
+    const absl::StatusOr<int64_t> dimension = DimensionOf(jobs_, query_.job_id);
+    if (!dimension.ok()) return dimension.status();
+    if (query_.points->shape[1] != *dimension) {
+      violations.Add("points",
+                     absl::StrCat("must have ", *dimension, " columns, the dimension of the job; have ", query_.points->shape[1]));
+      return violations.ToStatus();
+    }
     if (count > max_samples_) violations.Add("points", absl::StrCat("must be at most ", max_samples_, " on this server, are ", count));
     return violations.ToStatus(absl::StatusCode::kResourceExhausted);
   }
 
+  jobs::Jobs& jobs_;
   scheduler::Scheduler& scheduler_;
   const int64_t max_samples_;
   TensorAssembler points_;
@@ -133,14 +158,14 @@ class DensityStream final : public AnswerStream<grpc::ServerBidiReactor<v1::Eval
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::TensorChunk>* OpenSampleStream(scheduler::Scheduler& scheduler, const Limits& limits,
+grpc::ServerWriteReactor<v1::TensorChunk>* OpenSampleStream(jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const Limits& limits,
                                                             const v1::SampleJobRequest& request) {
-  return new SampleStream(scheduler, limits, request);
+  return new SampleStream(jobs, scheduler, limits, request);
 }
 
-grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* OpenDensityStream(scheduler::Scheduler& scheduler,
+grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* OpenDensityStream(jobs::Jobs& jobs, scheduler::Scheduler& scheduler,
                                                                                         const Limits& limits) {
-  return new DensityStream(scheduler, limits);
+  return new DensityStream(jobs, scheduler, limits);
 }
 
 }  // namespace sliceflow::api

@@ -4,17 +4,18 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "server/api/limits.h"
+#include "server/jobs/jobs.h"
 #include "server/scheduler/scheduler.h"
 #include "sliceflow/v1/job_service.pb.h"
 
 namespace sliceflow::api {
 
 // The reactor of a new stream; it ends by itself. A client that goes away cancels the question.
-grpc::ServerWriteReactor<v1::TensorChunk>* OpenSampleStream(scheduler::Scheduler& scheduler, const Limits& limits,
+grpc::ServerWriteReactor<v1::TensorChunk>* OpenSampleStream(jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const Limits& limits,
                                                             const v1::SampleJobRequest& request);
 
 // As above; points are read until the last chunk or the end of the client's stream.
-grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* OpenDensityStream(scheduler::Scheduler& scheduler,
+grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* OpenDensityStream(jobs::Jobs& jobs, scheduler::Scheduler& scheduler,
                                                                                         const Limits& limits);
 
 }  // namespace sliceflow::api
