@@ -140,7 +140,7 @@ absl::Status DaemonImpl::Start() {
 }
 
 absl::Status DaemonImpl::StartWorkerServer() {
-  absl::StatusOr<WorkerSocket> socket = WorkerSocket::Make();
+  absl::StatusOr<WorkerSocket> socket = WorkerSocket::Make(RealFileSystem(), options_.data_dir);
   if (!socket.ok()) return socket.status();
   socket_.emplace(*std::move(socket));
   supervisor_ =
