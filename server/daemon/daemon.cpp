@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/filesystem.h"
 #include "common/version.h"
+#include "grpc/health/v1/health.pb.h"
 #include "server/api/services.h"
 #include "server/daemon/health_watch.h"
 #include "server/daemon/ready_file.h"
@@ -215,6 +216,8 @@ void DaemonImpl::Shutdown(absl::Time deadline) {
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& options) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // grpc++ answers health checks without the message types: linked, reflection can describe them.
+  google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
   auto daemon = std::make_unique<DaemonImpl>(options);
   if (absl::Status status = daemon->Start(); !status.ok()) return status;
   return daemon;

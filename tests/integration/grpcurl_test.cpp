@@ -46,6 +46,9 @@ TEST_F(Grpcurl, ListsDescribesSubmitsAndWatches) {
        {"sliceflow.v1.JobService", "sliceflow.v1.DatasetService", "sliceflow.v1.ServerService", "grpc.health.v1.Health"}) {
     EXPECT_THAT(list.output, HasSubstr(service));
   }
+  const CommandResult health = Run({}, {"grpc.health.v1.Health/Check"});
+  EXPECT_EQ(health.exit_code, 0) << health.output;
+  EXPECT_THAT(health.output, HasSubstr("SERVING"));
   const CommandResult describe = Run({}, {"describe", "sliceflow.v1.FlowSpec"});
   ASSERT_EQ(describe.exit_code, 0) << describe.output;
   EXPECT_THAT(describe.output, HasSubstr("functional"));
