@@ -17,8 +17,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
   // Finds a peer that vanished without a word. Servers count more than one ping in five minutes as abuse unless told otherwise.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 310'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  // A server that comes back is found soon; pauses between attempts are this library's own.
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  // A server that comes back is found soon; pauses between attempts are this library's own. GRPC_ARG_MIN_RECONNECT_BACKOFF_MS stays as it
+  // is, at 20 s: it is also how long one attempt to connect may take, and a slow server is not an absent one.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
   // One message is bounded by what the contract allows: a job with its specification, or 1 MiB of data.

@@ -36,7 +36,7 @@ struct ClientOptions {
 
 // Thread-safe: each call is on its own. Every error is the server's status with its details (common/errors.h reads them), or UNAVAILABLE /
 // DEADLINE_EXCEEDED without an ErrorInfo when the server could not be reached. Calls that change nothing twice are tried again after
-// UNAVAILABLE; the others are sent once.
+// UNAVAILABLE; the others are sent once. Connecting is tried up to the call's deadline, a few seconds where nothing listens.
 class Client {
  public:
   // `server`: `host:port` or another gRPC target. Does not connect yet.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/random/random.h"
+#include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "common/errors.h"
 #include "google/rpc/error_details.pb.h"
@@ -19,6 +20,11 @@ absl::Duration RequestedPause(const absl::Status& status) {
   return absl::ZeroDuration();
 }
 
+bool IsWorthRetrying(const RetryPolicy& policy, int used, absl::Duration elapsed, const absl::Status& status) {
+  if (IsNotConnected(status)) return !IsRefused(status) || elapsed < policy.refused_patience;
+  return absl::IsUnavailable(status) && used < policy.max_attempts;
+}
+
 }  // namespace
 
 absl::Duration BackOff::Next(const absl::Status& status) {
@@ -30,13 +36,28 @@ absl::Duration BackOff::Next(const absl::Status& status) {
 
 absl::Status WithRetries(const RetryPolicy& policy, absl::Time deadline, absl::FunctionRef<absl::Status(absl::Time)> attempt) {
   BackOff back_off(policy);
-  for (int used = 1;; ++used) {
+  const absl::Time begin = absl::Now();
+  int used = 0;
+  for (;;) {
     absl::Status status = attempt(deadline);
-    if (!absl::IsUnavailable(status) || used >= policy.max_attempts) return status;
+    if (!IsNotConnected(status)) ++used;
+    if (!IsWorthRetrying(policy, used, absl::Now() - begin, status)) return status;
     const absl::Duration pause = back_off.Next(status);
     if (absl::Now() + pause >= deadline) return status;
     absl::SleepFor(pause);
   }
+}
+
+// gRPC tells these apart in words only.
+bool IsNotConnected(const absl::Status& status) {
+  if (!absl::IsUnavailable(status) || !Reason(status).empty()) return false;
+  return absl::StrContains(status.message(), "failed to connect to all addresses") ||
+         absl::StrContains(status.message(), "DNS resolution failed");
+}
+
+bool IsRefused(const absl::Status& status) {
+  if (!IsNotConnected(status)) return false;
+  return absl::StrContains(status.message(), "Connection refused") || absl::StrContains(status.message(), "DNS resolution failed");
 }
 
 bool IsUnreachable(const absl::Status& status) {

@@ -8,7 +8,10 @@
 namespace sliceflow::client {
 
 struct RetryPolicy {
+  // Attempts of a call that is answered with UNAVAILABLE. Attempts that found no connection, and so did nothing, are not counted.
   int max_attempts = 4;
+  // How long connecting is tried where nothing listens or no such name is known: as long as a server takes to restart.
+  absl::Duration refused_patience = absl::Seconds(5);
   // Pauses double from the first to the longest, each shortened at random by up to a half. A RetryInfo of the server lengthens one.
   absl::Duration first_pause = absl::Milliseconds(100);
   absl::Duration longest_pause = absl::Seconds(2);
@@ -28,7 +31,13 @@ class BackOff {
 };
 
 // Runs `attempt(deadline)` until it answers something else than UNAVAILABLE, attempts are used up, or another pause would pass the deadline.
+// Connecting is tried again up to the deadline, or for `refused_patience` where it is refused.
 absl::Status WithRetries(const RetryPolicy& policy, absl::Time deadline, absl::FunctionRef<absl::Status(absl::Time)> attempt);
+
+// Whether no connection came about, so that the server has not seen the call; and whether that is because nothing listens there or no such
+// name is known, rather than because it takes long.
+bool IsNotConnected(const absl::Status& status);
+bool IsRefused(const absl::Status& status);
 
 // Whether the status says that no server answered, rather than that a server refused.
 bool IsUnreachable(const absl::Status& status);

@@ -6,6 +6,7 @@
 #include "absl/time/clock.h"
 #include "common/errors.h"
 #include "tests/unit/client/fake_server.h"
+#include "tests/unit/client/slow_proxy.h"
 
 namespace sliceflow::client {
 namespace {
@@ -56,7 +57,41 @@ TEST(Retry, NothingListensThere) {
   }
   ClientOptions options;
   options.retry.first_pause = options.retry.longest_pause = absl::Milliseconds(1);
+  options.retry.refused_patience = absl::ZeroDuration();
   EXPECT_TRUE(IsUnreachable(Client(address, options).GetServerInfo().status()));
+}
+
+// The bytes of the first connection are carried late; a client that gives connecting up sooner finds nobody for its second.
+TEST(Retry, ASlowServerIsWaitedFor) {
+  FakeServer fake;
+  SlowProxy proxy(fake.address, absl::Milliseconds(1500));
+  const absl::Status status = Client(proxy.address()).GetJob(v1::GetJobRequest()).status();
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(Retry, ConnectingIsTriedBeyondTheAttempts) {
+  RetryPolicy policy;
+  policy.max_attempts = 1;
+  policy.first_pause = policy.longest_pause = absl::Milliseconds(1);
+  int attempts = 0;
+  const absl::Status status = WithRetries(policy, absl::Now() + absl::Minutes(1), [&](absl::Time) {
+    return ++attempts < 10 ? absl::UnavailableError("failed to connect to all addresses; last error: UNKNOWN: tcp handshaker shutdown")
+                           : absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(attempts, 10);
+}
+
+TEST(Retry, ARefusedConnectionIsNotTriedForLong) {
+  RetryPolicy policy;
+  policy.refused_patience = absl::ZeroDuration();
+  int attempts = 0;
+  const absl::Status status = WithRetries(policy, absl::Now() + absl::Minutes(1), [&](absl::Time) {
+    ++attempts;
+    return absl::UnavailableError("failed to connect to all addresses; last error: UNKNOWN: Failed to connect: Connection refused");
+  });
+  EXPECT_TRUE(IsUnreachable(status));
+  EXPECT_EQ(attempts, 1);
 }
 
 TEST(Retry, ARefusalIsNotAnUnreachableServer) {
