@@ -4,10 +4,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
 namespace sliceflow::cli {
@@ -43,9 +46,14 @@ void Console::Configure(const ConsoleOptions& options) {
 
 void Console::Data(absl::string_view line) {
   if (output_closed_) return;
-  std::fwrite(line.data(), 1, line.size(), stdout);
-  std::fputc('\n', stdout);
-  if (std::fflush(stdout) != 0) output_closed_ = true;
+  const bool written =
+      std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0;
+  if (written) return;
+  const int error = errno;
+  output_closed_ = true;
+  if (error == EPIPE) return;
+  output_failed_ = true;
+  Message(absl::StrCat("error: standard output cannot be written: ", std::strerror(error)));
 }
 
 void Console::Json(const google::protobuf::Message& message, bool one_line) {

@@ -19,7 +19,7 @@ class Console {
  public:
   void Configure(const ConsoleOptions& options);
 
-  // A line of data. Once nobody reads standard output any more, nothing is written.
+  // A line of data. Once standard output cannot be written any more, nothing is: silently where its reader has gone, else with a message.
   void Data(absl::string_view line);
   // The JSON form of a message, on one line or over several.
   void Json(const google::protobuf::Message& message, bool one_line);
@@ -32,8 +32,10 @@ class Console {
   bool color() const { return color_; }
   // Whether both outputs are terminals that can move their cursor, so that progress may be drawn in place.
   bool live() const { return live_; }
-  // Whether the reader of standard output has gone.
+  // Whether standard output takes no more data, its reader having gone or not.
   bool output_closed() const { return output_closed_; }
+  // Whether data were lost for another reason than a reader that went away, such as a full disk.
+  bool output_failed() const { return output_failed_; }
   // Size of the terminal now; 80 by 24 where it is not known.
   int width() const;
   int height() const;
@@ -43,6 +45,7 @@ class Console {
   bool color_ = false;
   bool live_ = false;
   bool output_closed_ = false;
+  bool output_failed_ = false;
 };
 
 }  // namespace sliceflow::cli

@@ -9,7 +9,7 @@ namespace sliceflow::cli {
 enum ExitCode {
   kExitSuccess = 0,
   kExitJobFailed = 1,      // the job that was watched failed or was cancelled
-  kExitUsage = 2,          // a wrong command line, or a file named in it that cannot be read or written
+  kExitUsage = 2,          // a wrong command line, or a file named in it, or standard output, that cannot be read or written
   kExitUnreachable = 3,    // no server answered
   kExitRefused = 4,        // the server refused, or the job file is wrong
   kExitInterrupted = 130,  // Ctrl-C; a job that was watched goes on

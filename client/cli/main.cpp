@@ -11,8 +11,9 @@ namespace {
 
 constexpr char kFooter[] = R"(
 Data go to standard output, messages to standard error.
-Exit codes: 0 success; 1 the job that was watched failed or was cancelled; 2 wrong usage, or a file that cannot be read or written;
-3 no server answers; 4 refused: by the server, or because the job file is wrong; 130 Ctrl-C (a job that was watched goes on).)";
+Exit codes: 0 success; 1 the job that was watched failed or was cancelled; 2 wrong usage, or a file or standard output that cannot be
+read or written; 3 no server answers; 4 refused: by the server, or because the job file is wrong; 130 Ctrl-C (a job that was watched
+goes on).)";
 
 }  // namespace
 
@@ -52,5 +53,6 @@ int main(int argc, char** argv) {
   }
   console.color = !no_color;
   context.console.Configure(console);
-  return context.run();
+  const int code = context.run();
+  return context.console.output_failed() ? sliceflow::cli::kExitUsage : code;
 }

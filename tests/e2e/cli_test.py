@@ -339,6 +339,14 @@ class CliTest(unittest.TestCase):
         os.close(writer)
         self.assertEqual((result.returncode, result.stderr), (0, b""))
 
+    def test_output_that_cannot_be_written_is_an_error(self):
+        for command in (("sample", self.done, "--count", "5"), ("list",), ("watch", self.done), ("completion", "bash")):
+            with self.subTest(command[0]), open("/dev/full", "wb") as full:
+                result = subprocess.run([BIN / "sliceflow", *command], env=self.environment, stdin=subprocess.DEVNULL, stdout=full,
+                                        stderr=subprocess.PIPE, text=True, timeout=DEADLINE, check=False)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn("standard output cannot be written: No space left on device", result.stderr)
+
     def test_a_terminal_gets_a_drawing(self):
         main, terminal = pty.openpty()
         environment = {**self.environment, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
