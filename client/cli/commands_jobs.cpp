@@ -6,6 +6,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/describe.h"
 #include "client/cli/errors.h"
+#include "client/cli/yaml_text.h"
 
 namespace sliceflow::cli {
 namespace {
@@ -26,7 +27,7 @@ int Get(Context& context, const std::string& name) {
   if (context.console.json()) {
     context.console.Json(*job, false);
   } else {
-    context.console.Data(JobText(*job));
+    context.console.Data(absl::StrCat(JobText(*job), "\n\n", YamlText("spec", job->spec())));
   }
   return kExitSuccess;
 }
@@ -65,7 +66,7 @@ int List(Context& context, const ListArguments& arguments) {
 
 void AddJobCommands(CLI::App& app, Context& context) {
   auto name = std::make_shared<std::string>();
-  CLI::App* get = app.add_subcommand("get", "Show a job; with --json all of it, defaults filled in");
+  CLI::App* get = app.add_subcommand("get", "Show a job and its specification, defaults filled in; with --json all of it");
   get->add_option("JOB", *name, "jobs/ID or ID")->required();
   get->callback([&context, name] { context.run = [&context, name] { return Get(context, *name); }; });
 

@@ -139,7 +139,10 @@ class CliTest(unittest.TestCase):
         self.assertEqual(job["spec"]["solver"]["swJko"]["optimizer"]["adam"]["learningRate"], 0.005)
         again = self.cli("validate", "-", stdin=text)
         self.assertIn("name: is set by the server and left out here", again.stderr)
-        self.assertIn("SUCCEEDED", self.cli("get", self.done.removeprefix("jobs/")).stdout)
+        lines, specification = self.cli("get", self.done.removeprefix("jobs/")).stdout.split("\n\n")
+        self.assertIn("SUCCEEDED", lines)
+        self.assertEqual(yaml.safe_load(specification)["spec"]["solver"]["swJko"]["optimizer"]["adam"]["learningRate"], 0.005)
+        self.assertEqual(self.cli("validate", "-", stdin=specification).stderr, "")
 
     def test_list_filters_and_limits(self):
         jobs = json.loads(self.cli("list", "--json", "--filter", "state = SUCCEEDED").stdout)["jobs"]
