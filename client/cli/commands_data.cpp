@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/describe.h"
 #include "client/cli/errors.h"
@@ -147,7 +148,7 @@ int ListDatasets(Context& context) {
 
 void AddStep(CLI::App* command, const std::shared_ptr<DrawArguments>& arguments) {
   command->add_option("JOB", arguments->job, "jobs/ID or ID")->required();
-  command->add_option("--step", arguments->step, "The step (default: the newest that is kept)")->check(CLI::NonNegativeNumber);
+  command->add_option("--step", arguments->step, "The step (default: the newest that is kept)")->transform(WholeNumber<int32_t>(0));
   command->add_option("-o,--output", arguments->output, "Where to: .npz, .npy or .csv (default: CSV on standard output)");
 }
 
@@ -157,8 +158,8 @@ void AddDataCommands(CLI::App& app, Context& context) {
   auto drawing = std::make_shared<DrawArguments>();
   CLI::App* sample = app.add_subcommand("sample", "Draw samples at a step of a job");
   AddStep(sample, drawing);
-  sample->add_option("--count", drawing->count, "How many")->required()->check(CLI::PositiveNumber);
-  sample->add_option("--seed", drawing->seed, "The same seed gives the same samples (default 0)");
+  sample->add_option("--count", drawing->count, "How many")->required()->transform(WholeNumber<int32_t>(1));
+  sample->add_option("--seed", drawing->seed, "The same seed gives the same samples (default 0)")->transform(WholeNumber<uint64_t>(0));
   sample->callback([&context, drawing] { context.run = [&context, drawing] { return Sample(context, *drawing); }; });
 
   auto evaluating = std::make_shared<DrawArguments>();
@@ -173,7 +174,7 @@ void AddDataCommands(CLI::App& app, Context& context) {
   upload->add_option("--id", sending->id, "The id in datasets/ID (default: made from the content)");
   upload->add_option("--title", sending->title, "A title for people");
   upload->add_option("--scale", sending->scale, "Multiply every value by this");
-  upload->add_option("--rows", sending->rows, "Keep only the first rows")->check(CLI::PositiveNumber);
+  upload->add_option("--rows", sending->rows, "Keep only the first rows")->transform(WholeNumber<int64_t>(1));
   upload->add_option("--format", sending->format, "csv, npy or idx (default: by the name)")->check(CLI::IsMember({"csv", "npy", "idx"}));
   upload->callback([&context, sending] { context.run = [&context, sending] { return Upload(context, *sending); }; });
 

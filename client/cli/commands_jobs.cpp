@@ -3,6 +3,8 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/describe.h"
 #include "client/cli/errors.h"
@@ -74,7 +76,7 @@ void AddJobCommands(CLI::App& app, Context& context) {
   CLI::App* list = app.add_subcommand("list", "List jobs, newest first");
   list->add_option("--filter", arguments->filter, "Such as: state = RUNNING AND labels.team = \"a\"");
   list->add_option("--order-by", arguments->order_by, "\"create_time desc\" (default) or create_time");
-  list->add_option("--limit", arguments->limit, "At most so many (default 50)")->check(CLI::PositiveNumber);
+  list->add_option("--limit", arguments->limit, "At most so many (default 50)")->transform(WholeNumber<int>(1));
   list->callback([&context, arguments] { context.run = [&context, arguments] { return List(context, *arguments); }; });
 }
 

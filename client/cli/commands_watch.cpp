@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/describe.h"
 #include "client/cli/errors.h"
@@ -217,11 +218,11 @@ void AddWatchCommand(CLI::App& app, Context& context) {
   CLI::App* watch = app.add_subcommand("watch", "Follow a job to its end; Ctrl-C leaves it running");
   watch->add_option("JOB", arguments->job, "jobs/ID or ID")->required();
   watch->add_option("--after", arguments->after, "The last sequence already seen (default 0: from the beginning)")
-      ->check(CLI::NonNegativeNumber);
+      ->transform(WholeNumber<int64_t>(0));
   watch->add_option("--save-samples", arguments->save_samples,
                     "Keep the samples of the steps seen in this .npz: step_0000, step_0001, ..., times, sliced_times, energies");
   watch->add_option("--patience", arguments->patience_seconds, "Seconds to go on trying while no server answers (default 120)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(Seconds(true));
   watch->callback([&context, arguments] { context.run = [&context, arguments] { return RunWatch(context, *arguments); }; });
 }
 

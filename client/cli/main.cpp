@@ -3,6 +3,9 @@
 #include <iostream>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/strings/strip.h"
+#include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/errors.h"
 #include "common/version.h"
@@ -31,7 +34,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string(sliceflow::Version()));
   app.add_option("--server", context.server, "host:port of the server (default 127.0.0.1:50051)")->envname("SLICEFLOW_SERVER");
   app.add_option("--timeout", context.timeout_seconds, "Seconds that one call may take (default 30; 600 for samples and tables)")
-      ->check(CLI::PositiveNumber);
+      ->check(sliceflow::cli::Seconds(false));
   app.add_flag("--json", console.json, "Print the contract's JSON; one line an event when streaming");
   app.add_flag("--no-color", no_color, "No colours; so does the environment variable NO_COLOR");
   sliceflow::cli::AddSubmitCommands(app, context);

@@ -329,6 +329,19 @@ class CliTest(unittest.TestCase):
         self.cli("list", "--server", "127.0.0.1:1", code=3)
         self.cli("--help")
 
+    def test_wrong_values_of_options_are_refused_in_words(self):
+        for arguments, words in (
+            (("sample", self.done, "--count", "0"), "--count: must be a whole number from 1 to 2147483647; it is '0'"),
+            (("sample", self.done, "--count", "99999999999"), "--count: must be a whole number from 1 to"),
+            (("sample", self.done, "--count", "1", "--seed", "-1"), "--seed: must be a whole number from 0 to 18446744073709551615"),
+            (("sample", self.done, "--count", "1", "--step", "-1"), "--step: must be a whole number from 0"),
+            (("list", "--limit", "-1"), "--limit: must be a whole number from 1"),
+            (("watch", self.done, "--after", "-1"), "--after: must be a whole number from 0"),
+            (("list", "--timeout", "nan"), "--timeout: must be a number of seconds above 0"),
+        ):
+            with self.subTest(arguments):
+                self.assertIn(words, self.cli(*arguments, code=2).stderr)
+
     def test_info_names_what_is_served(self):
         info = json.loads(self.cli("info", "--json").stdout)
         self.assertIn("potential.quadratic", [kind["name"] for kind in info["functionals"]])
