@@ -14,7 +14,7 @@ int Cancel(Context& context, const std::string& name) {
   v1::CancelJobRequest request;
   request.set_name(FullName("jobs", name));
   absl::StatusOr<v1::Job> job = context.MakeClient().CancelJob(request);
-  if (!job.ok()) return ReportError(context.console, job.status());
+  if (!job.ok()) return ReportError(context, job.status());
   if (context.console.json()) {
     context.console.Json(*job, false);
   } else {
@@ -37,7 +37,7 @@ absl::Status DeleteByName(client::Client client, const std::string& name) {
 int Delete(Context& context, const std::string& short_name) {
   const std::string name = FullName("jobs", short_name);
   absl::Status status = DeleteByName(context.MakeClient(), name);
-  if (!status.ok()) return ReportError(context.console, status);
+  if (!status.ok()) return ReportError(context, status);
   if (context.console.json()) {
     context.console.Data("{}");
   } else {
@@ -48,7 +48,7 @@ int Delete(Context& context, const std::string& short_name) {
 
 int Info(Context& context) {
   absl::StatusOr<v1::ServerInfo> info = context.MakeClient().GetServerInfo();
-  if (!info.ok()) return ReportError(context.console, info.status());
+  if (!info.ok()) return ReportError(context, info.status());
   if (context.console.json()) {
     context.console.Json(*info, false);
   } else {

@@ -61,7 +61,7 @@ int Sample(Context& context, const DrawArguments& arguments) {
   request.set_count(arguments.count);
   request.set_seed(arguments.seed);
   absl::StatusOr<Tensor> samples = context.MakeClient().Sample(request);
-  if (!samples.ok()) return ReportError(context.console, samples.status());
+  if (!samples.ok()) return ReportError(context, samples.status());
   return Deliver(context, arguments.output, "samples", *samples);
 }
 
@@ -72,7 +72,7 @@ int Density(Context& context, const DrawArguments& arguments) {
   absl::StatusOr<Tensor> points = ReadPoints(arguments.points);
   if (!points.ok()) return ReportUsage(context.console, points.status());
   absl::StatusOr<Tensor> values = context.MakeClient().EvaluateDensity(FullName("jobs", arguments.job), arguments.step, *points);
-  if (!values.ok()) return ReportError(context.console, values.status());
+  if (!values.ok()) return ReportError(context, values.status());
   return Deliver(context, arguments.output, "log_density", *values);
 }
 
@@ -117,7 +117,7 @@ int Upload(Context& context, const UploadArguments& arguments) {
   if (!dataset.ok()) {
     // Errors with the file itself name it; the server does not know its name.
     const bool local = absl::StartsWith(dataset.status().message(), arguments.file);
-    return local ? ReportUsage(console, dataset.status()) : ReportError(console, dataset.status());
+    return local ? ReportUsage(console, dataset.status()) : ReportError(context, dataset.status());
   }
   if (console.json()) {
     console.Json(*dataset, false);
@@ -134,7 +134,7 @@ int ListDatasets(Context& context) {
   v1::ListDatasetsRequest request;
   do {
     absl::StatusOr<v1::ListDatasetsResponse> page = client.ListDatasets(request);
-    if (!page.ok()) return ReportError(context.console, page.status());
+    if (!page.ok()) return ReportError(context, page.status());
     all.mutable_datasets()->MergeFrom(page->datasets());
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty());

@@ -25,7 +25,7 @@ int Get(Context& context, const std::string& name) {
   v1::GetJobRequest request;
   request.set_name(FullName("jobs", name));
   absl::StatusOr<v1::Job> job = context.MakeClient().GetJob(request);
-  if (!job.ok()) return ReportError(context.console, job.status());
+  if (!job.ok()) return ReportError(context, job.status());
   if (context.console.json()) {
     context.console.Json(*job, false);
   } else {
@@ -54,7 +54,7 @@ absl::StatusOr<v1::ListJobsResponse> ListUpTo(client::Client& client, const List
 int List(Context& context, const ListArguments& arguments) {
   client::Client client = context.MakeClient();
   absl::StatusOr<v1::ListJobsResponse> jobs = ListUpTo(client, arguments);
-  if (!jobs.ok()) return ReportError(context.console, jobs.status());
+  if (!jobs.ok()) return ReportError(context, jobs.status());
   if (context.console.json()) {
     context.console.Json(*jobs, false);
     return kExitSuccess;

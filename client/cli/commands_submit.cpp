@@ -38,12 +38,12 @@ int ReportBadFile(Context& context, const JobFile& file) {
     violations.Add(problem.field,
                    absl::StrCat(file.source.name(), ":", problem.position.line, ":", problem.position.column, ": ", problem.description));
   }
-  return ReportError(context.console, violations.ToStatus());
+  return ReportError(context, violations.ToStatus());
 }
 
 int ReportRefusal(Context& context, const JobFile& file, const absl::Status& status) {
   const std::vector<Problem> problems = LocateViolations(file, status);
-  if (context.console.json() || problems.empty()) return ReportError(context.console, status);
+  if (context.console.json() || problems.empty()) return ReportError(context, status);
   PrintProblems(context, file, problems);
   return ExitCodeOf(status);
 }

@@ -75,6 +75,12 @@ class SampleArchive {
   std::vector<double> times_, sliced_times_, energies_;
 };
 
+std::string WhyLost(const absl::Status& reason) {
+  return client::IsUnreachable(reason) ? WhyUnreachable(reason) : std::string(reason.message());
+}
+
+std::string PauseText(absl::Duration pause) { return absl::StrFormat("%.1f s", absl::ToDoubleSeconds(pause)); }
+
 class Watch {
  public:
   Watch(Context& context, const WatchArguments& arguments, v1::Job job)
@@ -154,10 +160,10 @@ class Watch {
   }
 
   void Lost(const absl::Status& reason, absl::Duration pause) {
-    state_.notice = absl::StrCat("connection lost, trying again: ", reason.message());
+    state_.notice = absl::StrCat("connection lost, trying again: ", WhyLost(reason));
     if (view_) return Draw(true);
     if (!std::exchange(said_lost_, true))
-      console_.Message(absl::StrCat("connection lost (", reason.message(), "), trying again in ", absl::FormatDuration(pause)));
+      console_.Message(absl::StrCat("connection lost (", WhyLost(reason), "), trying again in ", PauseText(pause)));
   }
 
   std::string ComeBack() const { return absl::StrCat("sliceflow watch ", state_.job.name(), " --after ", last_sequence_); }
@@ -169,7 +175,7 @@ class Watch {
   }
 
   int Failed(const absl::Status& status) {
-    const ExitCode code = ReportError(console_, status);
+    const ExitCode code = ReportError(context_, status);
     if (code == kExitUnreachable) console_.Message(absl::StrCat("the job goes on when the server does; come back with: ", ComeBack()));
     return code;
   }
@@ -209,7 +215,7 @@ int RunWatch(Context& context, const WatchArguments& arguments) {
   v1::GetJobRequest request;
   request.set_name(FullName("jobs", arguments.job));
   absl::StatusOr<v1::Job> job = client.GetJob(request);
-  if (!job.ok()) return ReportError(context.console, job.status());
+  if (!job.ok()) return ReportError(context, job.status());
   return Watch(context, arguments, *std::move(job)).Run(client);
 }
 

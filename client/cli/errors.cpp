@@ -4,7 +4,9 @@
 
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/commands.h"
 #include "client/cli/source_text.h"
 #include "client/cli/yaml_message.h"
 #include "client/cpp/retry.h"
@@ -31,16 +33,33 @@ ExitCode ExitCodeOf(const absl::Status& status) {
   return client::IsUnreachable(status) ? kExitUnreachable : kExitRefused;
 }
 
-ExitCode ReportError(Console& console, const absl::Status& status) {
+std::string WhyUnreachable(const absl::Status& status) {
+  if (absl::IsDeadlineExceeded(status)) return "no answer within the time that --timeout allows";
+  if (absl::StrContains(status.message(), "DNS resolution failed")) return "no such host is known";
+  if (client::IsRefused(status)) return "connection refused, nothing listens there";
+  if (client::IsNotConnected(status)) return "no connection: what listens there is too slow, or no sliceflow server";
+  return std::string(status.message());
+}
+
+ExitCode ReportError(Context& context, const absl::Status& status) {
+  Console& console = context.console;
   const ExitCode code = ExitCodeOf(status);
+  if (code == kExitUnreachable) {
+    const std::string words = absl::StrCat("no server answers at ", context.server, ": ", WhyUnreachable(status),
+                                           "; another address is given with --server HOST:PORT or SLICEFLOW_SERVER");
+    if (console.json()) {
+      PrintJson(console, absl::Status(status.code(), words));
+    } else {
+      PrintLine(console, words);
+    }
+    return code;
+  }
   if (console.json()) {
     PrintJson(console, status);
     return code;
   }
   const auto violations = ViolationsOf(status);
-  if (code == kExitUnreachable) {
-    PrintLine(console, absl::StrCat("the server does not answer: ", status.message()));
-  } else if (violations.empty()) {
+  if (violations.empty()) {
     PrintLine(console, absl::StrCat(status.message(), " (", absl::StatusCodeToString(status.code()), ")"));
   } else {
     PrintLine(console, absl::StrCat("refused (", absl::StatusCodeToString(status.code()), ")"));

@@ -1,8 +1,9 @@
 // Exit codes, and telling people what went wrong.
 #pragma once
 
+#include <string>
+
 #include "absl/status/status.h"
-#include "client/cli/console.h"
 
 namespace sliceflow::cli {
 
@@ -15,12 +16,18 @@ enum ExitCode {
   kExitInterrupted = 130,  // Ctrl-C; a job that was watched goes on
 };
 
+struct Context;
+class Console;
+
 // Of an error of a call.
 ExitCode ExitCodeOf(const absl::Status& status);
 
-// Prints an error of a call with its field violations, and answers its exit code. With --json the error is printed as google.rpc.Status on one
-// line of standard error.
-ExitCode ReportError(Console& console, const absl::Status& status);
+// Why no server answered, in words; `status` is unreachable (client/cpp/retry.h).
+std::string WhyUnreachable(const absl::Status& status);
+
+// Prints an error of a call with its field violations, and answers its exit code. Where no server answered it names the address. With --json
+// the error is printed as google.rpc.Status on one line of standard error.
+ExitCode ReportError(Context& context, const absl::Status& status);
 
 // Prints an error with a file or the command line.
 ExitCode ReportUsage(Console& console, const absl::Status& status);

@@ -1,5 +1,6 @@
 // sliceflow: the command-line client.
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 
@@ -24,6 +25,8 @@ int main(int argc, char** argv) {
   using sliceflow::cli::Context;
   // A reader that goes away ends the writing, not the program in the middle of it.
   std::signal(SIGPIPE, SIG_IGN);
+  // gRPC's own log is for those who ask for it.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   Context context;
   sliceflow::cli::ConsoleOptions console;
   bool no_color = false;
@@ -32,7 +35,9 @@ int main(int argc, char** argv) {
   app.fallthrough();
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", std::string(sliceflow::Version()));
-  app.add_option("--server", context.server, "host:port of the server (default 127.0.0.1:50051)")->envname("SLICEFLOW_SERVER");
+  app.add_option("--server", context.server, "host:port of the server (default 127.0.0.1:50051)")
+      ->envname("SLICEFLOW_SERVER")
+      ->check(sliceflow::cli::ServerAddress());
   app.add_option("--timeout", context.timeout_seconds, "Seconds that one call may take (default 30; 600 for samples and tables)")
       ->check(sliceflow::cli::Seconds(false));
   app.add_flag("--json", console.json, "Print the contract's JSON; one line an event when streaming");

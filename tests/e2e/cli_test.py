@@ -326,7 +326,11 @@ class CliTest(unittest.TestCase):
         self.cli(code=2)
         self.cli("frobnicate", code=2)
         self.cli("submit", "absent.yaml", code=2)
-        self.cli("list", "--server", "127.0.0.1:1", code=3)
+        refused = self.cli("list", "--server", "127.0.0.1:1", "--timeout", 1, code=3).stderr
+        self.assertEqual(refused, "error: no server answers at 127.0.0.1:1: connection refused, nothing listens there; "
+                                  "another address is given with --server HOST:PORT or SLICEFLOW_SERVER\n")
+        self.assertEqual(self.cli("list", "--server", "", code=2).stderr.splitlines()[0],
+                         "--server: must be host:port, such as 127.0.0.1:50051; it is ''")
         self.cli("--help")
 
     def test_wrong_values_of_options_are_refused_in_words(self):
