@@ -15,6 +15,7 @@
 #include "client/cli/progress_view.h"
 #include "client/cli/table_files.h"
 #include "common/stop_latch.h"
+#include "common/table/npy.h"
 
 namespace sliceflow::cli {
 namespace {
@@ -54,7 +55,7 @@ class SampleArchive {
   void Add(const client::WatchUpdate& update) {
     if (!update.samples) return;
     const v1::StepReport& report = update.response.event().step_completed().report();
-    members_.push_back({absl::StrFormat("step_%04d", report.step()), EncodeNpy(*update.samples)});
+    members_.push_back({absl::StrFormat("step_%04d", report.step()), table::WriteNpy(*update.samples)});
     times_.push_back(report.wasserstein_time());
     sliced_times_.push_back(report.sliced_time());
     energies_.push_back(report.energy());

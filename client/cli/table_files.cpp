@@ -9,41 +9,19 @@
 #include <filesystem>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/filesystem.h"
+#include "common/table/csv.h"
+#include "common/table/npy.h"
 
 namespace sliceflow::cli {
 namespace {
 
-absl::StatusOr<Tensor> ParseCsv(absl::string_view text) {
-  Tensor tensor{{0, 0}, {}};
-  int line_number = 0;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++line_number;
-    line = absl::StripAsciiWhitespace(line);
-    if (line.empty()) continue;
-    int64_t columns = 0;
-    for (absl::string_view field : absl::StrSplit(line, ',')) {
-      float value = 0;
-      if (!absl::SimpleAtof(absl::StripAsciiWhitespace(field), &value)) {
-        return absl::InvalidArgumentError(absl::StrCat("line ", line_number, ", column ", columns + 1, " is no number: \"", field, "\""));
-      }
-      tensor.values.push_back(value);
-      ++columns;
-    }
-    if (tensor.shape[0] > 0 && columns != tensor.shape[1]) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("line ", line_number, " has ", columns, " columns, the ones before ", tensor.shape[1]));
-    }
-    tensor.shape = {tensor.shape[0] + 1, columns};
-  }
-  return tensor;
-}
+constexpr table::Limits kLimits = {.max_values = int64_t{1} << 30};
 
 void AppendJsonNumber(std::string* out, float value) {
   if (std::isfinite(value)) {
@@ -54,11 +32,11 @@ void AppendJsonNumber(std::string* out, float value) {
 }
 
 absl::StatusOr<Tensor> ReadArray(const std::string& path) {
-  if (absl::EndsWith(path, ".npz")) return DecodeNpz(path, "samples");
-  absl::StatusOr<std::string> bytes = RealFileSystem().ReadFile(path);
+  const bool archive = absl::EndsWith(path, ".npz");
+  absl::StatusOr<std::string> bytes = archive ? ReadNpzMember(path, "samples") : RealFileSystem().ReadFile(path);
   if (!bytes.ok()) return bytes.status();
-  if (absl::EndsWith(path, ".csv")) return ParseCsv(*bytes);
-  if (absl::EndsWith(path, ".npy")) return DecodeNpy(*bytes);
+  if (absl::EndsWith(path, ".csv")) return table::ReadCsv(*bytes, kLimits);
+  if (archive || absl::EndsWith(path, ".npy")) return table::ReadNpy(*bytes, kLimits);
   return absl::InvalidArgumentError("its name must end in .npy, .npz or .csv");
 }
 
@@ -75,9 +53,9 @@ absl::Status CheckOutputName(const std::string& path) {
 }
 
 absl::Status WriteTable(const std::string& path, const std::string& name, const Tensor& tensor) {
-  if (absl::EndsWith(path, ".npz")) return WriteArchive(path, {{name, EncodeNpy(tensor)}});
+  if (absl::EndsWith(path, ".npz")) return WriteArchive(path, {{name, table::WriteNpy(tensor)}});
   if (absl::EndsWith(path, ".csv")) return RealFileSystem().WriteFileDurably(path, ToCsv(tensor));
-  return RealFileSystem().WriteFileDurably(path, EncodeNpy(tensor));
+  return RealFileSystem().WriteFileDurably(path, table::WriteNpy(tensor));
 }
 
 absl::Status WriteArchive(const std::string& path, const std::vector<NpzMember>& members) {
@@ -117,7 +95,6 @@ absl::StatusOr<Tensor> ReadPoints(const std::string& path) {
   if (tensor->shape.size() != 2) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": points need two axes, [count, dimension]; it has ", tensor->shape.size()));
   }
-  if (tensor->values.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": holds no points"));
   return tensor;
 }
 

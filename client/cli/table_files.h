@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "client/cli/npy.h"
+#include "client/cli/npz.h"
 #include "common/tensor.h"
 
 namespace sliceflow::cli {
@@ -25,7 +25,8 @@ std::string ToCsv(const Tensor& tensor);
 // Lists of lists of numbers; what JSON has no number for becomes a string, as in protobuf's JSON.
 std::string ToJson(const Tensor& tensor);
 
-// Reads points of shape [count, dimension]; one axis is read as points on the line. Of a .npz the array `samples`, or its only one.
+// Reads points of shape [count, dimension]; one axis is read as points on the line. Files are read as uploaded
+// tables are (common/table), so that a .csv may have a heading. Of a .npz the array `samples`, or its only one.
 absl::StatusOr<Tensor> ReadPoints(const std::string& path);
 
 }  // namespace sliceflow::cli
