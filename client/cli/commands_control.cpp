@@ -6,6 +6,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/describe.h"
 #include "client/cli/errors.h"
+#include "client/cli/source_text.h"
 
 namespace sliceflow::cli {
 namespace {
@@ -37,7 +38,12 @@ absl::Status DeleteByName(client::Client client, const std::string& name) {
 int Delete(Context& context, const std::string& short_name) {
   const std::string name = FullName("jobs", short_name);
   absl::Status status = DeleteByName(context.MakeClient(), name);
-  if (!status.ok()) return ReportError(context, status);
+  if (!status.ok()) {
+    const int code = ReportError(context, status);
+    const bool may_be_data = absl::IsNotFound(status) && name != short_name && !context.console.json();
+    if (may_be_data) context.console.Message(absl::StrCat("a data set is removed with: sliceflow delete datasets/", Printable(short_name)));
+    return code;
+  }
   if (context.console.json()) {
     context.console.Data("{}");
   } else {

@@ -98,6 +98,14 @@ absl::StatusOr<v1::DatasetFormat> FormatOf(const UploadArguments& arguments) {
   return format;
 }
 
+// The server's refusal of a table, with the name of the file it speaks of.
+absl::Status OfFile(const std::string& file, const absl::Status& status) {
+  if (client::IsUnreachable(status)) return status;
+  absl::Status named(status.code(), absl::StrCat(file, ": ", status.message()));
+  status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) { named.SetPayload(type, payload); });
+  return named;
+}
+
 int Upload(Context& context, const UploadArguments& arguments) {
   Console& console = context.console;
   absl::StatusOr<v1::DatasetFormat> format = FormatOf(arguments);
@@ -117,7 +125,7 @@ int Upload(Context& context, const UploadArguments& arguments) {
   if (!dataset.ok()) {
     // Errors with the file itself name it; the server does not know its name.
     const bool local = absl::StartsWith(dataset.status().message(), arguments.file);
-    return local ? ReportUsage(console, dataset.status()) : ReportError(context, dataset.status());
+    return local ? ReportUsage(console, dataset.status()) : ReportError(context, OfFile(arguments.file, dataset.status()));
   }
   if (console.json()) {
     console.Json(*dataset, false);

@@ -1,7 +1,9 @@
 // sliceflow: the command-line client.
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <sstream>
 #include <string>
 
 #include "absl/status/status.h"
@@ -18,6 +20,22 @@ Data go to standard output, messages to standard error.
 Exit codes: 0 success; 1 the job that was watched failed or was cancelled; 2 wrong usage, or a file or standard output that cannot be
 read or written; 3 no server answers; 4 refused: by the server, or because the job file is wrong; 130 Ctrl-C (a job that was watched
 goes on).)";
+
+bool HasFlag(int argc, char** argv, const std::string& flag) { return std::find(argv, argv + argc, flag) != argv + argc; }
+
+// What ended the parsing: help or the version that was asked for, or wrong usage.
+int ReportParsing(const CLI::App& app, const CLI::ParseError& error, bool json) {
+  sliceflow::cli::Console console;
+  console.Configure({.json = json});
+  std::ostringstream data, message;
+  if (app.exit(error, data, message) == 0) {
+    console.Data(absl::StripSuffix(data.str(), "\n"));
+    return console.output_failed() ? sliceflow::cli::kExitUsage : sliceflow::cli::kExitSuccess;
+  }
+  if (json) return ReportUsage(console, absl::InvalidArgumentError(error.what()));
+  console.Message(absl::StripSuffix(message.str(), "\n"));
+  return sliceflow::cli::kExitUsage;
+}
 
 }  // namespace
 
@@ -53,7 +71,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? sliceflow::cli::kExitSuccess : sliceflow::cli::kExitUsage;
+    return ReportParsing(app, error, HasFlag(argc, argv, "--json"));
   }
   if (!context.run) {
     std::cerr << app.help();

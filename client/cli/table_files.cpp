@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -12,8 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "common/filesystem.h"
 #include "common/table/csv.h"
 #include "common/table/npy.h"
@@ -43,10 +40,13 @@ absl::StatusOr<Tensor> ReadArray(const std::string& path) {
 }  // namespace
 
 absl::Status CheckOutputName(const std::string& path) {
-  if (!absl::EndsWith(path, ".npz") && !absl::EndsWith(path, ".npy") && !absl::EndsWith(path, ".csv")) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": the name must end in .npz, .npy or .csv"));
+  const std::filesystem::path name(path);
+  // A name that is nothing but an ending has none, and would be a hidden file.
+  const std::filesystem::path ending = name.extension();
+  if (ending != ".npz" && ending != ".npy" && ending != ".csv") {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": must be a name that ends in .npz, .npy or .csv, such as samples.npz"));
   }
-  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const std::string folder = name.parent_path().string();
   if (access(folder.empty() ? "." : folder.c_str(), W_OK) != 0)
     return absl::ErrnoToStatus(errno, absl::StrCat(path, ": its folder cannot be written"));
   return absl::OkStatus();

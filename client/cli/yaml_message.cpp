@@ -13,6 +13,7 @@
 #include "client/cli/suggestion.h"
 #include "client/cli/yaml_scalar.h"
 #include "google/api/field_behavior.pb.h"
+#include "yaml-cpp/depthguard.h"
 
 namespace sliceflow::cli {
 namespace {
@@ -196,6 +197,8 @@ YamlReading ReadYaml(const std::string& text, Message* message) {
     } else {
       Reader(&reading).ReadMessage(documents[0], "", 0, message);
     }
+  } catch (const YAML::DeepRecursion& error) {
+    reading.problems.push_back({At(error.mark), "", absl::StrCat("is nested too deeply; job files have at most ", kMaxDepth, " levels")});
   } catch (const YAML::Exception& error) {
     reading.problems.push_back({error.mark.is_null() ? Position{1, 1} : At(error.mark), "", absl::StrCat("this is not YAML: ", error.msg)});
   }

@@ -219,6 +219,8 @@ class CliTest(unittest.TestCase):
         self.cli("sample", self.done, "--step", 99, "--count", 5, "-o", "none.npz", code=4)
         self.assertFalse((self.folder / "none.npz").exists())
         self.cli("sample", self.done, "--count", 5, "-o", "none.txt", code=2)
+        self.cli("sample", self.done, "--count", 5, "-o", ".npz", code=2)
+        self.assertFalse((self.folder / ".npz").exists())
         self.cli("sample", self.done, "--count", 5, "-o", "nowhere/none.npz", code=2)
 
     # ---- distances
@@ -264,6 +266,7 @@ class CliTest(unittest.TestCase):
         message = self.cli("upload", "bad.csv", code=4).stderr
         self.assertRegex(message, "line 2")
         self.assertRegex(message, "column 2")
+        self.assertTrue(message.startswith("error: bad.csv: "), message)
         self.cli("upload", "absent.csv", code=2)
         self.cli("upload", self.folder / "server.log", code=2)
 
@@ -325,6 +328,8 @@ class CliTest(unittest.TestCase):
     def test_exit_codes_of_usage_and_unreachable_servers(self):
         self.cli(code=2)
         self.cli("frobnicate", code=2)
+        self.assertEqual(json.loads(self.cli("list", "--json", "--limit", "x", code=2).stderr)["code"], 3)
+        self.assertIn("sliceflow delete datasets/absent", self.cli("delete", "absent", code=4).stderr)
         self.cli("submit", "absent.yaml", code=2)
         refused = self.cli("list", "--server", "127.0.0.1:1", "--timeout", 1, code=3).stderr
         self.assertEqual(refused, "error: no server answers at 127.0.0.1:1: connection refused, nothing listens there; "

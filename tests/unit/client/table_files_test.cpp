@@ -116,6 +116,8 @@ TEST_F(TableFiles, PointsAreReadAsUploadedTablesAre) {
 TEST_F(TableFiles, OutputNamesAreCheckedBeforeTheWork) {
   EXPECT_TRUE(CheckOutputName(Path("x.npz")).ok());
   EXPECT_FALSE(CheckOutputName(Path("x.txt")).ok());
+  EXPECT_FALSE(CheckOutputName(Path(".npz")).ok());
+  EXPECT_FALSE(CheckOutputName(".csv").ok());
   EXPECT_FALSE(CheckOutputName(Path("nowhere/x.npz")).ok());
 }
 

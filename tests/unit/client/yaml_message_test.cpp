@@ -214,5 +214,13 @@ TEST(YamlMessage, PathsAreSpelledAsInJobFiles) {
   EXPECT_EQ(JsonPath("labels.my_key"), "labels.my_key");
 }
 
+TEST(YamlMessage, WhatTheParserCannotFollowIsNestedTooDeeply) {
+  for (const char* open : {"[", "{a: "}) {
+    std::string text;
+    for (int i = 0; i < 10'000; ++i) text += open;
+    EXPECT_THAT(Problems(text), ElementsAre(HasSubstr("is nested too deeply")));
+  }
+}
+
 }  // namespace
 }  // namespace sliceflow::cli
