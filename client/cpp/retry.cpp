@@ -11,6 +11,7 @@
 namespace sliceflow::client {
 namespace {
 
+// Of a RetryInfo; zero where there is none.
 absl::Duration RequestedPause(const absl::Status& status) {
   const google::rpc::Status message = ToRpcStatus(status);
   for (const auto& detail : message.details()) {
@@ -22,6 +23,7 @@ absl::Duration RequestedPause(const absl::Status& status) {
 
 bool IsWorthRetrying(const RetryPolicy& policy, int used, absl::Duration elapsed, const absl::Status& status) {
   if (IsNotConnected(status)) return !IsRefused(status) || elapsed < policy.refused_patience;
+  if (policy.max_attempts > 1 && absl::IsResourceExhausted(status)) return RequestedPause(status) > absl::ZeroDuration();
   return absl::IsUnavailable(status) && used < policy.max_attempts;
 }
 

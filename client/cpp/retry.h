@@ -31,6 +31,7 @@ class BackOff {
 };
 
 // Runs `attempt(deadline)` until it answers something else than UNAVAILABLE, attempts are used up, or another pause would pass the deadline.
+// A busy server (RESOURCE_EXHAUSTED with a RetryInfo) is asked again up to the deadline where more than one attempt is allowed at all.
 // Connecting is tried again up to the deadline, or for `refused_patience` where it is refused.
 absl::Status WithRetries(const RetryPolicy& policy, absl::Time deadline, absl::FunctionRef<absl::Status(absl::Time)> attempt);
 

@@ -25,8 +25,8 @@ struct UploadOptions {
 };
 
 // Reads the file twice: for its SHA-256, then in pieces of 512 KiB. Begins where the server says an earlier upload of the same bytes broke
-// off, and takes a connection that is lost up again. Errors: NotFound, PermissionDenied or InvalidArgument (no plain file, empty) for the
-// file; the server's for the rest.
+// off, and takes a connection that is lost up again. A server that is busy with other uploads is asked again until the timeout. Errors:
+// NotFound, PermissionDenied or InvalidArgument (no plain file, empty) for the file; the server's for the rest.
 absl::StatusOr<v1::Dataset> UploadFile(v1::DatasetService::Stub& stub, const UploadOptions& options, const RetryPolicy& retry,
                                        absl::Duration timeout);
 

@@ -5,6 +5,9 @@
 
 #include <chrono>
 
+#include "common/errors.h"
+#include "common/grpc_status.h"
+
 namespace sliceflow::client {
 
 grpc::Status FakeJobs::CountCall() {
@@ -56,6 +59,10 @@ grpc::Status FakeDatasets::UploadDataset(grpc::ServerContext*, grpc::ServerReade
   v1::UploadDatasetRequest request;
   if (!reader->Read(&request) || !request.has_header()) return {grpc::StatusCode::INVALID_ARGUMENT, "no header"};
   header = request.header();
+  if (busy_left > 0) {
+    --busy_left;
+    return ToGrpcStatus(WithRetry(absl::ResourceExhaustedError("more than 16 uploads at once"), absl::Milliseconds(1)));
+  }
   offsets.push_back(header.offset());
   if (header.offset() != static_cast<int64_t>(received.size())) return {grpc::StatusCode::OUT_OF_RANGE, "wrong offset"};
   int64_t taken = 0;

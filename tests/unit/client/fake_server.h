@@ -55,6 +55,7 @@ class FakeDatasets : public v1::DatasetService::Service {
   std::vector<int64_t> offsets;
   v1::UploadHeader header;
   int64_t break_after = 0;  // bytes of the next stream; 0 never
+  int busy_left = 0;        // streams refused for being one too many, to be sent again a millisecond later
 };
 
 struct FakeServer {

@@ -113,6 +113,16 @@ TEST(Retry, PausesDoubleUpToABoundAndHeedTheServer) {
   EXPECT_EQ(back_off.Next(WithRetry(status, absl::Seconds(7))), absl::Seconds(7));
 }
 
+TEST(Retry, WhatIsUsedUpWithoutAWordOfLaterIsNotTriedAgain) {
+  int attempts = 0;
+  const absl::Status status = WithRetries(RetryPolicy(), absl::Now() + absl::Minutes(1), [&](absl::Time) {
+    ++attempts;
+    return absl::ResourceExhaustedError("the disk is full");
+  });
+  EXPECT_TRUE(absl::IsResourceExhausted(status));
+  EXPECT_EQ(attempts, 1);
+}
+
 TEST(Retry, NoPauseGoesBeyondTheDeadline) {
   int attempts = 0;
   const absl::Status status = WithRetries(RetryPolicy(), absl::Now() + absl::Seconds(1), [&](absl::Time) {

@@ -66,6 +66,14 @@ TEST_F(UploadTest, GoesOnWhereAnEarlierProgramBrokeOff) {
   EXPECT_THAT(fake_.datasets.offsets, ElementsAre(4));
 }
 
+TEST_F(UploadTest, ABusyServerIsAskedAgain) {
+  Write("abc");
+  fake_.datasets.busy_left = 10;
+  const auto dataset = fake_.MakeClient().UploadDataset(options_);
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_EQ(fake_.datasets.received, "abc");
+}
+
 TEST_F(UploadTest, FilesThatCannotBeSentAreNotSent) {
   EXPECT_TRUE(absl::IsNotFound(fake_.MakeClient().UploadDataset(options_).status()));
   Write("");
