@@ -412,11 +412,16 @@ class CliTest(unittest.TestCase):
         for path in examples:
             with self.subTest(path.name):
                 job = yaml.safe_load(path.read_text())
-                solver = job["spec"].setdefault("solver", {}).setdefault("swJko", {})
-                solver.update(innerIterations=3, numProjections=10, batchSize=32, maxAttempts=1)
+                solver = job["spec"].setdefault("solver", {})
+                if "pairedJko" not in solver:
+                    solver.setdefault("swJko", {})["numProjections"] = 10
+                next(iter(solver.values())).update(innerIterations=3, batchSize=32, maxAttempts=1)
                 schedule = job["spec"]["schedule"]
+                # One step.
                 if "numSteps" in schedule:
                     schedule["numSteps"] = 1
+                else:
+                    schedule["endTime"] = schedule["stepSize"]
                 self.cli("validate", path)
                 self.cli("submit", self.job_file(job, path.name), "--watch")
 
