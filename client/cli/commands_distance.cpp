@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/describe.h"
 #include "client/cli/errors.h"
@@ -121,7 +122,7 @@ int Distance(Context& context, const DistanceArguments& arguments) {
   for (const auto& [text, operand] :
        {std::pair(&arguments.first, request.mutable_first()), std::pair(&arguments.second, request.mutable_second())}) {
     const absl::Status status = ReadOperand(*text, *operand);
-    if (!ViolationsOf(status).empty()) return ReportError(console, status);
+    if (!ViolationsOf(status).empty()) return ReportError(context, status);
     if (!status.ok()) return ReportUsage(console, status);
   }
   const Kind& kind = FindKind(arguments.kind);
@@ -129,7 +130,7 @@ int Distance(Context& context, const DistanceArguments& arguments) {
   if (arguments.samples) request.set_samples(*arguments.samples);
   request.set_seed(arguments.seed);
   const absl::StatusOr<v1::ComputeDistanceResponse> answer = context.MakeClient().ComputeDistance(request);
-  if (!answer.ok()) return ReportError(console, answer.status());
+  if (!answer.ok()) return ReportError(context, answer.status());
   if (console.json()) {
     console.Json(*answer, false);
     return kExitSuccess;
@@ -152,9 +153,10 @@ void AddDistanceCommand(CLI::App& app, Context& context) {
   distance->add_option("--kind", arguments->kind, absl::StrCat(absl::StrJoin(KindNames(), ", "), " (default sw2)"))
       ->check(CLI::IsMember(KindNames()));
   distance->add_option("--samples", arguments->samples, "Samples of each side (default 10000, or the kind's bound)")
-      ->check(CLI::PositiveNumber);
-  distance->add_option("--seed", arguments->seed, "The same seed gives the same answer (default 0)");
-  distance->add_option("--projections", arguments->projections, "Random directions of sw2 (default 1000)")->check(CLI::PositiveNumber);
+      ->transform(WholeNumber<int32_t>(1));
+  distance->add_option("--seed", arguments->seed, "The same seed gives the same answer (default 0)")->transform(WholeNumber<uint64_t>(0));
+  distance->add_option("--projections", arguments->projections, "Random directions of sw2 (default 1000)")
+      ->transform(WholeNumber<int32_t>(1));
   distance->add_option("--p", arguments->order, "Order p of sw2, which is then SW_p^p (default 2)");
   distance->add_option("--bandwidth", arguments->bandwidth, "Bandwidth of mmd's kernel (default: the median distance)");
   distance->callback([&context, arguments] { context.run = [&context, arguments] { return Distance(context, *arguments); }; });

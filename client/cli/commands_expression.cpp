@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/errors.h"
 #include "client/cli/job_file.h"
@@ -67,12 +68,13 @@ int ReportExpressionRefusal(Console& console, const SourceText& source, const v1
   return kExitRefused;
 }
 
-int ShowValues(Console& console, const v1::CheckExpressionResponse& response) {
+int ShowValues(Context& context, const v1::CheckExpressionResponse& response) {
+  Console& console = context.console;
   const absl::StatusOr<Tensor> points = FromChunk(response.points());
   const absl::StatusOr<Tensor> values = FromChunk(response.values());
   const absl::StatusOr<Tensor> gradients = FromChunk(response.gradients());
   for (const auto* part : {&points, &values, &gradients}) {
-    if (!part->ok()) return ReportError(console, part->status());
+    if (!part->ok()) return ReportError(context, part->status());
   }
   if (console.json()) {
     console.Data(absl::StrCat("{\"finite\":", response.finite() ? "true" : "false", ",\"points\":", ToJson(*points),
@@ -101,8 +103,8 @@ int CheckExpression(Context& context, const ExpressionArguments& arguments) {
     request.mutable_points()->set_last(true);
   }
   const absl::StatusOr<v1::CheckExpressionResponse> response = context.MakeClient().CheckExpression(request);
-  if (!response.ok()) return ReportError(console, response.status());
-  return response->has_refusal() ? ReportExpressionRefusal(console, *source, *response) : ShowValues(console, *response);
+  if (!response.ok()) return ReportError(context, response.status());
+  return response->has_refusal() ? ReportExpressionRefusal(console, *source, *response) : ShowValues(context, *response);
 }
 
 }  // namespace
@@ -114,7 +116,7 @@ void AddExpressionCommand(CLI::App& app, Context& context) {
   check->add_option("--kind", arguments->kind, "potential: V of points; interaction: W of differences")
       ->required()
       ->check(CLI::IsMember({"potential", "interaction"}));
-  check->add_option("--dimension", arguments->dimension, "The dimension of the points")->required()->check(CLI::PositiveNumber);
+  check->add_option("--dimension", arguments->dimension, "The dimension of the points")->required()->transform(WholeNumber<int32_t>(1));
   check->add_option("--points", arguments->points, "Where to evaluate it, one point a row: .npy, .npz or .csv (default: three points)");
   check->callback([&context, arguments] { context.run = [&context, arguments] { return CheckExpression(context, *arguments); }; });
 }

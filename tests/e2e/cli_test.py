@@ -412,10 +412,12 @@ class CliTest(unittest.TestCase):
         for path in examples:
             with self.subTest(path.name):
                 job = yaml.safe_load(path.read_text())
-                solver = job["spec"].setdefault("solver", {})
-                if "pairedJko" not in solver:
-                    solver.setdefault("swJko", {})["numProjections"] = 10
-                next(iter(solver.values())).update(innerIterations=3, batchSize=32, maxAttempts=1)
+                kind, options = next(iter(job["spec"].setdefault("solver", {"swJko": {}}).items()))
+                options["innerIterations"] = 3
+                if kind in ("swJko", "pairedJko"):
+                    options.update(batchSize=32, maxAttempts=1)
+                if kind == "swJko":
+                    options["numProjections"] = 10
                 schedule = job["spec"]["schedule"]
                 # One step.
                 if "numSteps" in schedule:
