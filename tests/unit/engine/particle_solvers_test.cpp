@@ -30,7 +30,7 @@ Column FirstColumn(const SampleBatch& samples) {
   return column;
 }
 
-std::unique_ptr<Flow> Run(const FlowSpec& spec) {
+std::unique_ptr<Flow> RunToTheEnd(const FlowSpec& spec) {
   const StopLatch stop;
   absl::StatusOr<std::unique_ptr<Flow>> flow = Flow::Create(spec, stop);
   EXPECT_TRUE(flow.ok()) << flow.status();
@@ -68,7 +68,7 @@ TEST(EulerMaruyamaTest, WithoutEntropyItIsExplicitEuler) {
   spec.num_steps = 1;
   const StopLatch stop;
   const SampleBatch start = *(*Flow::Create(spec, stop))->Samples(50, std::nullopt);
-  const SampleBatch end = *Run(spec)->Samples(50, std::nullopt);
+  const SampleBatch end = *RunToTheEnd(spec)->Samples(50, std::nullopt);
   const double shrunk = std::pow(1 - 2 * 0.01, 10);
   for (size_t i = 0; i < start.values.size(); ++i) EXPECT_NEAR(end.values[i], 1 + shrunk * (start.values[i] - 1), 1e-5);
 }
@@ -76,7 +76,8 @@ TEST(EulerMaruyamaTest, WithoutEntropyItIsExplicitEuler) {
 // After k moves of an Ornstein–Uhlenbeck process of rate 2 from N(0, 1) by Euler's rule with q = 1 − 2h, the mean is 1 − q^k and the
 // variance q^{2k} + 2h (1 − q^{2k})/(1 − q²). Four standard errors of 20,000 particles.
 TEST(EulerMaruyamaTest, WithEntropyItIsLangevin) {
-  const Column column = FirstColumn(*Run(ParticleSpec(EulerMaruyamaSolver{.inner_iterations = 10}, 20000))->Samples(20000, std::nullopt));
+  const Column column =
+      FirstColumn(*RunToTheEnd(ParticleSpec(EulerMaruyamaSolver{.inner_iterations = 10}, 20000))->Samples(20000, std::nullopt));
   const double h = 0.01;
   const double q = 1 - 2 * h;
   const double decay = std::pow(q, 30);
@@ -96,7 +97,7 @@ TEST(EulerMaruyamaTest, FollowsTheSlicedWassersteinFlow) {
   spec.sliced_step_size = 1;
   spec.num_steps = 6;
   // The mean moves at half the distance to the target's a unit of time (the average of θθᵀ is I/2 in the plane): after 12, 3 e^{−6} is left.
-  EXPECT_NEAR(FirstColumn(*Run(spec)->Samples(500, std::nullopt)).mean, rows.select(1, 0).mean().item<double>(), 0.05);
+  EXPECT_NEAR(FirstColumn(*RunToTheEnd(spec)->Samples(500, std::nullopt)).mean, rows.select(1, 0).mean().item<double>(), 0.05);
 }
 
 // e^{−V} = N(1, ½ I): unlike the unadjusted scheme there is no bias of the step size, here as large as the adaptation makes it. After 6 steps of
@@ -105,7 +106,7 @@ TEST(MalaTest, LeavesTheTargetInvariantAndAdaptsItsMoves) {
   FlowSpec spec = ParticleSpec(MalaSolver{.inner_iterations = 60}, 5000);
   spec.sliced_step_size = 0.5;
   spec.num_steps = 6;
-  const std::unique_ptr<Flow> flow = Run(spec);
+  const std::unique_ptr<Flow> flow = RunToTheEnd(spec);
   const Column column = FirstColumn(*flow->Samples(5000, std::nullopt));
   EXPECT_NEAR(column.mean, 1, 4 * std::sqrt(0.5 / 5000));
   EXPECT_NEAR(column.variance, 0.5, 4 * 0.5 * std::sqrt(2.0 / 5000));
