@@ -53,7 +53,7 @@ class UploadStream final : public grpc::ServerReadReactor<v1::UploadDatasetReque
     absl::StatusOr<v1::Dataset> dataset = upload_->Finish();
     // Given back before the client is answered, so that it can go on at once.
     upload_.reset();
-    if (dataset.ok()) *response_ = *std::move(dataset);
+    if (dataset.ok()) *response_ = std::move(*dataset);
     Finish(ToGrpcStatus(dataset.status()));
   }
 

@@ -37,7 +37,7 @@ grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext*
     if (!request->validate_only()) {
       created = jobs_.Create(checked, kNobody, request->request_id(), static_cast<int>(limits_.max_active_jobs));
     }
-    if (created.ok()) *response = *std::move(created);
+    if (created.ok()) *response = std::move(*created);
     return created.status();
   };
   if (expressions.empty()) return Reply(context, create());

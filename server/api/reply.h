@@ -21,7 +21,7 @@ inline grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context, con
 
 template <typename Message>
 grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context, absl::StatusOr<Message> result, Message* response) {
-  if (result.ok()) *response = *std::move(result);
+  if (result.ok()) *response = std::move(*result);
   return Reply(context, result.status());
 }
 

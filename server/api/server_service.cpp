@@ -66,7 +66,7 @@ grpc::ServerUnaryReactor* ServerServiceImpl::CheckExpression(grpc::CallbackServe
   return AskAll(scheduler_, {std::move(query)},
                 [points = *std::move(points), response](const std::vector<absl::StatusOr<Tensor>>& answers) {
                   absl::StatusOr<v1::CheckExpressionResponse> answer = ToResponse(points, answers[0]);
-                  if (answer.ok()) *response = *std::move(answer);
+                  if (answer.ok()) *response = std::move(*answer);
                   return answer.status();
                 });
 }
