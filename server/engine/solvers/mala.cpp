@@ -12,7 +12,7 @@ namespace sliceflow::engine {
 namespace {
 
 constexpr double kWantedAcceptance = 0.57;
-constexpr double kFirstGain = 0.5;   // of log h for an acceptance off by one
+constexpr double kFirstGain = 1;     // of log h for an acceptance off by one
 constexpr double kGainDecay = -0.6;  // the gain of iteration i is i^decay of the first: sums to infinity, its squares do not
 
 // |a|² of each row, in double.
