@@ -69,7 +69,7 @@ at::Tensor ScrambledSobol(int64_t count, int64_t dimension, at::Generator& rando
   at::_sobol_engine_scramble_(state, scramble, dimension);
   const at::Tensor places = at::pow(2, at::arange(kBits, integers));
   const at::Tensor shift = at::randint(2, {dimension, kBits}, random, integers).mul(places).sum(1);
-  const at::Tensor first = shift.to(at::kDouble).div(std::exp2(kBits)).view({1, dimension});
+  at::Tensor first = shift.to(at::kDouble).div(std::exp2(kBits)).view({1, dimension});
   if (count == 1) return first;
   return at::cat({first, std::get<0>(at::_sobol_engine_draw(shift, count - 1, state, dimension, 0, at::kDouble))});
 }

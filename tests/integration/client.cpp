@@ -165,7 +165,7 @@ grpc::Status Client::Sample(const std::string& name, std::optional<int> step, in
   TensorAssembler assembler(1 << 24);
   v1::TensorChunk chunk;
   while (reader->Read(&chunk)) EXPECT_TRUE(assembler.Add(chunk).ok());
-  const grpc::Status status = reader->Finish();
+  grpc::Status status = reader->Finish();
   if (status.ok()) samples = assembler.Take();
   return status;
 }
@@ -188,7 +188,7 @@ grpc::Status Client::Density(const std::string& name, std::optional<int> step, c
   TensorAssembler assembler(1 << 24);
   v1::TensorChunk chunk;
   while (stream->Read(&chunk)) EXPECT_TRUE(assembler.Add(chunk).ok());
-  const grpc::Status status = stream->Finish();
+  grpc::Status status = stream->Finish();
   if (!status.ok()) return status;
   EXPECT_TRUE(sent.ok()) << sent;
   densities = assembler.Take();

@@ -38,7 +38,7 @@ void CarryBoth(int client, int server, int stop) {
 SlowProxy::SlowProxy(const std::string& target, absl::Duration delay) : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in own = Loopback(0);
   socklen_t length = sizeof(own);
-  bind(listener_, reinterpret_cast<sockaddr*>(&own), length);
+  if (bind(listener_, reinterpret_cast<sockaddr*>(&own), length) != 0) return;
   listen(listener_, 16);
   getsockname(listener_, reinterpret_cast<sockaddr*>(&own), &length);
   address_ = "127.0.0.1:" + std::to_string(ntohs(own.sin_port));

@@ -89,14 +89,14 @@ class SchedulerFixture : public jobs::JobsFixture {
       (void)(*watch)->Next(1000);
     }
     watch->reset();
-    const v1::Job job = Get(id);
+    v1::Job job = Get(id);
     EXPECT_EQ(job.state(), state) << job.ShortDebugString();
     return job;
   }
 
   // A job with steps 0 and 1 stored and no worker, for queries.
   std::string JobWithSteps() {
-    const std::string id = Create(3);
+    std::string id = Create(3);
     const jobs::Assignment assignment = Start(id);
     RecordRange(id, assignment.number, 0, 1);
     return id;
