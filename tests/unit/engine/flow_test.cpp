@@ -12,7 +12,6 @@
 namespace sliceflow::engine {
 namespace {
 
-using ::testing::Each;
 using ::testing::HasSubstr;
 using testing::OrnsteinUhlenbeckSpec;
 using testing::RingSpec;

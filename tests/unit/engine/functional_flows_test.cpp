@@ -44,7 +44,7 @@ class FunctionalFlowTest : public ::testing::Test {
     return sum / static_cast<double>(samples.count);
   }
 
-  const StopLatch stop_;
+  const StopLatch stop_{};
   std::unique_ptr<Flow> flow_;
 };
 

@@ -13,7 +13,6 @@
 namespace sliceflow::engine {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::OrnsteinUhlenbeckSpec;
 
 struct Case {
