@@ -2,6 +2,8 @@
 
 #include <initializer_list>
 
+#include "absl/types/span.h"
+
 namespace sliceflow::api {
 namespace {
 
@@ -16,20 +18,25 @@ struct ParameterRow {
 
 enum class Density { kUnrelated, kHas, kNeeds };
 
-void Add(Kinds& kinds, const char* name, const char* description, std::initializer_list<ParameterRow> parameters,
-         Density density = Density::kUnrelated) {
-  v1::Kind& kind = *kinds.Add();
-  kind.set_name(name);
-  kind.set_description(description);
-  kind.set_has_density(density == Density::kHas);
-  kind.set_needs_density(density == Density::kNeeds);
-  for (const ParameterRow& row : parameters) {
+void AddRows(v1::Kind& kind, absl::Span<const ParameterRow> rows) {
+  for (const ParameterRow& row : rows) {
     v1::Parameter& parameter = *kind.add_parameters();
     parameter.set_name(row.name);
     parameter.set_type(row.type);
     parameter.set_default_value(row.default_value);
     parameter.set_description(row.description);
   }
+}
+
+v1::Kind& Add(Kinds& kinds, const char* name, const char* description, std::initializer_list<ParameterRow> parameters,
+              Density density = Density::kUnrelated) {
+  v1::Kind& kind = *kinds.Add();
+  kind.set_name(name);
+  kind.set_description(description);
+  kind.set_has_density(density == Density::kHas);
+  kind.set_needs_density(density == Density::kNeeds);
+  AddRows(kind, parameters);
+  return kind;
 }
 
 constexpr ParameterRow kComponents{"components", "Component", "", "1 to 256, each of weight (above 0, default 1), mean and covariance"};
@@ -109,44 +116,29 @@ void AddModels(Kinds& kinds) {
   Add(kinds, "particles", "free particles", {{"count", "int32", "1000", "at least 1"}});
 }
 
-constexpr ParameterRow kInnerIterations{"innerIterations", "int32", "200", "iterations of a step's minimisation, at least 1"};
-constexpr ParameterRow kBatchSize{"batchSize", "int32", "1024", "samples of an iteration, at least 2"};
-constexpr ParameterRow kMaxAttempts{"maxAttempts", "int32", "3", "times innerIterations that a step may take, 1 to 10"};
-constexpr ParameterRow kTolerance{"tolerance", "double", "0", "share of a step's gain below which it ends early, at least 0, below 1"};
-constexpr ParameterRow kLearningRate{"optimizer.adam.learningRate", "double", "0.005", "above 0, at most 10"};
-constexpr ParameterRow kBeta1{"optimizer.adam.beta1", "double", "0.9", "at least 0, below 1"};
-constexpr ParameterRow kBeta2{"optimizer.adam.beta2", "double", "0.999", "at least 0, below 1"};
-constexpr ParameterRow kSgdRate{"optimizer.sgd.learningRate", "double", "0.1", "above 0, at most 1000; instead of adam"};
-constexpr ParameterRow kMomentum{"optimizer.sgd.momentum", "double", "0.9", "at least 0, below 1; instead of adam"};
-constexpr ParameterRow kRateSchedule{"optimizer.rateSchedule", "string", "COSINE", "COSINE or CONSTANT"};
+// What all solvers that minimise have.
+constexpr ParameterRow kMinimisation[] = {
+    {"innerIterations", "int32", "200", "iterations of a step's minimisation, at least 1"},
+    {"batchSize", "int32", "1024", "samples of an iteration, at least 2"},
+    {"optimizer.adam.learningRate", "double", "0.005", "above 0, at most 10"},
+    {"optimizer.adam.beta1", "double", "0.9", "at least 0, below 1"},
+    {"optimizer.adam.beta2", "double", "0.999", "at least 0, below 1"},
+    {"optimizer.sgd.learningRate", "double", "0.1", "above 0, at most 1000; instead of adam"},
+    {"optimizer.sgd.momentum", "double", "0.9", "at least 0, below 1; instead of adam"},
+    {"optimizer.rateSchedule", "string", "COSINE", "COSINE or CONSTANT"},
+    {"maxAttempts", "int32", "3", "times innerIterations that a step may take, 1 to 10"},
+    {"tolerance", "double", "0", "share of a step's gain below which it ends early, at least 0, below 1"},
+};
 
 void AddSolvers(Kinds& kinds) {
-  Add(kinds, "swJko", "the sliced-Wasserstein JKO scheme, of first or second order",
-      {kInnerIterations,
-       {"numProjections", "int32", "1000", "random directions, at least 1"},
-       kBatchSize,
-       kLearningRate,
-       kBeta1,
-       kBeta2,
-       kSgdRate,
-       kMomentum,
-       kRateSchedule,
-       kMaxAttempts,
-       {"order", "int32", "1", "1 or 2"},
-       kTolerance,
-       {"projectionSampling", "string", "AUTOMATIC", "AUTOMATIC, INDEPENDENT, ORTHOGONAL or QUASI_MONTE_CARLO"}});
-  Add(kinds, "pairedJko", "the classic JKO scheme by pairs of samples, of first or second order",
-      {kInnerIterations,
-       kBatchSize,
-       kLearningRate,
-       kBeta1,
-       kBeta2,
-       kSgdRate,
-       kMomentum,
-       kRateSchedule,
-       kMaxAttempts,
-       {"order", "int32", "2", "1 or 2"},
-       kTolerance});
+  AddRows(Add(kinds, "swJko", "the sliced-Wasserstein JKO scheme, of first or second order",
+              {{"numProjections", "int32", "1000", "random directions, at least 1"},
+               {"order", "int32", "1", "1 or 2"},
+               {"projectionSampling", "string", "AUTOMATIC", "AUTOMATIC, INDEPENDENT, ORTHOGONAL or QUASI_MONTE_CARLO"}}),
+          kMinimisation);
+  AddRows(
+      Add(kinds, "pairedJko", "the classic JKO scheme by pairs of samples, of first or second order", {{"order", "int32", "2", "1 or 2"}}),
+      kMinimisation);
   Add(kinds, "eulerMaruyama", "particles moved explicitly, with noise for an entropy: Euler, ULA, sliced-Wasserstein flow; needs particles",
       {{"innerIterations", "int32", "100", "moves of a step, at least 1"},
        {"batchSize", "int32", "1024", "rows of data sets drawn for each move, at least 2"}});

@@ -7,6 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "server/engine/estimate.h"
 #include "server/engine/flow.h"
 #include "server/engine/functionals/registry.h"
 #include "server/engine/models/model.h"
@@ -21,12 +22,6 @@ struct Energy {
   at::Tensor per_sample;      // n, double: the weighted per-sample values of all terms that have them; undefined when none has
   double other_variance = 0;  // variance from anything but the samples
   std::optional<Divergence> divergence;
-};
-
-// A figure and its Monte-Carlo standard error.
-struct Estimate {
-  double value = 0;
-  double standard_error = 0;
 };
 
 // Uses the same noise and rows for every state (common random numbers), so that differences between states are far more exact

@@ -40,22 +40,22 @@ void CheckParticles(Context& context, const std::string& path, v1::Particles& mo
 }
 
 constexpr int kDefaultMoves = 100;
-constexpr Range kDecay{.low = 0, .high = 1, .high_open = true};
+constexpr Range kBelowOne{.low = 0, .high = 1, .high_open = true};
 
 void CheckAdam(Context& context, const std::string& path, v1::Adam& adam) {
   if (!adam.has_learning_rate()) adam.set_learning_rate(0.005);
   if (!adam.has_beta1()) adam.set_beta1(0.9);
   if (!adam.has_beta2()) adam.set_beta2(0.999);
   CheckNumber(context, absl::StrCat(path, ".learning_rate"), adam.learning_rate(), {.low = 0, .low_open = true, .high = 10});
-  CheckNumber(context, absl::StrCat(path, ".beta1"), adam.beta1(), kDecay);
-  CheckNumber(context, absl::StrCat(path, ".beta2"), adam.beta2(), kDecay);
+  CheckNumber(context, absl::StrCat(path, ".beta1"), adam.beta1(), kBelowOne);
+  CheckNumber(context, absl::StrCat(path, ".beta2"), adam.beta2(), kBelowOne);
 }
 
 void CheckSgd(Context& context, const std::string& path, v1::Sgd& sgd) {
   if (!sgd.has_learning_rate()) sgd.set_learning_rate(0.1);
   if (!sgd.has_momentum()) sgd.set_momentum(0.9);
   CheckNumber(context, absl::StrCat(path, ".learning_rate"), sgd.learning_rate(), {.low = 0, .low_open = true, .high = 1000});
-  CheckNumber(context, absl::StrCat(path, ".momentum"), sgd.momentum(), kDecay);
+  CheckNumber(context, absl::StrCat(path, ".momentum"), sgd.momentum(), kBelowOne);
 }
 
 void CheckOptimizer(Context& context, const std::string& path, v1::Optimizer& optimizer) {
@@ -93,7 +93,7 @@ void CheckMinimisation(Context& context, const std::string& path, Scheme& scheme
   if (scheme.order() != 1 && scheme.order() != 2) {
     context.findings.Invalid(absl::StrCat(path, ".order"), absl::StrCat("must be 1 or 2, is ", scheme.order()));
   }
-  CheckNumber(context, absl::StrCat(path, ".tolerance"), scheme.tolerance(), kDecay);
+  CheckNumber(context, absl::StrCat(path, ".tolerance"), scheme.tolerance(), kBelowOne);
   CheckOptimizer(context, absl::StrCat(path, ".optimizer"), *scheme.mutable_optimizer());
 }
 

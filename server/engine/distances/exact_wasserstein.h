@@ -3,7 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "server/engine/distances/estimate.h"
+#include "server/engine/estimate.h"
 
 namespace sliceflow::engine {
 

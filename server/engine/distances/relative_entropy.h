@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "server/engine/distances/estimate.h"
+#include "server/engine/estimate.h"
 #include "server/engine/distances/operand.h"
 
 namespace sliceflow::engine {

@@ -6,7 +6,7 @@
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
-#include "server/engine/distances/estimate.h"
+#include "server/engine/estimate.h"
 
 namespace sliceflow::engine {
 

@@ -1,4 +1,4 @@
-// A value estimated from samples.
+// A figure and its Monte-Carlo standard error.
 #pragma once
 
 namespace sliceflow::engine {
