@@ -3,9 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "server/engine/estimate.h"
 #include "server/engine/distances/gaussian_law.h"
 #include "server/engine/distances/operand.h"
+#include "server/engine/estimate.h"
 
 namespace sliceflow::engine {
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "server/engine/estimate.h"
 #include "server/engine/distances/operand.h"
+#include "server/engine/estimate.h"
 
 namespace sliceflow::engine {
 
