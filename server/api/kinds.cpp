@@ -114,6 +114,8 @@ void AddModels(Kinds& kinds) {
        {"learnedLinear", "bool", "true", "a learned linear layer between couplings"}},
       Density::kHas);
   Add(kinds, "particles", "free particles", {{"count", "int32", "1000", "at least 1"}});
+  Add(kinds, "icnn", "the pushforward by the gradient of an input-convex network; dimension at most 64",
+      {{"hiddenLayers", "int32", "2", "1 to 4"}, {"hiddenWidth", "int32", "64", "1 to 256"}}, Density::kHas);
 }
 
 // What all solvers that minimise have.
@@ -134,7 +136,9 @@ void AddSolvers(Kinds& kinds) {
   AddRows(Add(kinds, "swJko", "the sliced-Wasserstein JKO scheme, of first or second order",
               {{"numProjections", "int32", "1000", "random directions, at least 1"},
                {"order", "int32", "1", "1 or 2"},
-               {"projectionSampling", "string", "AUTOMATIC", "AUTOMATIC, INDEPENDENT, ORTHOGONAL or QUASI_MONTE_CARLO"}}),
+               {"projectionSampling", "string", "AUTOMATIC", "AUTOMATIC, INDEPENDENT, ORTHOGONAL or QUASI_MONTE_CARLO"},
+               {"controlVariate", "bool", "false", "whether Gaussians of the same moments steady the directions"},
+               {"variant", "string", "SLICED", "SLICED, MAX_SLICED or CONCENTRATION"}}),
           kMinimisation);
   AddRows(
       Add(kinds, "pairedJko", "the classic JKO scheme by pairs of samples, of first or second order", {{"order", "int32", "2", "1 or 2"}}),
@@ -144,6 +148,7 @@ void AddSolvers(Kinds& kinds) {
        {"batchSize", "int32", "1024", "rows of data sets drawn for each move, at least 2"}});
   Add(kinds, "mala", "the Metropolis-adjusted Langevin algorithm; needs particles, potentials and an entropy",
       {{"innerIterations", "int32", "100", "moves of a step, at least 1"}});
+  AddRows(Add(kinds, "jkoIcnn", "the classic JKO scheme by gradients of input-convex networks; needs the model icnn", {}), kMinimisation);
 }
 
 void AddMetrics(Kinds& kinds) {

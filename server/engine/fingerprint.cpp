@@ -63,15 +63,20 @@ class Hasher {
   void Add(const WeightedTerm& spec) { All(spec.weight, spec.term); }
   void Add(const RealNvpModel& spec) { All(spec.couplings, spec.hidden_width, spec.learned_linear); }
   void Add(const ParticlesModel& spec) { Add(spec.count); }
+  void Add(const IcnnModel& spec) { All(spec.hidden_layers, spec.hidden_width); }
   void Add(const AdamOptions& spec) { All(spec.learning_rate, spec.beta1, spec.beta2); }
   void Add(const SgdOptions& spec) { All(spec.learning_rate, spec.momentum); }
   void Add(const InnerMinimisation& spec) {
     All(spec.iterations, spec.batch_size, spec.optimizer, static_cast<int>(spec.rate_schedule), spec.tolerance, spec.max_attempts);
   }
-  void Add(const SwJkoSolver& spec) { All(spec.inner, spec.order, spec.num_projections, static_cast<int>(spec.projection_sampling)); }
+  void Add(const SwJkoSolver& spec) {
+    All(spec.inner, spec.order, spec.num_projections, static_cast<int>(spec.projection_sampling), spec.control_variate,
+        static_cast<int>(spec.variant));
+  }
   void Add(const PairedJkoSolver& spec) { All(spec.inner, spec.order); }
   void Add(const EulerMaruyamaSolver& spec) { All(spec.inner_iterations, spec.batch_size); }
   void Add(const MalaSolver& spec) { Add(spec.inner_iterations); }
+  void Add(const JkoIcnnSolver& spec) { Add(spec.inner); }
   void Add(const HeldOutPredictionMetric& /*spec*/) {}
   void Add(const RadiusMetric& /*spec*/) {}
   void Add(const ClosedFormMetric& /*spec*/) {}

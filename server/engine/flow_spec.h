@@ -150,7 +150,11 @@ struct RealNvpModel {
 struct ParticlesModel {
   int64_t count = 1000;
 };
-using ModelSpec = std::variant<RealNvpModel, ParticlesModel>;
+struct IcnnModel {
+  int hidden_layers = 2;
+  int hidden_width = 64;
+};
+using ModelSpec = std::variant<RealNvpModel, ParticlesModel, IcnnModel>;
 
 // Solvers.
 struct AdamOptions {
@@ -175,11 +179,14 @@ struct InnerMinimisation {
   int max_attempts = 3;
 };
 enum class ProjectionSampling { kAutomatic, kIndependent, kOrthogonal, kQuasiMonteCarlo };
+enum class SlicedVariant { kSliced, kMaxSliced, kConcentration };
 struct SwJkoSolver {
   InnerMinimisation inner;
   int order = 1;
   int num_projections = 1000;
   ProjectionSampling projection_sampling = ProjectionSampling::kAutomatic;
+  bool control_variate = false;
+  SlicedVariant variant = SlicedVariant::kSliced;
 };
 struct PairedJkoSolver {
   InnerMinimisation inner;
@@ -192,7 +199,10 @@ struct EulerMaruyamaSolver {
 struct MalaSolver {
   int inner_iterations = 100;
 };
-using SolverSpec = std::variant<SwJkoSolver, PairedJkoSolver, EulerMaruyamaSolver, MalaSolver>;
+struct JkoIcnnSolver {
+  InnerMinimisation inner;
+};
+using SolverSpec = std::variant<SwJkoSolver, PairedJkoSolver, EulerMaruyamaSolver, MalaSolver, JkoIcnnSolver>;
 
 // Metrics.
 struct HeldOutPredictionMetric {};

@@ -43,7 +43,7 @@ FlowState::FlowState(FlowSpec spec) : spec_(std::move(spec)), fingerprint_(Finge
   initial_ = MakeInitial(spec_.initial, dimension);
   at::Generator base_random = MakeGenerator(spec_.seed, Purpose::kBase);
   const double diffusion = std::sqrt(2 * dimension * spec_.sliced_step_size);
-  model_ = MakeModel(spec_.model, dimension, initial_, kBaseShareOfDiffusion * diffusion, base_random);
+  model_ = MakeModel(spec_.model, spec_.solver, dimension, initial_, kBaseShareOfDiffusion * diffusion, base_random);
   terms_ = MakeTerms(spec_.terms, {.dimension = dimension, .batch_size = InnerOf(spec_.solver).batch_size, .seed = spec_.seed});
   metrics_ = MakeMetrics(spec_);
   evaluator_ = std::make_unique<Evaluator>(*model_, terms_, spec_.seed);
@@ -95,7 +95,8 @@ absl::Status FlowState::Resume(absl::string_view checkpoint) {
   absl::StatusOr<CheckpointState> state = DecodeCheckpoint(fingerprint_, checkpoint);
   if (!state.ok()) return state.status();
   const int step = state->report.step;
-  const bool fits = step >= 0 && step <= spec_.num_steps && static_cast<int64_t>(state->parameters.size()) == model_->num_parameters() &&
+  const bool fits = step >= 0 && step <= spec_.num_steps &&
+                    static_cast<int64_t>(state->parameters.size()) == solver_->ParameterCount(step) &&
                     static_cast<int64_t>(state->memory.size()) == solver_->MemorySize(step);
   if (!fits) return absl::DataLossError("checkpoint does not fit its specification");
   position_.parameters = at::tensor(state->parameters, at::kFloat);

@@ -248,6 +248,10 @@ struct ModelChecker {
     check.AtLeast(spec.hidden_width, 1, "model.real_nvp.hidden_width");
   }
   void operator()(const ParticlesModel& spec) const { check.AtLeast(static_cast<double>(spec.count), 1, "model.particles.count"); }
+  void operator()(const IcnnModel& spec) const {
+    check.AtLeast(spec.hidden_layers, 1, "model.icnn.hidden_layers");
+    check.AtLeast(spec.hidden_width, 1, "model.icnn.hidden_width");
+  }
 };
 
 struct OptimizerChecker {
@@ -292,6 +296,15 @@ struct SolverChecker {
     const bool pointwise =
         std::all_of(spec.terms.begin(), spec.terms.end(), [](const WeightedTerm& term) { return IsPointwise(term.term); });
     check.Require(entropy && pointwise, "solver.mala", "needs potentials and an entropy, and nothing else: a density known at points");
+  }
+
+  void operator()(const JkoIcnnSolver& solver) const {
+    Inner(solver.inner, "solver.jko_icnn");
+    check.Require(std::holds_alternative<IcnnModel>(spec.model), "solver.jko_icnn",
+                  "adds a convex map each step, and the model is not icnn");
+    const bool density = std::holds_alternative<Gaussian>(spec.initial) || std::holds_alternative<GaussianMixture>(spec.initial) ||
+                         std::holds_alternative<UniformBox>(spec.initial);
+    check.Require(density, "solver.jko_icnn", "maps an initial distribution that has a density, which this one has not");
   }
 
   void Particles(const std::string& path) const {

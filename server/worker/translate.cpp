@@ -201,12 +201,24 @@ engine::ProjectionSampling TranslateSampling(contract::SwJko::ProjectionSampling
   }
 }
 
+engine::SlicedVariant TranslateVariant(contract::SwJko::Variant variant) {
+  switch (variant) {
+    case contract::SwJko::MAX_SLICED:
+      return engine::SlicedVariant::kMaxSliced;
+    case contract::SwJko::CONCENTRATION:
+      return engine::SlicedVariant::kConcentration;
+    default:
+      return engine::SlicedVariant::kSliced;
+  }
+}
+
 absl::StatusOr<engine::SolverSpec> TranslateSolver(const contract::Solver& solver) {
   switch (solver.kind_case()) {
     case contract::Solver::kSwJko: {
       const contract::SwJko& scheme = solver.sw_jko();
-      return engine::SwJkoSolver{TranslateInner(scheme), scheme.order(), scheme.num_projections(),
-                                 TranslateSampling(scheme.projection_sampling())};
+      return engine::SwJkoSolver{TranslateInner(scheme),   scheme.order(),
+                                 scheme.num_projections(), TranslateSampling(scheme.projection_sampling()),
+                                 scheme.control_variate(), TranslateVariant(scheme.variant())};
     }
     case contract::Solver::kPairedJko:
       return engine::PairedJkoSolver{TranslateInner(solver.paired_jko()), solver.paired_jko().order()};
@@ -214,6 +226,8 @@ absl::StatusOr<engine::SolverSpec> TranslateSolver(const contract::Solver& solve
       return engine::EulerMaruyamaSolver{solver.euler_maruyama().inner_iterations(), solver.euler_maruyama().batch_size()};
     case contract::Solver::kMala:
       return engine::MalaSolver{solver.mala().inner_iterations()};
+    case contract::Solver::kJkoIcnn:
+      return engine::JkoIcnnSolver{TranslateInner(solver.jko_icnn())};
     default:
       return Unknown("solver");
   }
@@ -225,6 +239,8 @@ absl::StatusOr<engine::ModelSpec> TranslateModel(const contract::Model& model) {
       return engine::RealNvpModel{model.real_nvp().couplings(), model.real_nvp().hidden_width(), model.real_nvp().learned_linear()};
     case contract::Model::kParticles:
       return engine::ParticlesModel{model.particles().count()};
+    case contract::Model::kIcnn:
+      return engine::IcnnModel{model.icnn().hidden_layers(), model.icnn().hidden_width()};
     default:
       return Unknown("model");
   }

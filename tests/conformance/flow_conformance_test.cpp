@@ -28,6 +28,7 @@ static_assert(std::size(kInitials) == std::variant_size_v<InitialSpec>, "every k
 const std::pair<std::string, ModelSpec> kModels[] = {
     {"RealNvp", RealNvpModel{.couplings = 2, .hidden_width = 16}},
     {"Particles", ParticlesModel{.count = 50}},
+    {"Icnn", IcnnModel{.hidden_layers = 1, .hidden_width = 8}},
 };
 static_assert(std::size(kModels) == std::variant_size_v<ModelSpec>, "every kind of model has its case");
 

@@ -414,7 +414,7 @@ class CliTest(unittest.TestCase):
                 job = yaml.safe_load(path.read_text())
                 kind, options = next(iter(job["spec"].setdefault("solver", {"swJko": {}}).items()))
                 options["innerIterations"] = 3
-                if kind in ("swJko", "pairedJko"):
+                if kind in ("swJko", "pairedJko", "jkoIcnn"):
                     options.update(batchSize=32, maxAttempts=1)
                 if kind == "swJko":
                     options["numProjections"] = 10

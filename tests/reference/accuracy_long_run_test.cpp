@@ -16,7 +16,8 @@ TEST(AccuracyTest, OrnsteinUhlenbeckReachesItsStationaryLaw) {
   engine::SetThreads(1);
   const engine::SwJkoSolver solver{.inner = {.iterations = 100, .batch_size = 512}, .num_projections = 100};
   const OrnsteinUhlenbeckProblem problem = RandomProblem(2, 1);
-  const auto distances = RunAgainstOracle(problem, SpecOf(problem, 0.4, 30, solver, {.couplings = 3, .hidden_width = 32}, 1), {30});
+  const auto distances =
+      RunAgainstOracle(problem, SpecOf(problem, 0.4, 30, solver, engine::RealNvpModel{.couplings = 3, .hidden_width = 32}, 1), {30});
   EXPECT_LE(distances.at(30).to_stationary, 0.01);
 }
 

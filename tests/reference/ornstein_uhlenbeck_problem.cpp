@@ -32,7 +32,7 @@ OrnsteinUhlenbeckProblem RandomProblem(int dimension, uint64_t seed) {
 }
 
 engine::FlowSpec SpecOf(const OrnsteinUhlenbeckProblem& problem, double step_size, int num_steps, const engine::SolverSpec& solver,
-                        const engine::RealNvpModel& model, uint64_t seed) {
+                        const engine::ModelSpec& model, uint64_t seed) {
   const auto dimension = static_cast<int>(problem.b.size());
   engine::FlowSpec spec;
   spec.dimension = dimension;

@@ -18,7 +18,7 @@ OrnsteinUhlenbeckProblem RandomProblem(int dimension, uint64_t seed);
 
 // The problem as a flow with Wasserstein step size `step_size`.
 engine::FlowSpec SpecOf(const OrnsteinUhlenbeckProblem& problem, double step_size, int num_steps, const engine::SolverSpec& solver,
-                        const engine::RealNvpModel& model, uint64_t seed);
+                        const engine::ModelSpec& model, uint64_t seed);
 
 // Symmetric KL of the Gaussian fitted to 100,000 samples.
 struct Distances {

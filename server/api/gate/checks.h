@@ -22,6 +22,8 @@ struct Context {
   bool model_has_density = true;
   bool entropy_is_noise = false;  // the solver turns an entropy into noise
   double hidden_values = 0;       // that a model keeps of one sample for its gradient
+  double link_parameters = 0;     // of one map of a chain
+  double parameters_a_step = 0;   // that the model grows by with each step
   int64_t fill_left = 0;          // numbers that defaults may still add, so that a short request does not become a huge job
 };
 

@@ -39,6 +39,25 @@ void CheckParticles(Context& context, const std::string& path, v1::Particles& mo
   CheckValues(context, absl::StrCat(path, ".count"), model.count());
 }
 
+constexpr int kIcnnDimension = 64;
+
+void CheckIcnn(Context& context, const std::string& path, v1::Icnn& model) {
+  if (!model.has_hidden_layers()) model.set_hidden_layers(2);
+  if (!model.has_hidden_width()) model.set_hidden_width(64);
+  CheckCount(context, absl::StrCat(path, ".hidden_layers"), model.hidden_layers(), 1, 4);
+  CheckCount(context, absl::StrCat(path, ".hidden_width"), model.hidden_width(), 1, 256);
+  if (context.dimension > kIcnnDimension) {
+    context.findings.Invalid(
+        path, absl::StrCat("takes a determinant of the Hessian at every sample, so spec.dimension must be at most ", kIcnnDimension,
+                           ", is ", context.dimension, "; above use the model realNvp with the solver pairedJko"));
+  }
+  const double dimension = context.dimension;
+  const double layers = model.hidden_layers();
+  const double width = model.hidden_width();
+  context.hidden_values = layers * width * (4 + 3 * dimension) + 3 * dimension * dimension;
+  context.link_parameters = layers * width * (width + dimension + 1) + dimension * (dimension + 1);
+}
+
 constexpr int kDefaultMoves = 100;
 constexpr Range kBelowOne{.low = 0, .high = 1, .high_open = true};
 
@@ -75,11 +94,10 @@ void CheckOptimizer(Context& context, const std::string& path, v1::Optimizer& op
 
 // The fields that all minimising solvers have.
 template <typename Scheme>
-void CheckMinimisation(Context& context, const std::string& path, Scheme& scheme, int default_order) {
+void CheckMinimisation(Context& context, const std::string& path, Scheme& scheme) {
   if (!scheme.has_inner_iterations()) scheme.set_inner_iterations(200);
   if (!scheme.has_batch_size()) scheme.set_batch_size(1024);
   if (!scheme.has_max_attempts()) scheme.set_max_attempts(3);
-  if (!scheme.has_order()) scheme.set_order(default_order);
   if (!scheme.has_tolerance()) scheme.set_tolerance(0);
   CheckCount(context, absl::StrCat(path, ".inner_iterations"), scheme.inner_iterations(), 1, context.limits.max_inner_iterations);
   CheckCount(context, absl::StrCat(path, ".batch_size"), scheme.batch_size(), 2, context.limits.max_batch_size);
@@ -90,15 +108,33 @@ void CheckMinimisation(Context& context, const std::string& path, Scheme& scheme
                                               " values in hidden layers; this server takes ", context.limits.max_hidden_values));
   }
   CheckCount(context, absl::StrCat(path, ".max_attempts"), scheme.max_attempts(), 1, 10);
-  if (scheme.order() != 1 && scheme.order() != 2) {
-    context.findings.Invalid(absl::StrCat(path, ".order"), absl::StrCat("must be 1 or 2, is ", scheme.order()));
-  }
   CheckNumber(context, absl::StrCat(path, ".tolerance"), scheme.tolerance(), kBelowOne);
   CheckOptimizer(context, absl::StrCat(path, ".optimizer"), *scheme.mutable_optimizer());
 }
 
+template <typename Scheme>
+void CheckOrder(Context& context, const std::string& path, Scheme& scheme, int default_order) {
+  if (!scheme.has_order()) scheme.set_order(default_order);
+  if (scheme.order() == 1 || scheme.order() == 2) return;
+  context.findings.Invalid(absl::StrCat(path, ".order"), absl::StrCat("must be 1 or 2, is ", scheme.order()));
+}
+
+void CheckVariant(Context& context, const std::string& path, v1::SwJko& scheme) {
+  if (!scheme.has_control_variate()) scheme.set_control_variate(false);
+  if (scheme.variant() == v1::SwJko::VARIANT_UNSPECIFIED) scheme.set_variant(v1::SwJko::SLICED);
+  if (!v1::SwJko::Variant_IsValid(scheme.variant())) {
+    context.findings.Invalid(absl::StrCat(path, ".variant"),
+                             absl::StrCat("must be SLICED, MAX_SLICED or CONCENTRATION, is ", scheme.variant()));
+  }
+  if (scheme.control_variate() && scheme.variant() != v1::SwJko::SLICED) {
+    context.findings.Invalid(absl::StrCat(path, ".control_variate"), "is for the variant SLICED; with another variant leave it out");
+  }
+}
+
 void CheckSwJko(Context& context, const std::string& path, v1::SwJko& scheme) {
-  CheckMinimisation(context, path, scheme, /*default_order=*/1);
+  CheckMinimisation(context, path, scheme);
+  CheckOrder(context, path, scheme, /*default_order=*/1);
+  CheckVariant(context, path, scheme);
   if (!scheme.has_num_projections()) scheme.set_num_projections(1000);
   CheckCount(context, absl::StrCat(path, ".num_projections"), scheme.num_projections(), 1, context.limits.max_projections);
   CheckValues(context, absl::StrCat(path, ".num_projections"), scheme.num_projections());
@@ -107,6 +143,25 @@ void CheckSwJko(Context& context, const std::string& path, v1::SwJko& scheme) {
     context.findings.Invalid(
         absl::StrCat(path, ".projection_sampling"),
         absl::StrCat("must be AUTOMATIC, INDEPENDENT, ORTHOGONAL or QUASI_MONTE_CARLO, is ", scheme.projection_sampling()));
+  }
+}
+
+void CheckPairedJko(Context& context, const std::string& path, v1::PairedJko& scheme) {
+  CheckMinimisation(context, path, scheme);
+  CheckOrder(context, path, scheme, /*default_order=*/2);
+}
+
+void CheckJkoIcnn(Context& context, const std::string& path, v1::FlowSpec& spec) {
+  CheckMinimisation(context, path, *spec.mutable_solver()->mutable_jko_icnn());
+  context.parameters_a_step = context.link_parameters;
+  if (!spec.model().has_icnn()) {
+    context.findings.Invalid(path, "adds a convex map each step, so it needs spec.model icnn; with another model use pairedJko");
+  }
+  const bool density = spec.initial().has_gaussian() || spec.initial().has_mixture() || spec.initial().has_uniform_box();
+  if (!density) {
+    context.findings.Invalid(path,
+                             "maps the initial distribution, which must have a density: gaussian, mixture or uniformBox; from another use "
+                             "pairedJko or swJko with the model realNvp, which is fitted to it");
   }
 }
 
@@ -154,6 +209,8 @@ void CheckModel(Context& context, const std::string& path, v1::Model& model) {
       return CheckRealNvp(context, absl::StrCat(path, ".real_nvp"), *model.mutable_real_nvp());
     case v1::Model::kParticles:
       return CheckParticles(context, absl::StrCat(path, ".particles"), *model.mutable_particles());
+    case v1::Model::kIcnn:
+      return CheckIcnn(context, absl::StrCat(path, ".icnn"), *model.mutable_icnn());
   }
 }
 
@@ -164,11 +221,13 @@ void CheckSolver(Context& context, const std::string& path, v1::FlowSpec& spec) 
     case v1::Solver::kSwJko:
       return CheckSwJko(context, absl::StrCat(path, ".sw_jko"), *solver.mutable_sw_jko());
     case v1::Solver::kPairedJko:
-      return CheckMinimisation(context, absl::StrCat(path, ".paired_jko"), *solver.mutable_paired_jko(), /*default_order=*/2);
+      return CheckPairedJko(context, absl::StrCat(path, ".paired_jko"), *solver.mutable_paired_jko());
     case v1::Solver::kEulerMaruyama:
       return CheckEulerMaruyama(context, absl::StrCat(path, ".euler_maruyama"), spec);
     case v1::Solver::kMala:
       return CheckMala(context, absl::StrCat(path, ".mala"), spec);
+    case v1::Solver::kJkoIcnn:
+      return CheckJkoIcnn(context, absl::StrCat(path, ".jko_icnn"), spec);
   }
 }
 

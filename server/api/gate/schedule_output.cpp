@@ -14,6 +14,15 @@ constexpr double kStepRounding = 1e-9;
 // As jobs::StepsOf counts them, without the bounds of an int.
 double StepsTo(const v1::Schedule& schedule) { return std::ceil(schedule.end_time() / schedule.step_size() * (1 - kStepRounding)); }
 
+// A chain of maps grows with the steps, and a checkpoint holds all of it.
+void BoundGrowth(Context& context, const std::string& path, const v1::Schedule& schedule) {
+  const double steps = schedule.has_num_steps() ? schedule.num_steps() : StepsTo(schedule);
+  const double parameters = steps * context.parameters_a_step;
+  if (!(parameters > static_cast<double>(context.limits.max_model_parameters))) return;
+  context.findings.BeyondLimit(path, absl::StrCat("makes a chain of ", steps, " maps with about ", parameters,
+                                                  " parameters; this server takes ", context.limits.max_model_parameters));
+}
+
 }  // namespace
 
 void CheckSchedule(Context& context, const std::string& path, v1::Schedule& schedule) {
@@ -23,6 +32,7 @@ void CheckSchedule(Context& context, const std::string& path, v1::Schedule& sche
   if (!v1::Schedule::Clock_IsValid(schedule.clock())) {
     context.findings.Invalid(absl::StrCat(path, ".clock"), absl::StrCat("must be SLICED or WASSERSTEIN, is ", schedule.clock()));
   }
+  BoundGrowth(context, path, schedule);
   switch (schedule.length_case()) {
     case v1::Schedule::kNumSteps:
       return CheckCount(context, absl::StrCat(path, ".num_steps"), schedule.num_steps(), 1, context.limits.max_steps);

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "server/engine/models/base_noise.h"
 #include "server/engine/models/coupling_layer.h"
 #include "server/engine/models/linear_layer.h"
 #include "server/engine/models/monotone_layer.h"
@@ -50,17 +51,7 @@ at::Tensor RealNvp::InitialParameters(at::Generator& random) const {
   return at::cat(flat);
 }
 
-Noise RealNvp::Draw(int64_t count, bool paired, at::Generator& random) const {
-  Noise noise;
-  if (paired && base_->symmetric() && count % 2 == 0) {
-    const at::Tensor half = base_->Sample(count / 2, random);
-    noise.z = at::cat({half, 2 * mean_ - half});
-  } else {
-    noise.z = base_->Sample(count, random);
-  }
-  noise.log_density = base_->LogDensity(noise.z);
-  return noise;
-}
+Noise RealNvp::Draw(int64_t count, bool paired, at::Generator& random) const { return DrawBaseNoise(*base_, count, paired, random); }
 
 // One split whose backward is one concatenation: the gradient comes out flat.
 std::vector<at::Tensor> RealNvp::SplitParameters(const at::Tensor& parameters) const {

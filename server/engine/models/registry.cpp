@@ -5,6 +5,7 @@
 #include "server/engine/dense.h"
 #include "server/engine/flow.h"
 #include "server/engine/initial/gaussian_mixture.h"
+#include "server/engine/models/icnn.h"
 #include "server/engine/models/particles.h"
 #include "server/engine/models/real_nvp.h"
 
@@ -26,28 +27,38 @@ std::shared_ptr<const InitialDistribution> GaussianBase(const InitialDistributio
 
 // One line for each kind: a kind of ModelSpec without one does not compile.
 struct Maker {
+  const SolverSpec& solver;
   int dimension;
   std::shared_ptr<const InitialDistribution> initial;
   double least_deviation;
   at::Generator& random;
 
   std::unique_ptr<Model> operator()(const RealNvpModel& spec) const {
-    const bool exact = initial->has_density();
-    return std::make_unique<RealNvp>(spec, dimension, exact ? initial : GaussianBase(*initial, dimension, least_deviation, random), exact);
+    return std::make_unique<RealNvp>(spec, dimension, Base(), initial->has_density());
   }
   std::unique_ptr<Model> operator()(const ParticlesModel& spec) const { return std::make_unique<ParticlesCloud>(spec, dimension, initial); }
+  std::unique_ptr<Model> operator()(const IcnnModel& spec) const {
+    const int links = std::holds_alternative<JkoIcnnSolver>(solver) ? 0 : 1;
+    return std::make_unique<Icnn>(spec, dimension, Base(), initial->has_density(), links);
+  }
+
+  // ρ₀ itself where it has a density.
+  std::shared_ptr<const InitialDistribution> Base() const {
+    return initial->has_density() ? initial : GaussianBase(*initial, dimension, least_deviation, random);
+  }
 };
 
 struct DensityOf {
   bool operator()(const RealNvpModel& /*spec*/) const { return true; }
   bool operator()(const ParticlesModel& /*spec*/) const { return false; }
+  bool operator()(const IcnnModel& /*spec*/) const { return true; }
 };
 
 }  // namespace
 
-std::unique_ptr<Model> MakeModel(const ModelSpec& spec, int dimension, std::shared_ptr<const InitialDistribution> initial,
-                                 double least_deviation, at::Generator& random) {
-  return std::visit(Maker{dimension, std::move(initial), least_deviation, random}, spec);
+std::unique_ptr<Model> MakeModel(const ModelSpec& spec, const SolverSpec& solver, int dimension,
+                                 std::shared_ptr<const InitialDistribution> initial, double least_deviation, at::Generator& random) {
+  return std::visit(Maker{solver, dimension, std::move(initial), least_deviation, random}, spec);
 }
 
 bool HasDensity(const ModelSpec& model) { return std::visit(DensityOf{}, model); }

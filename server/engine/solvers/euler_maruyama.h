@@ -15,6 +15,7 @@ class EulerMaruyama final : public Solver {
   EulerMaruyama(const EulerMaruyamaSolver& spec, const SolverContext& context);
 
   StepOutcome Step(int step, const Position& before, const StopLatch& stop, InnerCallback progress) override;
+  int64_t ParameterCount(int /*step*/) const override { return context_.model.num_parameters(); }
   int64_t MemorySize(int /*step*/) const override { return 0; }
 
  private:

@@ -16,6 +16,7 @@ class Mala final : public Solver {
 
   // Adds the figures `acceptance` and `move_size`.
   StepOutcome Step(int step, const Position& before, const StopLatch& stop, InnerCallback progress) override;
+  int64_t ParameterCount(int /*step*/) const override { return context_.model.num_parameters(); }
   int64_t MemorySize(int step) const override { return step > 0 ? 1 : 0; }
 
  private:

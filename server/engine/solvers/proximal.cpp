@@ -26,10 +26,10 @@ struct ProximalSolver::Start {
 };
 
 ProximalSolver::ProximalSolver(const InnerMinimisation& inner, int order, double tau, std::unique_ptr<Proximity> proximity,
-                               const SolverContext& context)
-    : inner_(inner), order_(order), tau_(tau), proximity_(std::move(proximity)), context_(context) {}
+                               std::unique_ptr<const Candidate> candidate, const SolverContext& context)
+    : inner_(inner), order_(order), tau_(tau), proximity_(std::move(proximity)), candidate_(std::move(candidate)), context_(context) {}
 
-int64_t ProximalSolver::MemorySize(int step) const { return order_ == 2 && step > 0 ? context_.model.num_parameters() : 0; }
+int64_t ProximalSolver::MemorySize(int step) const { return order_ == 2 && step > 0 ? candidate_->ParameterCount(step - 1) : 0; }
 
 ProximalSolver::Penalty ProximalSolver::PenaltyFrom(const Position& before) const {
   if (!before.memory.defined()) return {.last = 1 / (2 * tau_)};
@@ -51,7 +51,14 @@ ObjectiveValue ProximalSolver::Objective(const at::Tensor& leaf, const Position&
   at::Generator random = MakeGenerator(context_.seed, Purpose::kInner, step, draw);
   const Noise noise = model.Draw(model.exact() ? model.max_samples() : inner_.batch_size, /*paired=*/true, random);
   proximity_->Refresh(random);
-  const Batch batch = model.Transport(leaf, noise);
+  Batch last;
+  at::Tensor second_last;
+  {
+    const at::NoGradGuard no_graph;
+    last = model.Transport(before.parameters, noise);
+    if (penalty.second_last != 0) second_last = model.Transport(before.memory, noise).x;
+  }
+  const Batch batch = candidate_->Transport(leaf, noise, last);
   ObjectiveValue result;
   result.divergence = CheckBatch(batch, context_.limit);
   if (result.divergence.has_value()) return result;
@@ -71,13 +78,6 @@ ObjectiveValue ProximalSolver::Objective(const at::Tensor& leaf, const Position&
     result.loss = result.loss + Differentiable(value, batch) * term.weight;
     result.value += term.weight * value.value;
   }
-  Batch last;
-  at::Tensor second_last;
-  {
-    const at::NoGradGuard no_graph;
-    last = model.Transport(before.parameters, noise);
-    if (penalty.second_last != 0) second_last = model.Transport(before.memory, noise).x;
-  }
   at::Tensor cost = proximity_->Differentiable(batch.x, last.x) * penalty.last;
   if (penalty.second_last != 0) cost = cost + proximity_->Differentiable(batch.x, second_last) * penalty.second_last;
   result.loss = result.loss + cost;
@@ -90,9 +90,10 @@ ObjectiveValue ProximalSolver::Objective(const at::Tensor& leaf, const Position&
   return result;
 }
 
-StepOutcome ProximalSolver::Judge(Minimisation minimised, const Start& start) {
+StepOutcome ProximalSolver::Judge(const Minimisation& minimised, const Start& start) {
   StepOutcome outcome;
-  const Batch batch = context_.evaluator.BatchAt(minimised.parameters);
+  outcome.position.parameters = candidate_->Parameters(minimised.parameters, start.position);
+  const Batch batch = context_.evaluator.BatchAt(outcome.position.parameters);
   outcome.divergence = CheckBatch(batch, context_.limit);
   if (outcome.divergence.has_value()) return outcome;
   outcome.energy = context_.evaluator.EnergyOf(batch);
@@ -110,7 +111,6 @@ StepOutcome ProximalSolver::Judge(Minimisation minimised, const Start& start) {
   outcome.inequality = context_.evaluator.Inequality(start.energy, outcome.energy, growth);
   outcome.gradient_norm = minimised.gradient_norm;
   outcome.converged = outcome.inequality->holds && (inner_.tolerance == 0 || minimised.settled);
-  outcome.position.parameters = std::move(minimised.parameters);
   if (order_ == 2) outcome.position.memory = start.position.parameters;
   return outcome;
 }
@@ -129,12 +129,13 @@ StepOutcome ProximalSolver::Step(int step, const Position& before, const StopLat
     const int total = iterations + inner_.iterations;
     const auto objective = [&](const at::Tensor& leaf) { return Objective(leaf, before, static_cast<uint64_t>(step), draw++); };
     const auto on_iteration = [&](double value) { progress(total, value); };
-    Minimisation minimised = Minimise(before.parameters, inner_, std::pow(kRetryRate, attempt), objective, stop, on_iteration);
+    const Minimisation minimised =
+        Minimise(candidate_->Start(before), inner_, std::pow(kRetryRate, attempt), objective, stop, on_iteration);
     iterations += minimised.iterations;
     StepOutcome outcome;
     outcome.stopped = minimised.stopped;
     outcome.divergence = minimised.divergence;
-    if (!outcome.stopped && !outcome.divergence.has_value()) outcome = Judge(std::move(minimised), start);
+    if (!outcome.stopped && !outcome.divergence.has_value()) outcome = Judge(minimised, start);
     if (outcome.stopped || outcome.divergence.has_value()) return outcome;
     if (best.position.parameters.defined() && best.inequality->slack >= outcome.inequality->slack) continue;
     best = std::move(outcome);

@@ -7,6 +7,7 @@
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include "server/engine/solvers/candidate.h"
 #include "server/engine/solvers/proximity.h"
 #include "server/engine/solvers/solver.h"
 
@@ -15,15 +16,17 @@ namespace sliceflow::engine {
 // J(ρ) = P(ρ) + F(ρ), D² the proximity's:
 //   order 1   P(ρ) = D²(ρ, ρ_k)/(2τ)                             (Jordan, Kinderlehrer & Otto 1998)
 //   order 2   P(ρ) = D²(ρ, ρ_k)/τ − D²(ρ, ρ_{k−1})/(4τ)          (variational BDF2, Matthes & Plazotta 2019); the first step is of order 1
-// minimised over the model's parameters by a fresh optimizer, warm-started at ρ_k. A step that ends above where it began was thrown out by
+// minimised over what the candidate trains, by a fresh optimizer from where the candidate starts. A step that ends above where it began was thrown out by
 // steps too large for the objective: it is tried again from ρ_k with a third of the learning rate, up to `max_attempts` times, and the best
 // is taken.
 class ProximalSolver final : public Solver {
  public:
   // `tau`: the step size in the clock of D².
-  ProximalSolver(const InnerMinimisation& inner, int order, double tau, std::unique_ptr<Proximity> proximity, const SolverContext& context);
+  ProximalSolver(const InnerMinimisation& inner, int order, double tau, std::unique_ptr<Proximity> proximity,
+                 std::unique_ptr<const Candidate> candidate, const SolverContext& context);
 
   StepOutcome Step(int step, const Position& before, const StopLatch& stop, InnerCallback progress) override;
+  int64_t ParameterCount(int step) const override { return candidate_->ParameterCount(step); }
   int64_t MemorySize(int step) const override;
 
  private:
@@ -37,12 +40,13 @@ class ProximalSolver final : public Solver {
   // `draw` numbers the iterations of a step: each has random numbers of its own.
   ObjectiveValue Objective(const at::Tensor& leaf, const Position& before, uint64_t step, uint64_t draw);
   double ValueOfTerms(const Batch& batch, const at::Generator& random);
-  StepOutcome Judge(Minimisation minimised, const Start& start);
+  StepOutcome Judge(const Minimisation& minimised, const Start& start);
 
   InnerMinimisation inner_;
   int order_;
   double tau_;
   std::unique_ptr<Proximity> proximity_;
+  std::unique_ptr<const Candidate> candidate_;
   SolverContext context_;
 };
 

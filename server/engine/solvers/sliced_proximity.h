@@ -13,6 +13,9 @@ namespace sliceflow::engine {
 // SW2² over directions drawn afresh for every iteration. The samples of ρ and of ρ_k come from the same noise. Both are then right in law;
 // at ρ = ρ_k the distance and its gradient are exactly 0, where independent batches would leave a bias of order 1/n and noise of order
 // 1/√n pulling the model about.
+// With a control variate, what Gaussians of the same moments have along the iteration's directions is taken off and put back along 8192
+// directions that stay: the closer the projections to Gaussians, the less the directions' noise. Without bias but for that of those
+// directions' rule.
 class SlicedProximity final : public Proximity {
  public:
   SlicedProximity(const SwJkoSolver& spec, int dimension, uint64_t seed);
@@ -24,8 +27,10 @@ class SlicedProximity final : public Proximity {
  private:
   int64_t num_projections_;
   ProjectionSampling sampling_;
+  bool control_variate_;
   int dimension_;
   at::Tensor directions_;         // of the iteration
+  at::Tensor rule_;               // for the mean of the control variate
   at::Tensor report_directions_;  // of the flow
   SlicedDistance distance_;
 };

@@ -58,6 +58,9 @@ class Solver {
   // Step number `step` ≥ 1, from `before`, which is not changed.
   virtual StepOutcome Step(int step, const Position& before, const StopLatch& stop, InnerCallback progress) = 0;
 
+  // Entries of Position::parameters after `step` steps.
+  virtual int64_t ParameterCount(int step) const = 0;
+
   // Entries of Position::memory after `step` steps.
   virtual int64_t MemorySize(int step) const = 0;
 };

@@ -1,0 +1,119 @@
+#include "server/engine/models/convex_gradient_layer.h"
+
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+namespace sliceflow::engine {
+namespace {
+
+constexpr int kNewtonSteps = 60;
+constexpr int kHalvings = 12;
+constexpr double kResidual = 1e-9;       // of the largest coordinate
+constexpr double kInitialOutput = -3.0;  // softplus of it is .05: the network's share of the map at the start
+
+// Where the tensors of a layer begin among the parameters: L, b and w first, then A and b of the first layer, A, b and W of the others.
+constexpr size_t kHead = 3;
+
+size_t FirstTensor(int layer) { return layer == 0 ? kHead : kHead + 2 + 3 * static_cast<size_t>(layer - 1); }
+
+}  // namespace
+
+std::vector<Layer::Shape> ConvexGradientLayer::shapes() const {
+  std::vector<Shape> shapes = {{dimension_, dimension_}, {dimension_}, {width_}};
+  for (int layer = 0; layer < layers_; ++layer) {
+    shapes.push_back({width_, dimension_});
+    shapes.push_back({width_});
+    if (layer > 0) shapes.push_back({width_, width_});
+  }
+  return shapes;
+}
+
+std::vector<at::Tensor> ConvexGradientLayer::InitialParameters(at::Generator& random) const {
+  const at::TensorOptions options(at::kFloat);
+  std::vector<at::Tensor> parameters = {at::eye(dimension_, options), at::zeros({dimension_}, options),
+                                        at::full({width_}, kInitialOutput, options)};
+  for (int layer = 0; layer < layers_; ++layer) {
+    parameters.push_back(at::randn({width_, dimension_}, random, options) / std::sqrt(static_cast<double>(dimension_)));
+    parameters.push_back(at::randn({width_}, random, options));
+    if (layer > 0) parameters.push_back(at::randn({width_, width_}, random, options));
+  }
+  return parameters;
+}
+
+ConvexGradientLayer::Derivatives ConvexGradientLayer::At(absl::Span<const at::Tensor> parameters, const at::Tensor& u) const {
+  const int64_t n = u.size(0);
+  const int64_t d = dimension_;
+  std::vector<at::Tensor> slopes;     // s′(a_l), n × width
+  std::vector<at::Tensor> jacobians;  // J_l: width × d for the first layer, which is the same everywhere; then n × width × d
+  std::vector<at::Tensor> weights;    // W_l
+  at::Tensor z;
+  for (int layer = 0; layer < layers_; ++layer) {
+    const at::Tensor& input = parameters[FirstTensor(layer)];
+    at::Tensor a = at::addmm(parameters[FirstTensor(layer) + 1], u, input.t());
+    if (layer == 0) {
+      jacobians.push_back(input);
+    } else {
+      weights.push_back(at::softplus(parameters[FirstTensor(layer) + 2]) / width_);
+      a = a + at::matmul(z, weights.back().t());
+      jacobians.push_back(at::matmul(weights.back(), slopes.back().unsqueeze(2) * jacobians.back()) + input);
+    }
+    slopes.push_back(at::sigmoid(a));
+    z = at::softplus(a);
+  }
+
+  const at::Tensor& root = parameters[0];
+  const at::Tensor quadratic = at::matmul(root.t(), root);
+  Derivatives at{.gradient = at::addmm(parameters[1], u, quadratic), .hessian = quadratic};
+  at::Tensor adjoint = (at::softplus(parameters[2]) / width_).expand({n, width_});  // λ_l
+  for (int layer = layers_ - 1; layer >= 0; --layer) {
+    const auto index = static_cast<size_t>(layer);
+    const at::Tensor& slope = slopes[index];
+    const at::Tensor& jacobian = jacobians[index];
+    const at::Tensor through = adjoint * slope;
+    const at::Tensor curvature = through * (1 - slope);
+    at.gradient = at.gradient + at::matmul(through, parameters[FirstTensor(layer)]);
+    if (layer == 0) {
+      // One Jacobian for all points: a single product with its rows' outer squares.
+      const at::Tensor squares = (jacobian.unsqueeze(2) * jacobian.unsqueeze(1)).view({width_, d * d});
+      at.hessian = at.hessian + at::matmul(curvature, squares).view({n, d, d});
+      break;
+    }
+    at.hessian = at.hessian + at::matmul(jacobian.transpose(1, 2), curvature.unsqueeze(2) * jacobian);
+    adjoint = at::matmul(through, weights[index - 1]);
+  }
+  return at;
+}
+
+Pushed ConvexGradientLayer::Forward(absl::Span<const at::Tensor> parameters, const at::Tensor& u) const {
+  const Derivatives at = At(parameters, u);
+  return {.v = at.gradient, .log_determinant = std::get<1>(at::linalg_slogdet(at.hessian))};
+}
+
+at::Tensor ConvexGradientLayer::Inverse(absl::Span<const at::Tensor> parameters, const at::Tensor& v) const {
+  std::vector<at::Tensor> exact;
+  for (const at::Tensor& tensor : parameters) exact.push_back(tensor.to(at::kDouble));
+  const at::Tensor target = v.to(at::kDouble);
+  const double goal = kResidual * (1 + target.abs().max().item<double>());
+  at::Tensor u = target.clone();
+  Derivatives at = At(exact, u);
+  at::Tensor residual = (target - at.gradient).norm(2, {1});
+  for (int step = 0; step < kNewtonSteps && residual.max().item<double>() > goal; ++step) {
+    const at::Tensor direction = at::linalg_solve(at.hessian, (target - at.gradient).unsqueeze(2)).squeeze(2);
+    // Every point takes the largest of the shares 1, ½, ¼, … of its Newton step that brings it nearer.
+    at::Tensor share = at::ones_like(residual);
+    at::Tensor next;
+    for (int halving = 0; halving < kHalvings; ++halving) {
+      next = u + share.unsqueeze(1) * direction;
+      const at::Tensor farther = (target - At(exact, next).gradient).norm(2, {1}) > residual;
+      if (!farther.any().item<bool>()) break;
+      share = at::where(farther, share * 0.5, share);
+    }
+    u = next;
+    at = At(exact, u);
+    residual = (target - at.gradient).norm(2, {1});
+  }
+  return u.to(at::kFloat);
+}
+
+}  // namespace sliceflow::engine
