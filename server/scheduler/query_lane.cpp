@@ -42,6 +42,8 @@ absl::Status QueryLane::HandExpression(const QueryDesk::Pending& pending) {
   worker::v1::CheckExpression& check = *message.mutable_query()->mutable_check_expression();
   check.set_kind(pending.query.expression->kind);
   check.set_source(pending.query.expression->source);
+  check.set_dimension(pending.query.expression->dimension);
+  *check.mutable_parameters() = pending.query.expression->parameters;
   SendPoints(*pending.query.points);
   session_.Send(std::move(message));
   return absl::OkStatus();

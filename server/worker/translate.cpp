@@ -219,12 +219,28 @@ absl::StatusOr<engine::SolverSpec> TranslateSolver(const contract::Solver& solve
   }
 }
 
+engine::CnnModel TranslateCnn(const contract::Cnn& cnn) {
+  return {cnn.height(), cnn.width(), cnn.channels(), cnn.noise_dimension(), cnn.base_channels(), cnn.lower(), cnn.upper()};
+}
+
+engine::DecoderModel TranslateDecoder(const contract::Decoder& decoder) {
+  return {decoder.noise_dimension(), decoder.hidden_layers(), decoder.hidden_width(), decoder.lower(), decoder.upper()};
+}
+
 absl::StatusOr<engine::ModelSpec> TranslateModel(const contract::Model& model) {
   switch (model.kind_case()) {
     case contract::Model::kRealNvp:
       return engine::RealNvpModel{model.real_nvp().couplings(), model.real_nvp().hidden_width(), model.real_nvp().learned_linear()};
     case contract::Model::kParticles:
       return engine::ParticlesModel{model.particles().count()};
+    case contract::Model::kMlp:
+      return engine::MlpModel{model.mlp().noise_dimension(), model.mlp().hidden_layers(), model.mlp().hidden_width()};
+    case contract::Model::kCnn:
+      return TranslateCnn(model.cnn());
+    case contract::Model::kDecoder:
+      return TranslateDecoder(model.decoder());
+    case contract::Model::kGenerator:
+      return TranslateGenerator(model.generator().source(), model.generator().noise_dimension(), model.generator().parameters());
     default:
       return Unknown("model");
   }
@@ -279,6 +295,14 @@ engine::Gaussian TranslateGaussian(const contract::GaussianDistribution& gaussia
 }
 
 engine::GaussianMixture TranslateMixture(const contract::GaussianMixture& mixture) { return TranslateComponents(mixture); }
+
+engine::GeneratorModel TranslateGenerator(const std::string& source, int noise_dimension, const GeneratorParameters& parameters) {
+  engine::GeneratorModel generator{source, noise_dimension, {}};
+  for (const contract::GeneratorParameter& parameter : parameters) {
+    generator.parameters.push_back({{parameter.shape().begin(), parameter.shape().end()}, parameter.initial_scale()});
+  }
+  return generator;
+}
 
 absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables) {
   if (spec.dimension() < 1) return absl::InvalidArgumentError("dimension: must be at least 1");

@@ -5,7 +5,11 @@
 #include "server/engine/dense.h"
 #include "server/engine/flow.h"
 #include "server/engine/initial/gaussian_mixture.h"
+#include "server/engine/models/dense_networks.h"
+#include "server/engine/models/generator_network.h"
+#include "server/engine/models/image_network.h"
 #include "server/engine/models/particles.h"
+#include "server/engine/models/pushforward.h"
 #include "server/engine/models/real_nvp.h"
 
 namespace sliceflow::engine {
@@ -24,6 +28,12 @@ std::shared_ptr<const InitialDistribution> GaussianBase(const InitialDistributio
   return std::make_shared<MixtureInitial>(GaussianMixture{{{1, std::move(gaussian)}}}, dimension);
 }
 
+// Widened where ρ₀ may be flat.
+Units UnitsOf(const InitialDistribution& initial, double least_deviation) {
+  if (initial.has_density()) return {initial.mean(), initial.deviation()};
+  return {initial.mean(), (initial.deviation().square() + least_deviation * least_deviation).sqrt()};
+}
+
 // One line for each kind: a kind of ModelSpec without one does not compile.
 struct Maker {
   int dimension;
@@ -36,11 +46,27 @@ struct Maker {
     return std::make_unique<RealNvp>(spec, dimension, exact ? initial : GaussianBase(*initial, dimension, least_deviation, random), exact);
   }
   std::unique_ptr<Model> operator()(const ParticlesModel& spec) const { return std::make_unique<ParticlesCloud>(spec, dimension, initial); }
+  std::unique_ptr<Model> operator()(const MlpModel& spec) const {
+    return std::make_unique<Pushforward>(std::make_unique<MlpNetwork>(spec, dimension, UnitsOf(*initial, least_deviation)));
+  }
+  std::unique_ptr<Model> operator()(const DecoderModel& spec) const {
+    return std::make_unique<Pushforward>(std::make_unique<DecoderNetwork>(spec, dimension, initial->mean()));
+  }
+  std::unique_ptr<Model> operator()(const CnnModel& spec) const {
+    return std::make_unique<Pushforward>(std::make_unique<ImageNetwork>(spec, initial->mean()));
+  }
+  std::unique_ptr<Model> operator()(const GeneratorModel& spec) const {
+    return std::make_unique<Pushforward>(std::make_unique<GeneratorNetwork>(spec, dimension));
+  }
 };
 
 struct DensityOf {
   bool operator()(const RealNvpModel& /*spec*/) const { return true; }
   bool operator()(const ParticlesModel& /*spec*/) const { return false; }
+  bool operator()(const MlpModel& /*spec*/) const { return false; }
+  bool operator()(const DecoderModel& /*spec*/) const { return false; }
+  bool operator()(const CnnModel& /*spec*/) const { return false; }
+  bool operator()(const GeneratorModel& /*spec*/) const { return false; }
 };
 
 }  // namespace
