@@ -195,6 +195,9 @@ void AddDistances(Kinds& kinds) {
   Add(kinds, "kl", "KL(first | second)", {}, Density::kNeeds);
   Add(kinds, "symmetricKl", "KL(first | second) + KL(second | first)", {}, Density::kNeeds);
   Add(kinds, "gaussianSymmetricKl", "symmetric KL between Gaussian fits", {});
+  Add(kinds, "frechet", "W2^2 between Gaussian fits of features of the samples",
+      {{"features", "string", "the samples themselves", "TorchScript source: a function of samples and of the weights that gives features"},
+       {"weights", "string", "none", "at most 16 data sets, each a matrix that the features take"}});
 }
 
 }  // namespace

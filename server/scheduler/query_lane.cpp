@@ -115,7 +115,7 @@ absl::Status QueryLane::HandDistance(int64_t number, const v1::ComputeDistanceRe
   distance.set_samples(request.samples());
   distance.set_seed(request.seed());
 
-  std::set<std::string> datasets;
+  std::set<std::string> datasets(request.distance().frechet().weights().begin(), request.distance().frechet().weights().end());
   std::vector<std::pair<std::string, std::string>> checkpoints;
   for (const auto& [key, side] :
        {std::pair{"first_checkpoint", distance.mutable_first()}, std::pair{"second_checkpoint", distance.mutable_second()}}) {
