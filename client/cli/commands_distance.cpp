@@ -28,6 +28,8 @@ struct DistanceArguments {
   std::optional<int32_t> projections;
   std::optional<double> order;
   std::optional<double> bandwidth;
+  std::string features;
+  std::vector<std::string> weights;
 };
 
 // jobs/ID or jobs/ID@STEP.
@@ -73,6 +75,12 @@ void SetMmd(const DistanceArguments& arguments, v1::Distance& distance) {
   if (arguments.bandwidth) mmd.set_bandwidth(*arguments.bandwidth);
 }
 
+void SetFrechet(const DistanceArguments& arguments, v1::Distance& distance) {
+  v1::FrechetDistance& frechet = *distance.mutable_frechet();
+  frechet.set_features(arguments.features);
+  for (const std::string& weight : arguments.weights) frechet.add_weights(weight);
+}
+
 // A value of --kind, what it is called in answers, and how it is asked for.
 struct Kind {
   const char* name;
@@ -89,6 +97,7 @@ constexpr Kind kKinds[] = {
     {"symmetric-kl", "symmetric KL", [](const DistanceArguments&, v1::Distance& distance) { distance.mutable_symmetric_kl(); }},
     {"gaussian-symmetric-kl", "symmetric KL of Gaussian fits",
      [](const DistanceArguments&, v1::Distance& distance) { distance.mutable_gaussian_symmetric_kl(); }},
+    {"frechet", "Fréchet distance", SetFrechet},
 };
 
 std::vector<std::string> KindNames() {
@@ -107,6 +116,9 @@ absl::Status CheckOptions(const DistanceArguments& arguments) {
     return absl::InvalidArgumentError("--projections and --p belong to --kind sw2");
   }
   if (arguments.kind != "mmd" && arguments.bandwidth) return absl::InvalidArgumentError("--bandwidth belongs to --kind mmd");
+  if (arguments.kind != "frechet" && (!arguments.features.empty() || !arguments.weights.empty())) {
+    return absl::InvalidArgumentError("--features and --weight belong to --kind frechet");
+  }
   return absl::OkStatus();
 }
 
@@ -115,9 +127,21 @@ std::string SideText(const v1::DistanceOperand& operand, const std::string& text
   return absl::StrCat(name, " (", samples, " samples)");
 }
 
-int Distance(Context& context, const DistanceArguments& arguments) {
+// Puts the content of the file in the place of its name.
+absl::Status ReadFeatures(std::string& features) {
+  if (features.empty()) return absl::OkStatus();
+  const std::string path = features;
+  absl::StatusOr<std::string> text = ReadText(path);
+  if (!text.ok()) return text.status();
+  if (!IsUtf8(*text)) return absl::InvalidArgumentError(absl::StrCat(path, ": is not UTF-8 text"));
+  features = *std::move(text);
+  return absl::OkStatus();
+}
+
+int Distance(Context& context, DistanceArguments arguments) {
   Console& console = context.console;
   if (absl::Status status = CheckOptions(arguments); !status.ok()) return ReportUsage(console, status);
+  if (absl::Status status = ReadFeatures(arguments.features); !status.ok()) return ReportUsage(console, status);
   v1::ComputeDistanceRequest request;
   for (const auto& [text, operand] :
        {std::pair(&arguments.first, request.mutable_first()), std::pair(&arguments.second, request.mutable_second())}) {
@@ -159,6 +183,9 @@ void AddDistanceCommand(CLI::App& app, Context& context) {
       ->transform(WholeNumber<int32_t>(1));
   distance->add_option("--p", arguments->order, "Order p of sw2, which is then SW_p^p (default 2)");
   distance->add_option("--bandwidth", arguments->bandwidth, "Bandwidth of mmd's kernel (default: the median distance)");
+  distance->add_option("--features", arguments->features,
+                       "File with TorchScript source of the features of frechet (default: the samples themselves)");
+  distance->add_option("--weight", arguments->weights, "Further arguments of the features, in their order: datasets/ID, a matrix each");
   distance->callback([&context, arguments] { context.run = [&context, arguments] { return Distance(context, *arguments); }; });
 }
 

@@ -72,12 +72,15 @@ class ExpressionCall final : public grpc::ServerUnaryReactor {
 
 std::vector<ExpressionField> ExpressionsOf(const v1::FlowSpec& spec) {
   std::vector<ExpressionField> fields;
-  const auto add = [&](std::string field, v1::CheckExpressionRequest::Kind kind, const std::string& source) {
+  const auto ask = [&](std::string field, scheduler::Query::Expression expression, int columns) {
     scheduler::Query query;
-    query.expression = {.kind = kind, .source = source};
-    query.points = Tensor{{1, spec.dimension()}, std::vector<float>(static_cast<size_t>(spec.dimension()), 0.0F)};
+    query.expression = std::move(expression);
+    query.points = Tensor{{1, columns}, std::vector<float>(static_cast<size_t>(columns), 0.0F)};
     query.timeout = kExpressionTimeout;
     fields.push_back({std::move(field), std::move(query)});
+  };
+  const auto add = [&](std::string field, v1::CheckExpressionRequest::Kind kind, const std::string& source) {
+    ask(std::move(field), {.kind = kind, .source = source}, spec.dimension());
   };
   for (int i = 0; i < spec.functional().terms_size(); ++i) {
     const v1::FunctionalTerm& term = spec.functional().terms(i);
@@ -92,6 +95,15 @@ std::vector<ExpressionField> ExpressionsOf(const v1::FlowSpec& spec) {
       add(absl::StrCat(path, ".interaction.expression.source"), v1::CheckExpressionRequest::INTERACTION,
           term.interaction().expression().source());
     }
+  }
+  if (spec.model().has_generator()) {
+    const v1::Generator& generator = spec.model().generator();
+    ask("spec.model.generator.source",
+        {.kind = v1::CheckExpressionRequest::GENERATOR,
+         .source = generator.source(),
+         .dimension = spec.dimension(),
+         .parameters = generator.parameters()},
+        generator.noise_dimension());
   }
   return fields;
 }
@@ -111,7 +123,8 @@ absl::Status JudgeExpressions(const std::vector<ExpressionField>& fields, const 
   return violations.empty() ? failure : violations.ToStatus();
 }
 
-absl::StatusOr<v1::CheckExpressionResponse> ToResponse(const Tensor& points, const absl::StatusOr<Tensor>& answer) {
+absl::StatusOr<v1::CheckExpressionResponse> ToResponse(v1::CheckExpressionRequest::Kind kind, const Tensor& points,
+                                                       const absl::StatusOr<Tensor>& answer) {
   v1::CheckExpressionResponse response;
   if (IsRefusal(answer.status())) {
     int line = 0;
@@ -120,6 +133,12 @@ absl::StatusOr<v1::CheckExpressionResponse> ToResponse(const Tensor& points, con
     return response;
   }
   if (!answer.ok()) return Failure(answer.status());
+  response.set_finite(std::all_of(answer->values.begin(), answer->values.end(), [](float value) { return std::isfinite(value); }));
+  *response.mutable_points() = ToChunk(points);
+  if (kind == v1::CheckExpressionRequest::GENERATOR) {
+    *response.mutable_values() = ToChunk(*answer);
+    return response;
+  }
   const int64_t width = points.shape[1] + 1;
   if (answer->shape != std::vector<int64_t>{points.shape[0], width}) return absl::InternalError("the worker's answer has another shape");
   Tensor values{{points.shape[0]}, {}};
@@ -129,10 +148,8 @@ absl::StatusOr<v1::CheckExpressionResponse> ToResponse(const Tensor& points, con
     values.values.push_back(*row);
     gradients.values.insert(gradients.values.end(), row + 1, row + width);
   }
-  *response.mutable_points() = ToChunk(points);
   *response.mutable_values() = ToChunk(values);
   *response.mutable_gradients() = ToChunk(gradients);
-  response.set_finite(std::all_of(answer->values.begin(), answer->values.end(), [](float value) { return std::isfinite(value); }));
   return response;
 }
 

@@ -33,7 +33,8 @@ std::vector<ExpressionField> ExpressionsOf(const v1::FlowSpec& spec);
 absl::Status JudgeExpressions(const std::vector<ExpressionField>& fields, const std::vector<absl::StatusOr<Tensor>>& answers);
 
 // The response of CheckExpression from the worker's answer for `points`; an error where there was none.
-absl::StatusOr<v1::CheckExpressionResponse> ToResponse(const Tensor& points, const absl::StatusOr<Tensor>& answer);
+absl::StatusOr<v1::CheckExpressionResponse> ToResponse(v1::CheckExpressionRequest::Kind kind, const Tensor& points,
+                                                       const absl::StatusOr<Tensor>& answer);
 
 // The reactor of a call that asks all queries at once and, when all are answered, ends with what `finish` answers for them. `finish` runs on
 // a thread of the scheduler, while request and response of the call are still there; a client that goes away cancels the queries.

@@ -45,6 +45,9 @@ constexpr ParameterRow kMean{"mean", "vector", "zero", "one finite number for ea
 constexpr ParameterRow kRandomPairs{"randomPairs", "int32", "0", "pairs an evaluation, at least 0; 0 takes all"};
 constexpr ParameterRow kPointDataset{"dataset", "string", "", "datasets/ID with as many columns as the dimension"};
 
+constexpr ParameterRow kLower{"lower", "double", "0", "least value of a sample"};
+constexpr ParameterRow kUpper{"upper", "double", "1", "greatest value of a sample, above lower"};
+
 void AddInitial(Kinds& kinds) {
   Add(kinds, "gaussian", "N(mean, covariance)", {kMean, {"covariance", "matrix", "identity", "symmetric positive definite, row-major"}});
   Add(kinds, "mixture", "a mixture of Gaussians", {kComponents});
@@ -116,6 +119,28 @@ void AddModels(Kinds& kinds) {
   Add(kinds, "particles", "free particles", {{"count", "int32", "1000", "at least 1"}});
   Add(kinds, "icnn", "the pushforward by the gradient of an input-convex network; dimension at most 64",
       {{"hiddenLayers", "int32", "2", "1 to 4"}, {"hiddenWidth", "int32", "64", "1 to 256"}}, Density::kHas);
+  Add(kinds, "mlp", "noise through a dense network beside a learned linear map",
+      {{"noiseDimension", "int32", "that of the flow", "at least 1"},
+       {"hiddenLayers", "int32", "2", "1 to 16"},
+       {"hiddenWidth", "int32", "100", "1 to 4096"}});
+  Add(kinds, "cnn", "noise through a convolutional network that makes images, channels last",
+      {{"height", "int32", "", "a multiple of 4; height times width times channels is the dimension"},
+       {"width", "int32", "", "a multiple of 4"},
+       {"channels", "int32", "1", "at least 1"},
+       {"noiseDimension", "int32", "64", "at least 1"},
+       {"baseChannels", "int32", "32", "1 to 512"},
+       kLower,
+       kUpper});
+  Add(kinds, "decoder", "noise of low dimension through dense layers that widen to bounded outputs",
+      {{"noiseDimension", "int32", "32", "at least 1"},
+       {"hiddenLayers", "int32", "2", "1 to 6"},
+       {"hiddenWidth", "int32", "128", "1 to 4096; each further layer is twice as wide"},
+       kLower,
+       kUpper});
+  Add(kinds, "generator", "noise through a function of your own, as TorchScript source, trained in its parameters",
+      {{"source", "string", "", "defines a function of noise (n x noiseDimension) and of the parameters that gives n x dimension"},
+       {"noiseDimension", "int32", "that of the flow", "at least 1"},
+       {"parameters", "GeneratorParameter", "", "1 to 64, each of shape (1 to 4 sides) and initialScale (default 1, and 0 for one side)"}});
 }
 
 // What all solvers that minimise have.
@@ -175,6 +200,9 @@ void AddDistances(Kinds& kinds) {
   Add(kinds, "kl", "KL(first | second)", {}, Density::kNeeds);
   Add(kinds, "symmetricKl", "KL(first | second) + KL(second | first)", {}, Density::kNeeds);
   Add(kinds, "gaussianSymmetricKl", "symmetric KL between Gaussian fits", {});
+  Add(kinds, "frechet", "W2^2 between Gaussian fits of features of the samples",
+      {{"features", "string", "the samples themselves", "TorchScript source: a function of samples and of the weights that gives features"},
+       {"weights", "string", "none", "at most 16 data sets, each a matrix that the features take"}});
 }
 
 }  // namespace

@@ -59,13 +59,15 @@ grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerC
 grpc::ServerUnaryReactor* ServerServiceImpl::CheckExpression(grpc::CallbackServerContext* context,
                                                              const v1::CheckExpressionRequest* request,
                                                              v1::CheckExpressionResponse* response) {
-  absl::StatusOr<Tensor> points = CheckCheckExpression(*request, limits_);
+  v1::CheckExpressionRequest complete = *request;
+  absl::StatusOr<Tensor> points = CheckCheckExpression(complete, limits_);
   if (!points.ok()) return Reply(context, points.status());
   scheduler::Query query{.points = *points, .timeout = kExpressionTimeout};
-  query.expression = {.kind = request->kind(), .source = request->source()};
+  query.expression = {
+      .kind = complete.kind(), .source = complete.source(), .dimension = complete.dimension(), .parameters = complete.parameters()};
   return AskAll(scheduler_, {std::move(query)},
-                [points = *std::move(points), response](const std::vector<absl::StatusOr<Tensor>>& answers) {
-                  absl::StatusOr<v1::CheckExpressionResponse> answer = ToResponse(points, answers[0]);
+                [kind = complete.kind(), points = *std::move(points), response](const std::vector<absl::StatusOr<Tensor>>& answers) {
+                  absl::StatusOr<v1::CheckExpressionResponse> answer = ToResponse(kind, points, answers[0]);
                   if (answer.ok()) *response = std::move(*answer);
                   return answer.status();
                 });

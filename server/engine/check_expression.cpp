@@ -6,6 +6,9 @@
 #include <ATen/ATen.h>
 
 #include "server/engine/expressions/expression.h"
+#include "server/engine/expressions/row_map.h"
+#include "server/engine/models/generator_network.h"
+#include "server/engine/random.h"
 
 namespace sliceflow::engine {
 namespace {
@@ -28,6 +31,21 @@ std::variant<ExpressionValues, ExpressionRefusal> CheckExpression(ExpressionKind
     const at::Tensor x = at::from_blob(const_cast<float*>(points.data()), {count, dimension}, at::TensorOptions(at::kFloat));
     const Expression::Values values = std::get<0>(compiled)->Evaluate(x, /*with_gradient=*/true);
     return ExpressionValues{ToVector(values.value), ToVector(values.gradient)};
+  } catch (const std::exception& error) {
+    return ExpressionRefusal{0, error.what()};
+  }
+}
+
+std::variant<std::vector<float>, ExpressionRefusal> CheckGenerator(const GeneratorModel& generator, int dimension,
+                                                                   absl::Span<const float> noise) {
+  const RowMap::Result compiled = RowMap::Compile(generator.source, SignatureOf(generator, dimension));
+  if (const auto* refusal = std::get_if<ExpressionRefusal>(&compiled)) return *refusal;
+  try {
+    const int64_t columns = generator.noise_dimension;
+    const auto count = static_cast<int64_t>(noise.size()) / columns;
+    const at::Tensor z = at::from_blob(const_cast<float*>(noise.data()), {count, columns}, at::TensorOptions(at::kFloat));
+    at::Generator random = MakeGenerator(/*seed=*/0, Purpose::kInitialParameters);
+    return ToVector(std::get<0>(compiled)->Evaluate(z, InitialTensors(generator.parameters, random)));
   } catch (const std::exception& error) {
     return ExpressionRefusal{0, error.what()};
   }

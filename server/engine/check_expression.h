@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "server/engine/expressions/refusal.h"
+#include "server/engine/flow_spec.h"
 
 namespace sliceflow::engine {
 
@@ -25,5 +26,11 @@ struct ExpressionValues {
 // count × dimension, at least one, finite. Does not throw; takes seconds at worst.
 std::variant<ExpressionValues, ExpressionRefusal> CheckExpression(ExpressionKind kind, absl::string_view source, int dimension,
                                                                   absl::Span<const float> points);
+
+// Checks a generator of samples of `dimension` as a flow that uses it does, and gives its samples, row-major, count × dimension, where its
+// parameters start for seed 0, at `noise`: row-major, count × noise_dimension, at least one row, finite. Does not throw; takes seconds at
+// worst.
+std::variant<std::vector<float>, ExpressionRefusal> CheckGenerator(const GeneratorModel& generator, int dimension,
+                                                                   absl::Span<const float> noise);
 
 }  // namespace sliceflow::engine

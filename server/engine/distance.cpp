@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/distances/bures.h"
 #include "server/engine/distances/exact_wasserstein.h"
+#include "server/engine/distances/frechet.h"
 #include "server/engine/distances/gaussian_symmetric_kl.h"
 #include "server/engine/distances/kernel_discrepancy.h"
 #include "server/engine/distances/operand.h"
@@ -69,6 +70,10 @@ struct Computer {
     return SymmetricKlDivergence(first.side, first.samples, second.side, second.samples);
   }
   Computed operator()(const GaussianSymmetricKlDistance& /*spec*/) { return GaussianFitSymmetricKl(FitOf(first), FitOf(second)); }
+  Computed operator()(const FrechetDistance& spec) {
+    if (spec.features.empty()) return Bures(FitOf(first), FitOf(second));
+    return FrechetOfFeatures(spec, first.samples, second.samples);
+  }
 
   static GaussianFit FitOf(const DrawnSide& drawn) { return FitGaussian(drawn.side, drawn.samples); }
 };

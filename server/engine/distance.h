@@ -3,9 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/engine/expressions/refusal.h"
 #include "server/engine/flow.h"
 #include "server/engine/flow_spec.h"
 
@@ -25,8 +29,13 @@ struct EnergyDistance {};
 struct KlDistance {};
 struct SymmetricKlDistance {};
 struct GaussianSymmetricKlDistance {};
+struct FrechetDistance {
+  std::string features;           // TorchScript source: see expressions/row_map.h; empty where the samples themselves are the features
+  std::vector<TablePtr> weights;  // further arguments of the features
+};
 using DistanceSpec = std::variant<SlicedWassersteinDistance, WassersteinDistance, BuresDistance, MmdDistance, EnergyDistance, KlDistance,
-                                  SymmetricKlDistance, GaussianSymmetricKlDistance>;
+                                  SymmetricKlDistance, GaussianSymmetricKlDistance,  //
+                                  FrechetDistance>;
 
 // One side of a distance: a flow as it stands (borrowed), the rows of a table, or a known density.
 using Operand = std::variant<Flow*, TablePtr, GaussianMixture>;
@@ -49,8 +58,15 @@ struct Distance {
 // O(n²) memory. There the larger side is cut to the size of the smaller; on the line unequal sizes are exact.
 inline constexpr int64_t kMaxAssignedPoints = 2048;
 
+// Most features that FrechetDistance takes.
+inline constexpr int64_t kMaxFeatures = 512;
+
+// Why the features of `spec` are not taken for samples of that dimension, if they are not. Takes a fraction of a second for what people
+// write, seconds at worst. Does not throw.
+std::optional<ExpressionRefusal> CheckFeatures(const FrechetDistance& spec, int dimension);
+
 // The same request and operands give the same bits. InvalidArgument for sides of different dimensions, a side of fewer than two points,
-// more points than kMaxAssignedPoints, numbers out of range; FailedPrecondition for a relative entropy of a side without a density;
+// more points than kMaxAssignedPoints, numbers out of range; features that are not taken (CheckFeatures) or not finite at a sample; FailedPrecondition for a relative entropy of a side without a density;
 // OutOfRange for samples so far out that the value is beyond float32.
 absl::StatusOr<Distance> ComputeDistance(const DistanceRequest& request, const Operand& first, const Operand& second);
 

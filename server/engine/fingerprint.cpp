@@ -64,6 +64,18 @@ class Hasher {
   void Add(const RealNvpModel& spec) { All(spec.couplings, spec.hidden_width, spec.learned_linear); }
   void Add(const ParticlesModel& spec) { Add(spec.count); }
   void Add(const IcnnModel& spec) { All(spec.hidden_layers, spec.hidden_width); }
+  void Add(const MlpModel& spec) { All(spec.noise_dimension, spec.hidden_layers, spec.hidden_width); }
+  void Add(const DecoderModel& spec) { All(spec.noise_dimension, spec.hidden_layers, spec.hidden_width, spec.lower, spec.upper); }
+  void Add(const CnnModel& spec) {
+    All(spec.height, spec.width, spec.channels, spec.noise_dimension, spec.base_channels, spec.lower, spec.upper);
+  }
+  void Add(const GeneratorModel& spec) {
+    All(spec.source, spec.noise_dimension, static_cast<uint64_t>(spec.parameters.size()));
+    for (const GeneratorParameter& parameter : spec.parameters) {
+      All(parameter.initial_scale, static_cast<uint64_t>(parameter.shape.size()));
+      for (const int64_t side : parameter.shape) Add(side);
+    }
+  }
   void Add(const AdamOptions& spec) { All(spec.learning_rate, spec.beta1, spec.beta2); }
   void Add(const SgdOptions& spec) { All(spec.learning_rate, spec.momentum); }
   void Add(const InnerMinimisation& spec) {

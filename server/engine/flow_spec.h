@@ -154,7 +154,38 @@ struct IcnnModel {
   int hidden_layers = 2;
   int hidden_width = 64;
 };
-using ModelSpec = std::variant<RealNvpModel, ParticlesModel, IcnnModel>;
+struct MlpModel {
+  int noise_dimension = 0;
+  int hidden_layers = 2;
+  int hidden_width = 100;
+};
+struct DecoderModel {
+  int noise_dimension = 32;
+  int hidden_layers = 2;
+  int hidden_width = 128;
+  double lower = 0;
+  double upper = 1;
+};
+struct CnnModel {
+  int height = 0;
+  int width = 0;
+  int channels = 1;
+  int noise_dimension = 64;
+  int base_channels = 32;
+  double lower = 0;
+  double upper = 1;
+};
+struct GeneratorParameter {
+  std::vector<int64_t> shape;
+  double initial_scale = 0;
+};
+// TorchScript source: see expressions/row_map.h.
+struct GeneratorModel {
+  std::string source;
+  int noise_dimension = 0;
+  std::vector<GeneratorParameter> parameters;
+};
+using ModelSpec = std::variant<RealNvpModel, ParticlesModel, IcnnModel, MlpModel, DecoderModel, CnnModel, GeneratorModel>;
 
 // Solvers.
 struct AdamOptions {

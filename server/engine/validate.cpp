@@ -8,8 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/dense.h"
 #include "server/engine/expressions/expression.h"
+#include "server/engine/expressions/row_map.h"
 #include "server/engine/flow.h"
 #include "server/engine/functionals/logistic_regression_rows.h"
+#include "server/engine/models/generator_network.h"
 
 namespace sliceflow::engine {
 namespace {
@@ -65,8 +67,11 @@ class Checker {
   void Source(const std::string& source, int64_t rows, const std::string& path) {
     if (!status_.ok()) return;
     const Expression::Result compiled = Expression::Compile(source, dimension_, rows);
-    const auto* refusal = std::get_if<ExpressionRefusal>(&compiled);
-    if (refusal != nullptr) Require(false, path, absl::StrCat("line ", refusal->line, ": ", refusal->reason));
+    if (const auto* refusal = std::get_if<ExpressionRefusal>(&compiled)) Refuse(*refusal, path);
+  }
+
+  void Refuse(const ExpressionRefusal& refusal, const std::string& path) {
+    Require(false, path, absl::StrCat("line ", refusal.line, ": ", refusal.reason));
   }
 
   void Mixture(const GaussianMixture& mixture, const std::string& path) {
@@ -251,6 +256,39 @@ struct ModelChecker {
   void operator()(const IcnnModel& spec) const {
     check.AtLeast(spec.hidden_layers, 1, "model.icnn.hidden_layers");
     check.AtLeast(spec.hidden_width, 1, "model.icnn.hidden_width");
+  }
+  void operator()(const MlpModel& spec) const { Dense(spec, "model.mlp"); }
+  void operator()(const DecoderModel& spec) const {
+    Dense(spec, "model.decoder");
+    check.Above(spec.upper, spec.lower, "model.decoder.upper");
+  }
+  void operator()(const CnnModel& spec) const {
+    check.AtLeast(spec.noise_dimension, 1, "model.cnn.noise_dimension");
+    check.AtLeast(spec.base_channels, 1, "model.cnn.base_channels");
+    const bool whole = spec.height > 0 && spec.height % 4 == 0 && spec.width > 0 && spec.width % 4 == 0 && spec.channels > 0;
+    check.Require(whole && int64_t{spec.height} * spec.width * spec.channels == check.dimension(), "model.cnn",
+                  "must have sides that are multiples of 4 and, with the channels, multiply to the dimension");
+    check.Above(spec.upper, spec.lower, "model.cnn.upper");
+  }
+  void operator()(const GeneratorModel& spec) const {
+    check.AtLeast(spec.noise_dimension, 1, "model.generator.noise_dimension");
+    check.Require(!spec.parameters.empty(), "model.generator.parameters", "are none");
+    for (size_t i = 0; i < spec.parameters.size(); ++i) {
+      const std::vector<int64_t>& shape = spec.parameters[i].shape;
+      const std::string path = absl::StrCat("model.generator.parameters[", i, "]");
+      check.Require(!shape.empty() && *std::min_element(shape.begin(), shape.end()) > 0, path + ".shape", "must have sides of at least 1");
+      check.AtLeast(spec.parameters[i].initial_scale, 0, path + ".initial_scale");
+    }
+    if (!check.status().ok()) return;
+    const RowMap::Result compiled = RowMap::Compile(spec.source, SignatureOf(spec, check.dimension()));
+    if (const auto* refusal = std::get_if<ExpressionRefusal>(&compiled)) check.Refuse(*refusal, "model.generator.source");
+  }
+
+  template <typename Spec>
+  void Dense(const Spec& spec, const std::string& path) const {
+    check.AtLeast(spec.noise_dimension, 1, path + ".noise_dimension");
+    check.AtLeast(spec.hidden_layers, 1, path + ".hidden_layers");
+    check.AtLeast(spec.hidden_width, 1, path + ".hidden_width");
   }
 };
 

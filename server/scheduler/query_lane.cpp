@@ -42,6 +42,8 @@ absl::Status QueryLane::HandExpression(const QueryDesk::Pending& pending) {
   worker::v1::CheckExpression& check = *message.mutable_query()->mutable_check_expression();
   check.set_kind(pending.query.expression->kind);
   check.set_source(pending.query.expression->source);
+  check.set_dimension(pending.query.expression->dimension);
+  *check.mutable_parameters() = pending.query.expression->parameters;
   SendPoints(*pending.query.points);
   session_.Send(std::move(message));
   return absl::OkStatus();
@@ -113,7 +115,7 @@ absl::Status QueryLane::HandDistance(int64_t number, const v1::ComputeDistanceRe
   distance.set_samples(request.samples());
   distance.set_seed(request.seed());
 
-  std::set<std::string> datasets;
+  std::set<std::string> datasets(request.distance().frechet().weights().begin(), request.distance().frechet().weights().end());
   std::vector<std::pair<std::string, std::string>> checkpoints;
   for (const auto& [key, side] :
        {std::pair{"first_checkpoint", distance.mutable_first()}, std::pair{"second_checkpoint", distance.mutable_second()}}) {

@@ -51,6 +51,8 @@ struct Query {
   struct Expression {
     v1::CheckExpressionRequest::Kind kind = v1::CheckExpressionRequest::KIND_UNSPECIFIED;
     std::string source;
+    int dimension = 0;  // of what a generator gives, and its parameters, complete
+    google::protobuf::RepeatedPtrField<v1::GeneratorParameter> parameters;
   };
   std::optional<Draw> draw;              // draw samples, or else
   std::optional<Expression> expression;  // evaluate it and its gradient at points, whatever the job and step, or else

@@ -32,15 +32,26 @@ engine::ExpressionKind KindOf(contract::CheckExpressionRequest::Kind kind) {
   return kind == contract::CheckExpressionRequest::INTERACTION ? engine::ExpressionKind::kInteraction : engine::ExpressionKind::kPotential;
 }
 
+absl::Status Refuse(const engine::ExpressionRefusal& refusal) {
+  return WithReason(absl::InvalidArgumentError(refusal.reason), "EXPRESSION_REFUSED", {{"line", absl::StrCat(refusal.line)}});
+}
+
+// A row for each row of noise: the sample.
+absl::StatusOr<Tensor> CheckGenerator(const v1::CheckExpression& check, const Tensor& noise) {
+  const engine::GeneratorModel generator = TranslateGenerator(check.source(), static_cast<int>(noise.shape[1]), check.parameters());
+  auto answer = engine::CheckGenerator(generator, check.dimension(), noise.values);
+  if (const auto* refusal = std::get_if<engine::ExpressionRefusal>(&answer)) return Refuse(*refusal);
+  return Tensor{{noise.shape[0], check.dimension()}, std::get<0>(std::move(answer))};
+}
+
 // A row for each point: the value, then the gradient.
 absl::StatusOr<Tensor> Check(const v1::CheckExpression& check, const Tensor& points) {
   if (points.shape.size() != 2 || points.values.empty()) return absl::InvalidArgumentError("points: must be a matrix that is not empty");
+  if (check.kind() == contract::CheckExpressionRequest::GENERATOR) return CheckGenerator(check, points);
   const int64_t count = points.shape[0];
   const auto dimension = static_cast<int>(points.shape[1]);
   const auto answer = engine::CheckExpression(KindOf(check.kind()), check.source(), dimension, points.values);
-  if (const auto* refusal = std::get_if<engine::ExpressionRefusal>(&answer)) {
-    return WithReason(absl::InvalidArgumentError(refusal->reason), "EXPRESSION_REFUSED", {{"line", absl::StrCat(refusal->line)}});
-  }
+  if (const auto* refusal = std::get_if<engine::ExpressionRefusal>(&answer)) return Refuse(*refusal);
   const auto& found = std::get<engine::ExpressionValues>(answer);
   Tensor rows{{count, dimension + 1}, {}};
   rows.values.reserve(found.values.size() + found.gradients.size());

@@ -233,6 +233,14 @@ absl::StatusOr<engine::SolverSpec> TranslateSolver(const contract::Solver& solve
   }
 }
 
+engine::CnnModel TranslateCnn(const contract::Cnn& cnn) {
+  return {cnn.height(), cnn.width(), cnn.channels(), cnn.noise_dimension(), cnn.base_channels(), cnn.lower(), cnn.upper()};
+}
+
+engine::DecoderModel TranslateDecoder(const contract::Decoder& decoder) {
+  return {decoder.noise_dimension(), decoder.hidden_layers(), decoder.hidden_width(), decoder.lower(), decoder.upper()};
+}
+
 absl::StatusOr<engine::ModelSpec> TranslateModel(const contract::Model& model) {
   switch (model.kind_case()) {
     case contract::Model::kRealNvp:
@@ -241,6 +249,14 @@ absl::StatusOr<engine::ModelSpec> TranslateModel(const contract::Model& model) {
       return engine::ParticlesModel{model.particles().count()};
     case contract::Model::kIcnn:
       return engine::IcnnModel{model.icnn().hidden_layers(), model.icnn().hidden_width()};
+    case contract::Model::kMlp:
+      return engine::MlpModel{model.mlp().noise_dimension(), model.mlp().hidden_layers(), model.mlp().hidden_width()};
+    case contract::Model::kCnn:
+      return TranslateCnn(model.cnn());
+    case contract::Model::kDecoder:
+      return TranslateDecoder(model.decoder());
+    case contract::Model::kGenerator:
+      return TranslateGenerator(model.generator().source(), model.generator().noise_dimension(), model.generator().parameters());
     default:
       return Unknown("model");
   }
@@ -295,6 +311,14 @@ engine::Gaussian TranslateGaussian(const contract::GaussianDistribution& gaussia
 }
 
 engine::GaussianMixture TranslateMixture(const contract::GaussianMixture& mixture) { return TranslateComponents(mixture); }
+
+engine::GeneratorModel TranslateGenerator(const std::string& source, int noise_dimension, const GeneratorParameters& parameters) {
+  engine::GeneratorModel generator{source, noise_dimension, {}};
+  for (const contract::GeneratorParameter& parameter : parameters) {
+    generator.parameters.push_back({{parameter.shape().begin(), parameter.shape().end()}, parameter.initial_scale()});
+  }
+  return generator;
+}
 
 absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables) {
   if (spec.dimension() < 1) return absl::InvalidArgumentError("dimension: must be at least 1");

@@ -23,6 +23,9 @@ absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, c
 engine::Gaussian TranslateGaussian(const contract::GaussianDistribution& gaussian);
 engine::GaussianMixture TranslateMixture(const contract::GaussianMixture& mixture);
 
+using GeneratorParameters = google::protobuf::RepeatedPtrField<contract::GeneratorParameter>;
+engine::GeneratorModel TranslateGenerator(const std::string& source, int noise_dimension, const GeneratorParameters& parameters);
+
 // `seconds`: wall time of the step.
 contract::StepReport TranslateReport(const engine::StepReport& report, double seconds);
 

@@ -29,8 +29,13 @@ const std::pair<std::string, ModelSpec> kModels[] = {
     {"RealNvp", RealNvpModel{.couplings = 2, .hidden_width = 16}},
     {"Particles", ParticlesModel{.count = 50}},
     {"Icnn", IcnnModel{.hidden_layers = 1, .hidden_width = 8}},
+    {"Mlp", MlpModel{.noise_dimension = 2, .hidden_width = 16}},
+    {"Decoder", DecoderModel{.noise_dimension = 2, .hidden_width = 16, .lower = -3, .upper = 3}},
+    {"Generator", testing::SmallGenerator()},
 };
-static_assert(std::size(kModels) == std::variant_size_v<ModelSpec>, "every kind of model has its case");
+// Images have 16 values and more: the suite of pushforward models has a flow of one.
+static_assert(std::size(kModels) + 1 == std::variant_size_v<ModelSpec>, "every kind of model has its case");
+constexpr size_t kFirstPushforward = 2;
 
 SwJkoSolver SecondOrder() {
   SwJkoSolver solver = testing::QuickSolver();
@@ -130,12 +135,21 @@ std::string NameOf(const ::testing::TestParamInfo<Combination>& info) {
 // Where a flow starts does not depend on its solver: every kind of initial distribution with the first, one that is exact and one that is
 // fitted with the others.
 INSTANTIATE_TEST_SUITE_P(Initials, FlowConformance,
-                         ::testing::Combine(::testing::Values<size_t>(0), ::testing::Range<size_t>(0, std::size(kModels)),
+                         ::testing::Combine(::testing::Values<size_t>(0), ::testing::Range<size_t>(0, kFirstPushforward),
                                             ::testing::Range<size_t>(0, std::size(kInitials))),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Solvers, FlowConformance,
                          ::testing::Combine(::testing::Range<size_t>(1, kFirstParticleSolver),
-                                            ::testing::Range<size_t>(0, std::size(kModels)), ::testing::Values<size_t>(0, 3)),
+                                            ::testing::Range<size_t>(0, kFirstPushforward), ::testing::Values<size_t>(0, 3)),
+                         NameOf);
+// All pushforwards are fitted in the same way, whatever they start from and whichever scheme goes on.
+INSTANTIATE_TEST_SUITE_P(Pushforwards, FlowConformance,
+                         ::testing::Combine(::testing::Values<size_t>(0), ::testing::Range<size_t>(kFirstPushforward, std::size(kModels)),
+                                            ::testing::Values<size_t>(0)),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(SolversOfPushforwards, FlowConformance,
+                         ::testing::Combine(::testing::Values<size_t>(3), ::testing::Values<size_t>(kFirstPushforward),
+                                            ::testing::Values<size_t>(3)),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(ParticleSolvers, FlowConformance,
                          ::testing::Combine(::testing::Range<size_t>(kFirstParticleSolver, std::size(kSolvers)),

@@ -404,6 +404,8 @@ class CliTest(unittest.TestCase):
         np.savetxt(self.folder / "diabetis.csv", table, delimiter=",", fmt="%.5g")
         np.save(self.folder / "mnist.npy", rng.random((20, 28, 28), dtype=np.float32))
         np.save(self.folder / "points.npy", rng.normal(size=(400, 2)).astype(np.float32))
+        np.save(self.folder / "digits.npy", rng.random((40, 64), dtype=np.float32))
+        self.cli("upload", "digits.npy", "--id", "digits")
         self.cli("upload", "diabetis.csv", "--id", "diabetis")
         self.cli("upload", "mnist.npy", "--id", "mnist")
         self.cli("upload", "points.npy", "--id", "points")

@@ -98,6 +98,28 @@ TEST_F(DistanceTest, StepZeroIsTheInitialDensity) {
   EXPECT_THAT(samples.values, SizeIs(10));
 }
 
+// Step 0 is N((1, −1), I) and both rows are (3, 4). The features are x₁ + x₂ + 1 and 2 x₁: the means are (1, 2) and (8, 6), the covariance of the
+// step is that of (1, 1; 2, 0), of trace 6. Over 10⁴ samples the means alone have an error of 2 √(49 · 2 + 16 · 4 + 2 · 28 · 2)/100 = .33.
+TEST_F(DistanceTest, OfFeaturesWhoseWeightsAreDataSets) {
+  ASSERT_TRUE(client_.Upload("matrix", "1,2\n1,0\n").ok());
+  ASSERT_TRUE(client_.Upload("offset", "1,0\n").ok());
+  const std::string weights = "weights: 'datasets/matrix' weights: 'datasets/offset' } }";
+  const v1::ComputeDistanceResponse answer =
+      MustAsk(absl::StrCat("first ", Step(0), "second { dataset: 'datasets/pair' } distance { frechet { ",
+                           "features: 'def features(x, w, b): return x @ w + b' ", weights));
+  EXPECT_NEAR(answer.value(), 49 + 16 + 6, 4 * 0.33);
+  EXPECT_GT(answer.standard_error(), 0);
+  EXPECT_EQ(answer.request().distance().frechet().weights_size(), 2);
+  const absl::Status refused = Ask(absl::StrCat("first ", Step(0), "second { dataset: 'datasets/pair' } distance { frechet { ",
+                                                "features: 'def features(x, w, b):\\n  return torch.from_file(\"/etc/passwd\")' ", weights))
+                                   .status();
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  ASSERT_THAT(ViolationsOf(refused), SizeIs(1));
+  EXPECT_EQ(ViolationsOf(refused)[0].field, "distance.frechet.features");
+  EXPECT_THAT(ViolationsOf(refused)[0].description, ::testing::HasSubstr("line 2: "));
+  EXPECT_THAT(ViolationsOf(refused)[0].description, ::testing::HasSubstr("reads a file"));
+}
+
 TEST_F(DistanceTest, MistakesComeBackWithTheirFields) {
   const absl::Status unkept = Ask(absl::StrCat("first ", Step(7), "second { dataset: 'datasets/pair' } distance { energy {} }")).status();
   EXPECT_EQ(Reason(unkept), "CHECKPOINT_NOT_KEPT") << unkept;

@@ -128,5 +128,32 @@ TEST_F(ExpressionTest, ValidatingCreatesNothing) {
   EXPECT_EQ(job.progress().total_steps(), 2);
 }
 
+constexpr char kGenerator[] = "def generator(z, w, b):\n    return z @ w + b\n";
+
+v1::Generator GeneratorOf(const std::string& source) {
+  v1::Generator generator;
+  generator.set_source(source);
+  generator.set_noise_dimension(3);
+  v1::GeneratorParameter& matrix = *generator.add_parameters();
+  matrix.add_shape(3);
+  matrix.add_shape(2);
+  generator.add_parameters()->add_shape(2);
+  return generator;
+}
+
+TEST_F(ExpressionTest, AJobIsGeneratedByItsOwnSource) {
+  v1::CreateJobRequest request = JobOf({kPotential});
+  *request.mutable_job()->mutable_spec()->mutable_model()->mutable_generator() = GeneratorOf(kGenerator);
+  const v1::Job ended = client_.WaitForEnd(client_.Create(request.job()).name());
+  EXPECT_EQ(ended.state(), v1::Job::SUCCEEDED) << ended.ShortDebugString();
+  EXPECT_EQ(ended.spec().model().generator().parameters(0).initial_scale(), 1);
+  *request.mutable_job()->mutable_spec()->mutable_model()->mutable_generator() = GeneratorOf("def generator(z, w, b):\n    return z @ w\n");
+  v1::Job job;
+  const absl::Status status = FromGrpcStatus(client_.TryCreate(request, job));
+  ASSERT_THAT(ViolationsOf(status), SizeIs(1)) << status;
+  EXPECT_EQ(ViolationsOf(status)[0].field, "spec.model.generator.source");
+  EXPECT_THAT(ViolationsOf(status)[0].description, HasSubstr("do not depend on `b`"));
+}
+
 }  // namespace
 }  // namespace sliceflow::testing

@@ -20,6 +20,7 @@ struct Context {
   const Limits& limits;
   int dimension = 0;  // 0 when it is itself wrong: then nothing that depends on it is checked
   bool model_has_density = true;
+  std::string model_kind;         // its name in job files
   bool entropy_is_noise = false;  // the solver turns an entropy into noise
   double hidden_values = 0;       // that a model keeps of one sample for its gradient
   double link_parameters = 0;     // of one map of a chain
@@ -76,8 +77,13 @@ void CheckMixture(Context& context, const std::string& path, Mixture& mixture) {
     CheckGaussian(context, at, component);
   }
 }
-// The source of an expression: there, and not too long.
-void CheckSource(Findings& findings, const Limits& limits, const std::string& field, const std::string& source);
+// The source of an expression: there, and not too long. `example`: what one looks like.
+void CheckSource(Findings& findings, const Limits& limits, const std::string& field, const std::string& source,
+                 const char* example = "def V(x): return 0.5 * (x * x).sum(1)");
+inline constexpr char kGeneratorExample[] = "def generator(z, w): return z @ w";
+// The tensors that a generator is trained in, with their defaults. How many entries they have together; those that are wrong count none.
+double CheckGeneratorParameters(Findings& findings, const std::string& field,
+                                google::protobuf::RepeatedPtrField<v1::GeneratorParameter>& parameters);
 // The data set that a field names; nullopt when it is not there, which is recorded.
 std::optional<v1::Dataset> FindDataset(Context& context, const std::string& field, const std::string& name);
 // As FindDataset; records where it has not as many columns as the dimension.
@@ -88,6 +94,8 @@ void CheckInitial(Context& context, const std::string& path, v1::Distribution& i
 void CheckPotential(Context& context, const std::string& path, v1::Potential& potential);
 void CheckFunctional(Context& context, const std::string& path, v1::FlowSpec& spec);
 void CheckModel(Context& context, const std::string& path, v1::Model& model);
+// Of the kinds that send noise through a network.
+void CheckPushforward(Context& context, const std::string& path, v1::Model& model);
 void CheckSolver(Context& context, const std::string& path, v1::FlowSpec& spec);
 void CheckSchedule(Context& context, const std::string& path, v1::Schedule& schedule);
 void CheckOutput(Context& context, const std::string& path, v1::FlowSpec& spec);
@@ -102,5 +110,8 @@ bool HasEntropy(const v1::FunctionalTerm& term);
 
 // Whether the model, with its default where it is left out, has a density.
 bool HasDensity(const v1::Model& model);
+
+// The name of the model's kind in job files, such as `realNvp`.
+std::string KindOf(const v1::Model& model);
 
 }  // namespace sliceflow::api

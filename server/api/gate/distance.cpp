@@ -15,6 +15,8 @@ constexpr int64_t kMaxPairSamples = 20'000;                 // of sums over all 
 constexpr int64_t kMaxPairValues = int64_t{1} << 22;        // samples times dimension, of the same
 constexpr int64_t kMaxProjectedSamples = int64_t{1} << 28;  // samples times directions
 constexpr int64_t kMaxFittedDimension = 512;                // of decompositions in O(d³)
+constexpr int kMaxWeights = 16;                             // of features
+constexpr int64_t kMaxWeightValues = int64_t{1} << 22;      // what one tensor of an expression may have
 
 // A side and what is known of it.
 struct Side {
@@ -23,6 +25,7 @@ struct Side {
   int dimension = 0;  // 0 where it is not known, or the side is wrong
   bool has_density = true;
   std::string subject;  // the resource it is, empty for a known density
+  std::string model;    // the kind of a job's model
 };
 
 class DistanceGate {
@@ -78,6 +81,7 @@ class DistanceGate {
     side.subject = at.job();
     side.dimension = kept->spec.dimension();
     side.has_density = HasDensity(kept->spec.model());
+    side.model = KindOf(kept->spec.model());
     const bool single = kept->spec.model().has_particles() && kept->spec.model().particles().count() < 2;
     if (single) context_.findings.Precondition(field, at.job(), "has one particle; a distance needs at least two samples of each side");
   }
@@ -134,7 +138,7 @@ class DistanceGate {
     if (!needed || side.has_density) return;
     context_.findings.Invalid(
         side.path, absl::StrCat("has no density, which ", request_.distance().has_kl() ? "kl" : "symmetricKl", " needs: ", side.subject,
-                                side.operand.has_dataset() ? " is a data set" : " has particles",
+                                side.operand.has_dataset() ? " is a data set" : absl::StrCat(" is a job with the model ", side.model),
                                 "; slicedWasserstein, mmd, energy and gaussianSymmetricKl need samples only"));
   }
 
@@ -150,6 +154,8 @@ class DistanceGate {
         return CheckFit("distance.bures");
       case v1::Distance::kGaussianSymmetricKl:
         return CheckFit("distance.gaussian_symmetric_kl");
+      case v1::Distance::kFrechet:
+        return CheckFrechet(distance.frechet());
       case v1::Distance::kWasserstein:
       case v1::Distance::kEnergy:
       case v1::Distance::kKl:
@@ -157,7 +163,8 @@ class DistanceGate {
         return;
       case v1::Distance::KIND_NOT_SET:
         return context_.findings.Invalid(
-            "distance", "must name a distance: slicedWasserstein, wasserstein, bures, mmd, energy, kl, symmetricKl or gaussianSymmetricKl");
+            "distance",
+            "must name a distance: slicedWasserstein, wasserstein, bures, mmd, energy, kl, symmetricKl, gaussianSymmetricKl or frechet");
     }
   }
 
@@ -166,6 +173,27 @@ class DistanceGate {
     if (!distance.has_num_projections()) distance.set_num_projections(1000);
     CheckNumber(context_, "distance.sliced_wasserstein.order", distance.order(), {.low = 1, .high = 16});
     CheckCount(context_, "distance.sliced_wasserstein.num_projections", distance.num_projections(), 1, context_.limits.max_projections);
+  }
+
+  void CheckFrechet(const v1::FrechetDistance& distance) {
+    const std::string field = "distance.frechet.weights";
+    if (distance.features().empty()) {
+      if (distance.weights_size() > 0) context_.findings.Invalid(field, "are arguments of features, of which there are none");
+      return CheckFit("distance.frechet");
+    }
+    CheckSource(context_.findings, context_.limits, "distance.frechet.features", distance.features(), "def features(x, w): return x @ w");
+    if (distance.weights_size() > kMaxWeights) {
+      return context_.findings.Invalid(field, absl::StrCat("must be at most ", kMaxWeights, ", are ", distance.weights_size()));
+    }
+    for (int i = 0; i < distance.weights_size(); ++i) CheckWeight(absl::StrCat(field, "[", i, "]"), distance.weights(i));
+  }
+
+  void CheckWeight(const std::string& field, const std::string& name) {
+    const std::optional<v1::Dataset> dataset = FindDataset(context_, field, name);
+    if (!dataset.has_value() || dataset->rows() <= kMaxWeightValues / std::max<int64_t>(1, dataset->columns())) return;
+    context_.findings.Precondition(field, name,
+                                   absl::StrCat("has ", dataset->rows(), " rows of ", dataset->columns(), " numbers; a weight has at most ",
+                                                kMaxWeightValues, " numbers"));
   }
 
   void CheckFit(const std::string& field) {

@@ -29,27 +29,43 @@ absl::StatusOr<Tensor> ReadPoints(const v1::TensorChunk& chunk, int64_t dimensio
   return points;
 }
 
+bool CheckDimension(Findings& findings, const Limits& limits, const std::string& field, int dimension) {
+  if (dimension < 1) {
+    findings.Invalid(field, absl::StrCat("must be at least 1, is ", dimension));
+  } else if (dimension > limits.max_dimension) {
+    findings.BeyondLimit(field, dimension, limits.max_dimension);
+  }
+  return dimension >= 1 && dimension <= limits.max_dimension;
+}
+
 }  // namespace
 
-void CheckSource(Findings& findings, const Limits& limits, const std::string& field, const std::string& source) {
+void CheckSource(Findings& findings, const Limits& limits, const std::string& field, const std::string& source, const char* example) {
   const auto bytes = static_cast<int64_t>(source.size());
-  if (bytes == 0) findings.Invalid(field, "must define a function, such as def V(x): return 0.5 * (x * x).sum(1)");
+  if (bytes == 0) findings.Invalid(field, absl::StrCat("must define a function, such as ", example));
   if (bytes > limits.max_expression_bytes) findings.BeyondLimit(field, static_cast<double>(bytes), limits.max_expression_bytes);
 }
 
-absl::StatusOr<Tensor> CheckCheckExpression(const v1::CheckExpressionRequest& request, const Limits& limits) {
+absl::StatusOr<Tensor> CheckCheckExpression(v1::CheckExpressionRequest& request, const Limits& limits) {
   Findings findings;
-  if (request.kind() != v1::CheckExpressionRequest::POTENTIAL && request.kind() != v1::CheckExpressionRequest::INTERACTION) {
-    findings.Invalid("kind", "must be POTENTIAL or INTERACTION");
+  const bool is_generator = request.kind() == v1::CheckExpressionRequest::GENERATOR;
+  if (request.kind() == v1::CheckExpressionRequest::KIND_UNSPECIFIED || !v1::CheckExpressionRequest::Kind_IsValid(request.kind())) {
+    findings.Invalid("kind", "must be POTENTIAL, INTERACTION or GENERATOR");
   }
-  CheckSource(findings, limits, "source", request.source());
-  absl::StatusOr<Tensor> points = DefaultPoints(1);
-  if (request.dimension() < 1) {
-    findings.Invalid("dimension", absl::StrCat("must be at least 1, is ", request.dimension()));
-  } else if (request.dimension() > limits.max_dimension) {
-    findings.BeyondLimit("dimension", request.dimension(), limits.max_dimension);
+  if (is_generator) {
+    CheckSource(findings, limits, "source", request.source(), kGeneratorExample);
+    CheckGeneratorParameters(findings, "parameters", *request.mutable_parameters());
+    if (!request.has_noise_dimension()) request.set_noise_dimension(request.dimension());
   } else {
-    points = request.has_points() ? ReadPoints(request.points(), request.dimension()) : DefaultPoints(request.dimension());
+    CheckSource(findings, limits, "source", request.source());
+    if (request.has_noise_dimension()) findings.Invalid("noise_dimension", "belongs to GENERATOR");
+    if (!request.parameters().empty()) findings.Invalid("parameters", "belong to GENERATOR");
+  }
+  absl::StatusOr<Tensor> points = DefaultPoints(1);
+  const int columns = is_generator ? request.noise_dimension() : request.dimension();
+  const bool dimension_fits = CheckDimension(findings, limits, "dimension", request.dimension());
+  if (dimension_fits && (!is_generator || CheckDimension(findings, limits, "noise_dimension", columns))) {
+    points = request.has_points() ? ReadPoints(request.points(), columns) : DefaultPoints(columns);
     if (!points.ok()) findings.Invalid("points", std::string(points.status().message()));
   }
   if (!findings.empty()) return findings.ToStatus();

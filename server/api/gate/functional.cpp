@@ -100,9 +100,10 @@ void CheckInternalEnergy(Context& context, const std::string& path, const v1::Fu
                              absl::StrCat("must be above 0 for ", called, ", whose negative has no minimum; is ", weight));
   }
   if (context.model_has_density || (may_be_noise && context.entropy_is_noise)) return;
-  context.findings.Invalid(absl::StrCat(path, ".", kind),
-                           absl::StrCat("needs a model with a density, and spec.model is particles, which has none; use realNvp",
-                                        may_be_noise ? ", or the solver eulerMaruyama, which turns an entropy into noise" : ""));
+  context.findings.Invalid(
+      absl::StrCat(path, ".", kind),
+      absl::StrCat("needs a model with a density, and spec.model is ", context.model_kind, ", which has none; use realNvp",
+                   may_be_noise ? ", or particles with the solver eulerMaruyama, which turns an entropy into noise" : ""));
 }
 
 void CheckTerm(Context& context, const std::string& path, v1::FunctionalTerm& term, int solver_projections) {

@@ -83,6 +83,7 @@ void CheckSpec(Findings& findings, v1::FlowSpec& spec, jobs::Datasets& datasets,
     context.dimension = spec.dimension();
   }
   context.model_has_density = HasDensity(spec.model());
+  context.model_kind = KindOf(spec.model());
   context.entropy_is_noise = TurnsEntropyIntoNoise(spec.solver());
   context.fill_left = limits.max_spec_bytes / static_cast<int64_t>(sizeof(double));
   CheckInitial(context, "spec.initial", *spec.mutable_initial());

@@ -22,9 +22,9 @@ namespace sliceflow::api {
 // (`spec.functional.terms[1]…`), and `request_id`.
 absl::StatusOr<v1::Job> CheckCreateJob(const v1::CreateJobRequest& request, jobs::Datasets& datasets, const Limits& limits);
 
-// The points to evaluate at, with the default filled in; otherwise INVALID_ARGUMENT or RESOURCE_EXHAUSTED with all that is wrong. Whether
-// the source itself is taken is a worker's to say.
-absl::StatusOr<Tensor> CheckCheckExpression(const v1::CheckExpressionRequest& request, const Limits& limits);
+// The points to evaluate at, or the noise of a generator, with the default filled in, as defaults of a generator are in `request`; otherwise
+// INVALID_ARGUMENT or RESOURCE_EXHAUSTED with all that is wrong. Whether the source itself is taken is a worker's to say.
+absl::StatusOr<Tensor> CheckCheckExpression(v1::CheckExpressionRequest& request, const Limits& limits);
 
 // As Jobs::FindKeptStep.
 using FindStep = absl::FunctionRef<absl::StatusOr<jobs::KeptStep>(const std::string& job_id, std::optional<int> step)>;

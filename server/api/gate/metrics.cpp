@@ -86,7 +86,8 @@ bool FillStationaryTarget(Context& context, const std::string& field, const v1::
 
 void CheckRelativeEntropy(Context& context, const std::string& path, v1::RelativeEntropyToTargetMetric& metric, const v1::FlowSpec& spec) {
   if (!context.model_has_density) {
-    context.findings.Invalid(path, "needs a model with a density, and spec.model is particles, which has none; use realNvp");
+    context.findings.Invalid(
+        path, absl::StrCat("needs a model with a density, and spec.model is ", context.model_kind, ", which has none; use realNvp"));
   }
   const std::string field = absl::StrCat(path, ".target");
   if (metric.has_target()) return CheckMixture(context, field, *metric.mutable_target());

@@ -200,7 +200,25 @@ void CheckMala(Context& context, const std::string& path, v1::FlowSpec& spec) {
 
 bool HasEntropy(const v1::FunctionalTerm& term) { return term.has_entropy() || term.has_relative_entropy(); }
 
-bool HasDensity(const v1::Model& model) { return model.kind_case() != v1::Model::kParticles; }
+bool HasDensity(const v1::Model& model) {
+  switch (model.kind_case()) {
+    case v1::Model::KIND_NOT_SET:
+    case v1::Model::kRealNvp:
+      return true;
+    case v1::Model::kParticles:
+    case v1::Model::kMlp:
+    case v1::Model::kCnn:
+    case v1::Model::kDecoder:
+    case v1::Model::kGenerator:
+      return false;
+  }
+  return false;
+}
+
+std::string KindOf(const v1::Model& model) {
+  const auto* field = v1::Model::descriptor()->FindFieldByNumber(model.kind_case());
+  return field == nullptr ? "realNvp" : field->json_name();
+}
 
 void CheckModel(Context& context, const std::string& path, v1::Model& model) {
   switch (model.kind_case()) {
@@ -211,6 +229,11 @@ void CheckModel(Context& context, const std::string& path, v1::Model& model) {
       return CheckParticles(context, absl::StrCat(path, ".particles"), *model.mutable_particles());
     case v1::Model::kIcnn:
       return CheckIcnn(context, absl::StrCat(path, ".icnn"), *model.mutable_icnn());
+    case v1::Model::kMlp:
+    case v1::Model::kCnn:
+    case v1::Model::kDecoder:
+    case v1::Model::kGenerator:
+      return CheckPushforward(context, path, model);
   }
 }
 

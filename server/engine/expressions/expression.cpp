@@ -1,6 +1,8 @@
 #include "server/engine/expressions/expression.h"
 
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -8,18 +10,11 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/jit/api/compilation_unit.h>
-#include <torch/csrc/jit/frontend/error_report.h>
-#include <torch/csrc/jit/frontend/resolver.h>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/engine/expressions/budget.h"
-#include "server/engine/expressions/lexical.h"
-#include "server/engine/expressions/operations.h"
-#include "server/engine/expressions/program.h"
-#include "server/engine/expressions/syntax.h"
+#include "server/engine/expressions/compiled_source.h"
 #include "server/engine/random.h"
 
 namespace sliceflow::engine {
@@ -28,38 +23,9 @@ namespace {
 constexpr int64_t kLeastRows = 16;  // enough for the trial of independence
 constexpr uint64_t kTrialSeed = 1;
 
-// The compiler's message up to where it begins to show the source.
-std::string Shorten(absl::string_view message) {
-  constexpr size_t kLongest = 300;
-  message = absl::StripAsciiWhitespace(message);
-  message = message.substr(0, message.find("\n  File "));
-  message = message.substr(0, message.find("\nThe following variants"));
-  message = absl::StripTrailingAsciiWhitespace(message.substr(0, kLongest));
-  while (!message.empty() && (message.back() == ':' || message.back() == '.')) message.remove_suffix(1);
-  std::string shortened(message);
-  std::replace(shortened.begin(), shortened.end(), '\n', ' ');
-  return shortened;
-}
-
 class CompiledExpression final : public Expression {
  public:
-  CompiledExpression(absl::string_view source, int dimension) : lines_(ReadExpressionText(source)), dimension_(dimension) {
-    torch::jit::Function* function = nullptr;
-    try {
-      const std::vector<torch::jit::Def> functions = ParseExpression(lines_);
-      const std::vector<torch::jit::ResolverPtr> resolvers(functions.size(), torch::jit::nativeResolver());
-      unit_.define(/*prefix=*/std::nullopt, /*properties=*/{}, /*propResolvers=*/{}, functions, resolvers, /*self=*/nullptr);
-      function = &unit_.get_function(functions.back().name().name());
-    } catch (const Refused&) {
-      throw;
-    } catch (const c10::Error& error) {
-      throw Refused(lines_.InMessage(error.what()), Shorten(error.what_without_backtrace()));
-    } catch (const std::exception& error) {
-      throw Refused(lines_.InMessage(error.what()), Shorten(error.what()));
-    }
-    CheckOperations(*function, lines_);
-    program_ = std::make_unique<ExpressionProgram>(*function, lines_);
-  }
+  CompiledExpression(absl::string_view source, int dimension) : source_(source, /*tensors=*/1), dimension_(dimension) {}
 
   // Settles on the number of rows and tries the expression with it.
   void Try(int64_t preferred_rows) {
@@ -102,7 +68,7 @@ class CompiledExpression final : public Expression {
     try {
       const at::AutoGradMode record(with_gradient);
       const at::Tensor leaf = x.detach().clone().requires_grad_(with_gradient);
-      const at::Tensor value = program_->Run(leaf);
+      const at::Tensor value = source_.Run(leaf);
       CheckValue(value);
       if (!with_gradient) return {value.detach().to(at::kFloat)};
       return {value.detach().to(at::kFloat), Gradient(value, leaf)};
@@ -127,7 +93,7 @@ class CompiledExpression final : public Expression {
       if (!gradient.defined()) throw Refused(0, kNone);
       return gradient.to(at::kFloat);
     } catch (const c10::Error& error) {
-      throw Refused(0, absl::StrCat("its gradient cannot be computed: ", Shorten(error.what_without_backtrace())));
+      throw Refused(0, absl::StrCat("its gradient cannot be computed: ", ShortenMessage(error.what_without_backtrace())));
     }
   }
 
@@ -147,10 +113,8 @@ class CompiledExpression final : public Expression {
     throw Refused(0, "the value at a point changes with the other points, or with its place among them; rows must be independent");
   }
 
-  const ExpressionLines lines_;
+  const CompiledSource source_;
   const int dimension_;
-  torch::jit::CompilationUnit unit_;
-  std::unique_ptr<const ExpressionProgram> program_;
   int64_t rows_ = 0;
 };
 
@@ -161,12 +125,8 @@ Expression::Result Expression::Compile(absl::string_view source, int dimension, 
     auto expression = std::make_unique<CompiledExpression>(source, dimension);
     expression->Try(preferred_rows);
     return expression;
-  } catch (const Refused& refused) {
-    return refused.refusal();
-  } catch (const c10::Error& error) {
-    return ExpressionRefusal{0, Shorten(error.what_without_backtrace())};
-  } catch (const std::exception& error) {
-    return ExpressionRefusal{0, Shorten(error.what())};
+  } catch (const std::exception&) {
+    return RefusalOfException();
   }
 }
 

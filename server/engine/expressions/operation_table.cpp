@@ -23,7 +23,8 @@ constexpr const char* kMaths[] = {
     "aten::lgamma", "aten::log", "aten::log10", "aten::log1p", "aten::log2", "aten::log_sigmoid", "aten::logaddexp", "aten::logaddexp2",
     "aten::logit", "aten::maximum", "aten::minimum", "aten::nan_to_num", "aten::relu", "aten::round", "aten::rsqrt", "aten::selu",
     "aten::sgn", "aten::sigmoid", "aten::sign", "aten::silu", "aten::sin", "aten::sinc", "aten::sinh", "aten::softplus", "aten::sqrt",
-    "aten::square", "aten::tan", "aten::tanh", "aten::trunc", "aten::xlogy", "prim::max", "prim::min", "prim::abs",
+    "aten::glu", "aten::hardsigmoid", "aten::hardswish", "aten::mish", "aten::relu6", "aten::square", "aten::tan", "aten::tanh",
+    "aten::trunc", "aten::xlogy", "prim::max", "prim::min", "prim::abs",
     // comparisons and choices
     "aten::__and__", "aten::__or__", "aten::__xor__", "aten::__not__", "aten::__is__", "aten::__isnot__", "aten::__contains__",
     "aten::bitwise_and", "aten::bitwise_not", "aten::bitwise_or", "aten::eq", "aten::ge", "aten::greater", "aten::greater_equal",
@@ -31,9 +32,9 @@ constexpr const char* kMaths[] = {
     "aten::logical_not", "aten::logical_or", "aten::logical_xor", "aten::lt", "aten::masked_fill", "aten::ne", "aten::not_equal",
     "aten::where",
     // reductions
-    "aten::all", "aten::amax", "aten::amin", "aten::any", "aten::argmax", "aten::argmin", "aten::cumsum", "aten::linalg_vector_norm",
-    "aten::log_softmax", "aten::logsumexp", "aten::mean", "aten::norm", "aten::prod", "aten::softmax", "aten::argsort", "aten::std",
-    "aten::sum", "aten::trace", "aten::var",
+    "aten::all", "aten::layer_norm", "aten::amax", "aten::amin", "aten::any", "aten::argmax", "aten::argmin", "aten::cumsum",
+    "aten::linalg_vector_norm", "aten::log_softmax", "aten::logsumexp", "aten::mean", "aten::norm", "aten::prod", "aten::softmax",
+    "aten::argsort", "aten::std", "aten::sum", "aten::trace", "aten::var",
     // shapes, views and indices
     "aten::broadcast_to", "aten::cat", "aten::clone", "aten::concat", "aten::contiguous", "aten::diag", "aten::diag_embed",
     "aten::diagonal", "aten::diff", "aten::expand", "aten::expand_as", "aten::flatten", "aten::flip", "aten::gather", "aten::hstack",

@@ -129,13 +129,18 @@ class OperationCheck {
 
 }  // namespace
 
-void CheckOperations(torch::jit::Function& function, const ExpressionLines& lines) {
+void CheckOperations(torch::jit::Function& function, const ExpressionLines& lines, size_t tensors) {
   OperationCheck(lines).CheckFunction(function, 0);
   const c10::FunctionSchema& schema = function.getSchema();
-  const bool one_tensor = schema.arguments().size() == 1 && schema.arguments()[0].type()->kind() == TypeKind::TensorType;
-  if (!one_tensor) throw Refused(0, absl::StrCat("`", function.name(), "` must take one tensor: the points, one a row"));
+  const auto is_tensor = [](const c10::Argument& argument) { return argument.type()->kind() == TypeKind::TensorType; };
+  const bool fits = schema.arguments().size() == tensors && std::all_of(schema.arguments().begin(), schema.arguments().end(), is_tensor);
+  if (!fits && tensors == 1) throw Refused(0, absl::StrCat("`", function.name(), "` must take one tensor: the points, one a row"));
+  if (!fits) {
+    throw Refused(0, absl::StrCat("`", function.name(), "` must take ", tensors, " tensors: the rows that it maps, and the ", tensors - 1,
+                                  " that go with them; it takes ", schema.arguments().size()));
+  }
   if (schema.returns().size() != 1 || schema.returns()[0].type()->kind() != TypeKind::TensorType) {
-    throw Refused(0, absl::StrCat("`", function.name(), "` must return one tensor: a value for each row"));
+    throw Refused(0, absl::StrCat("`", function.name(), "` must return one tensor: what each row becomes"));
   }
 }
 

@@ -14,7 +14,7 @@ namespace sliceflow::engine {
 //   evaluation does every one does;
 // - a loop with a condition, which alone may run for ever;
 // - values of types other than tensors, numbers, none, and lists and tuples of these;
-// - a first function that does not take one tensor and give one tensor.
-void CheckOperations(torch::jit::Function& function, const ExpressionLines& lines);
+// - a first function that does not take that many tensors and give one tensor.
+void CheckOperations(torch::jit::Function& function, const ExpressionLines& lines, size_t tensors);
 
 }  // namespace sliceflow::engine

@@ -263,6 +263,8 @@ ExpressionProgram::ExpressionProgram(torch::jit::Function& function, const Expre
   main_ = Builder(*this, lines).Build(function, 0);
 }
 
-at::Tensor ExpressionProgram::Run(const at::Tensor& x) const { return Execution().Call(*main_, {x})[0].toTensor(); }
+at::Tensor ExpressionProgram::Run(at::ArrayRef<at::Tensor> tensors) const {
+  return Execution().Call(*main_, std::vector<IValue>(tensors.begin(), tensors.end()))[0].toTensor();
+}
 
 }  // namespace sliceflow::engine

@@ -19,7 +19,7 @@ size_t FirstTensor(int layer) { return layer == 0 ? kHead : kHead + 2 + 3 * stat
 
 }  // namespace
 
-std::vector<Layer::Shape> ConvexGradientLayer::shapes() const {
+std::vector<Shape> ConvexGradientLayer::shapes() const {
   std::vector<Shape> shapes = {{dimension_, dimension_}, {dimension_}, {width_}};
   for (int layer = 0; layer < layers_; ++layer) {
     shapes.push_back({width_, dimension_});

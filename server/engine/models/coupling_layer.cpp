@@ -12,7 +12,7 @@ CouplingLayer::CouplingLayer(int64_t dimension, int64_t hidden_width, bool first
       hidden_width_(hidden_width),
       first_kept_(first_kept) {}
 
-std::vector<Layer::Shape> CouplingLayer::shapes() const {
+std::vector<Shape> CouplingLayer::shapes() const {
   return {{hidden_width_, kept_},      {hidden_width_}, {hidden_width_, hidden_width_}, {hidden_width_},
           {2 * moved_, hidden_width_}, {2 * moved_}};
 }

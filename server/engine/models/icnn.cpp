@@ -15,21 +15,11 @@ Icnn::Icnn(const IcnnModel& spec, int dimension, std::shared_ptr<const InitialDi
       links_(links),
       mean_(base_->mean()),
       deviation_(base_->deviation()),
-      layer_(dimension, spec.hidden_layers, spec.hidden_width),
-      shapes_(layer_.shapes()) {
-  for (const Layer::Shape& shape : shapes_) {
-    int64_t size = 1;
-    for (const int64_t side : shape) size *= side;
-    sizes_.push_back(size);
-    link_size_ += size;
-  }
+      layer_(dimension, spec.hidden_layers, spec.hidden_width) {
+  for (const Shape& shape : layer_.shapes()) flat_.Add(shape);
 }
 
-at::Tensor Icnn::InitialLink(at::Generator& random) const {
-  std::vector<at::Tensor> flat;
-  for (const at::Tensor& tensor : layer_.InitialParameters(random)) flat.push_back(tensor.view({-1}));
-  return at::cat(flat);
-}
+at::Tensor Icnn::InitialLink(at::Generator& random) const { return Flatten(layer_.InitialParameters(random)); }
 
 at::Tensor Icnn::InitialParameters(at::Generator& random) const {
   return links_ == 0 ? at::empty({0}, at::TensorOptions(at::kFloat)) : InitialLink(random);
@@ -37,27 +27,21 @@ at::Tensor Icnn::InitialParameters(at::Generator& random) const {
 
 Noise Icnn::Draw(int64_t count, bool paired, at::Generator& random) const { return DrawBaseNoise(*base_, count, paired, random); }
 
-std::vector<at::Tensor> Icnn::Split(const at::Tensor& link) const {
-  std::vector<at::Tensor> tensors = link.split_with_sizes(sizes_);
-  for (size_t i = 0; i < tensors.size(); ++i) tensors[i] = tensors[i].view(shapes_[i]);
-  return tensors;
-}
-
 Batch Icnn::Push(const at::Tensor& link, const Batch& batch) const {
-  const Pushed pushed = layer_.Forward(Split(link), (batch.x - mean_) / deviation_);
+  const Pushed pushed = layer_.Forward(flat_.Split(link), (batch.x - mean_) / deviation_);
   return {.x = pushed.v * deviation_ + mean_, .log_density = batch.log_density - pushed.log_determinant};
 }
 
 Batch Icnn::Transport(const at::Tensor& parameters, const Noise& noise) const {
   Batch batch{.x = noise.z, .log_density = noise.log_density};
-  for (int64_t first = 0; first < parameters.size(0); first += link_size_) batch = Push(parameters.narrow(0, first, link_size_), batch);
+  for (int64_t first = 0; first < parameters.size(0); first += link_size()) batch = Push(parameters.narrow(0, first, link_size()), batch);
   return batch;
 }
 
 at::Tensor Icnn::Inverse(const at::Tensor& parameters, const at::Tensor& x) const {
   at::Tensor u = (x - mean_) / deviation_;
-  for (int64_t first = parameters.size(0) - link_size_; first >= 0; first -= link_size_) {
-    u = layer_.Inverse(Split(parameters.narrow(0, first, link_size_)), u);
+  for (int64_t first = parameters.size(0) - link_size(); first >= 0; first -= link_size()) {
+    u = layer_.Inverse(flat_.Split(parameters.narrow(0, first, link_size())), u);
   }
   return u * deviation_ + mean_;
 }

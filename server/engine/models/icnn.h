@@ -2,11 +2,11 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "server/engine/flow_spec.h"
 #include "server/engine/initial/initial.h"
 #include "server/engine/models/convex_gradient_layer.h"
+#include "server/engine/models/flat_parameters.h"
 #include "server/engine/models/model.h"
 
 namespace sliceflow::engine {
@@ -20,7 +20,7 @@ class Icnn final : public Model {
   // `links`: of the initial parameters. Without any the model is its base.
   Icnn(const IcnnModel& spec, int dimension, std::shared_ptr<const InitialDistribution> base, bool base_is_initial, int links);
 
-  int64_t num_parameters() const override { return links_ * link_size_; }
+  int64_t num_parameters() const override { return links_ * link_size(); }
   bool has_density() const override { return true; }
   bool exact() const override { return false; }
   at::Tensor InitialParameters(at::Generator& random) const override;
@@ -32,7 +32,7 @@ class Icnn final : public Model {
   int64_t max_samples() const override;
 
   // Parameters of one link.
-  int64_t link_size() const { return link_size_; }
+  int64_t link_size() const { return flat_.size(); }
 
   // A link near the identity.
   at::Tensor InitialLink(at::Generator& random) const;
@@ -41,17 +41,13 @@ class Icnn final : public Model {
   Batch Push(const at::Tensor& link, const Batch& batch) const;
 
  private:
-  std::vector<at::Tensor> Split(const at::Tensor& link) const;
-
   std::shared_ptr<const InitialDistribution> base_;
   bool base_is_initial_;
   int links_;
   at::Tensor mean_;
   at::Tensor deviation_;
   ConvexGradientLayer layer_;
-  std::vector<Layer::Shape> shapes_;
-  std::vector<int64_t> sizes_;
-  int64_t link_size_ = 0;
+  FlatParameters flat_;  // of a link
 };
 
 }  // namespace sliceflow::engine

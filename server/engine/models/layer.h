@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "absl/types/span.h"
+#include "server/engine/models/flat_parameters.h"
 
 namespace sliceflow::engine {
 
@@ -20,8 +21,6 @@ struct Pushed {
 // parameters a layer is the identity. Points are float, n × d.
 class Layer {
  public:
-  using Shape = std::vector<int64_t>;
-
   virtual ~Layer() = default;
   virtual std::vector<Shape> shapes() const = 0;
   virtual std::vector<at::Tensor> InitialParameters(at::Generator& random) const = 0;

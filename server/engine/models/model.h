@@ -13,7 +13,7 @@ namespace sliceflow::engine {
 
 // What a batch is made from; its meaning is the model's own.
 struct Noise {
-  at::Tensor z;            // base points (float, n × d), or the chosen particles (int64, n; undefined for all)
+  at::Tensor z;  // base points (float, n × d, or n × the dimension of the noise), or the chosen particles (int64, n; undefined for all)
   at::Tensor log_density;  // of the base at z (n), where the model has a density
 };
 

@@ -31,37 +31,24 @@ RealNvp::RealNvp(const RealNvpModel& spec, int dimension, std::shared_ptr<const 
 }
 
 void RealNvp::Add(std::unique_ptr<Layer> layer, int64_t rotation) {
-  const std::vector<Layer::Shape> shapes = layer->shapes();
-  places_.push_back({.layer = std::move(layer), .first_tensor = shapes_.size(), .tensors = shapes.size(), .rotation = rotation});
+  const std::vector<Shape> shapes = layer->shapes();
+  places_.push_back({.layer = std::move(layer), .first_tensor = flat_.tensors(), .tensors = shapes.size(), .rotation = rotation});
   total_rotation_ += rotation;
-  for (const Layer::Shape& shape : shapes) {
-    int64_t size = 1;
-    for (const int64_t side : shape) size *= side;
-    shapes_.push_back(shape);
-    sizes_.push_back(size);
-    num_parameters_ += size;
-  }
+  for (const Shape& shape : shapes) flat_.Add(shape);
 }
 
 at::Tensor RealNvp::InitialParameters(at::Generator& random) const {
-  std::vector<at::Tensor> flat;
+  std::vector<at::Tensor> tensors;
   for (const Place& place : places_) {
-    for (const at::Tensor& tensor : place.layer->InitialParameters(random)) flat.push_back(tensor.view({-1}));
+    for (at::Tensor& tensor : place.layer->InitialParameters(random)) tensors.push_back(std::move(tensor));
   }
-  return at::cat(flat);
+  return Flatten(tensors);
 }
 
 Noise RealNvp::Draw(int64_t count, bool paired, at::Generator& random) const { return DrawBaseNoise(*base_, count, paired, random); }
 
-// One split whose backward is one concatenation: the gradient comes out flat.
-std::vector<at::Tensor> RealNvp::SplitParameters(const at::Tensor& parameters) const {
-  std::vector<at::Tensor> tensors = parameters.split_with_sizes(sizes_);
-  for (size_t i = 0; i < tensors.size(); ++i) tensors[i] = tensors[i].view(shapes_[i]);
-  return tensors;
-}
-
 Batch RealNvp::Transport(const at::Tensor& parameters, const Noise& noise) const {
-  const std::vector<at::Tensor> tensors = SplitParameters(parameters);
+  const std::vector<at::Tensor> tensors = flat_.Split(parameters);
   at::Tensor u = (noise.z - mean_) / deviation_;
   at::Tensor log_density = noise.log_density;
   for (const Place& place : places_) {
@@ -75,7 +62,7 @@ Batch RealNvp::Transport(const at::Tensor& parameters, const Noise& noise) const
 }
 
 at::Tensor RealNvp::Inverse(const at::Tensor& parameters, const at::Tensor& x) const {
-  const std::vector<at::Tensor> tensors = SplitParameters(parameters);
+  const std::vector<at::Tensor> tensors = flat_.Split(parameters);
   at::Tensor v = (x - mean_) / deviation_;
   if (total_rotation_ != 0) v = v.roll(total_rotation_, 1);
   for (auto place = places_.rbegin(); place != places_.rend(); ++place) {

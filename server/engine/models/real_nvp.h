@@ -22,7 +22,7 @@ class RealNvp final : public Model {
   // Shares `base`, which has a density. `base_is_initial`: whether it is ρ₀.
   RealNvp(const RealNvpModel& spec, int dimension, std::shared_ptr<const InitialDistribution> base, bool base_is_initial);
 
-  int64_t num_parameters() const override { return num_parameters_; }
+  int64_t num_parameters() const override { return flat_.size(); }
   bool has_density() const override { return true; }
   bool exact() const override { return false; }
   at::Tensor InitialParameters(at::Generator& random) const override;
@@ -42,16 +42,13 @@ class RealNvp final : public Model {
   };
 
   void Add(std::unique_ptr<Layer> layer, int64_t rotation);
-  std::vector<at::Tensor> SplitParameters(const at::Tensor& parameters) const;
 
   std::shared_ptr<const InitialDistribution> base_;
   bool base_is_initial_;
   at::Tensor mean_;
   at::Tensor deviation_;
   std::vector<Place> places_;
-  std::vector<Layer::Shape> shapes_;
-  std::vector<int64_t> sizes_;
-  int64_t num_parameters_ = 0;
+  FlatParameters flat_;
   int64_t total_rotation_ = 0;
 };
 

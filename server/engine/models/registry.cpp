@@ -6,7 +6,11 @@
 #include "server/engine/flow.h"
 #include "server/engine/initial/gaussian_mixture.h"
 #include "server/engine/models/icnn.h"
+#include "server/engine/models/dense_networks.h"
+#include "server/engine/models/generator_network.h"
+#include "server/engine/models/image_network.h"
 #include "server/engine/models/particles.h"
+#include "server/engine/models/pushforward.h"
 #include "server/engine/models/real_nvp.h"
 
 namespace sliceflow::engine {
@@ -23,6 +27,12 @@ std::shared_ptr<const InitialDistribution> GaussianBase(const InitialDistributio
   Gaussian gaussian{.mean = {moments.mean.begin(), moments.mean.end()},
                     .covariance = {covariance.reshaped().begin(), covariance.reshaped().end()}};
   return std::make_shared<MixtureInitial>(GaussianMixture{{{1, std::move(gaussian)}}}, dimension);
+}
+
+// Widened where ρ₀ may be flat.
+Units UnitsOf(const InitialDistribution& initial, double least_deviation) {
+  if (initial.has_density()) return {initial.mean(), initial.deviation()};
+  return {initial.mean(), (initial.deviation().square() + least_deviation * least_deviation).sqrt()};
 }
 
 // One line for each kind: a kind of ModelSpec without one does not compile.
@@ -46,12 +56,28 @@ struct Maker {
   std::shared_ptr<const InitialDistribution> Base() const {
     return initial->has_density() ? initial : GaussianBase(*initial, dimension, least_deviation, random);
   }
+  std::unique_ptr<Model> operator()(const MlpModel& spec) const {
+    return std::make_unique<Pushforward>(std::make_unique<MlpNetwork>(spec, dimension, UnitsOf(*initial, least_deviation)));
+  }
+  std::unique_ptr<Model> operator()(const DecoderModel& spec) const {
+    return std::make_unique<Pushforward>(std::make_unique<DecoderNetwork>(spec, dimension, initial->mean()));
+  }
+  std::unique_ptr<Model> operator()(const CnnModel& spec) const {
+    return std::make_unique<Pushforward>(std::make_unique<ImageNetwork>(spec, initial->mean()));
+  }
+  std::unique_ptr<Model> operator()(const GeneratorModel& spec) const {
+    return std::make_unique<Pushforward>(std::make_unique<GeneratorNetwork>(spec, dimension));
+  }
 };
 
 struct DensityOf {
   bool operator()(const RealNvpModel& /*spec*/) const { return true; }
   bool operator()(const ParticlesModel& /*spec*/) const { return false; }
   bool operator()(const IcnnModel& /*spec*/) const { return true; }
+  bool operator()(const MlpModel& /*spec*/) const { return false; }
+  bool operator()(const DecoderModel& /*spec*/) const { return false; }
+  bool operator()(const CnnModel& /*spec*/) const { return false; }
+  bool operator()(const GeneratorModel& /*spec*/) const { return false; }
 };
 
 }  // namespace

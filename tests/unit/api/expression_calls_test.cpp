@@ -54,6 +54,32 @@ TEST(ExpressionCallsTest, FindsTheDensityOfARelativeEntropy) {
   EXPECT_EQ(fields[0].field, "spec.functional.terms[0].relative_entropy.potential.expression.source");
 }
 
+TEST(ExpressionCallsTest, FindsTheGenerator) {
+  v1::FlowSpec spec;
+  spec.set_dimension(3);
+  v1::Generator& generator = *spec.mutable_model()->mutable_generator();
+  generator.set_source("G");
+  generator.set_noise_dimension(5);
+  generator.add_parameters()->add_shape(7);
+  const std::vector<ExpressionField> fields = ExpressionsOf(spec);
+  ASSERT_THAT(fields, SizeIs(1));
+  EXPECT_EQ(fields[0].field, "spec.model.generator.source");
+  EXPECT_EQ(fields[0].query.expression->kind, v1::CheckExpressionRequest::GENERATOR);
+  EXPECT_EQ(fields[0].query.expression->dimension, 3);
+  EXPECT_EQ(fields[0].query.expression->parameters.at(0).shape(0), 7);
+  EXPECT_THAT(fields[0].query.points->shape, ElementsAre(1, 5));
+}
+
+TEST(ExpressionCallsTest, ShowsTheSamplesOfAGenerator) {
+  const Tensor noise{{2, 1}, {0, 1}};
+  const auto response = ToResponse(v1::CheckExpressionRequest::GENERATOR, noise, Tensor{{2, 3}, {1, 2, 3, 4, 5, INFINITY}});
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->values().data(), PackValues({1, 2, 3, 4, 5, INFINITY}));
+  EXPECT_THAT(response->values().shape(), ElementsAre(2, 3));
+  EXPECT_FALSE(response->has_gradients());
+  EXPECT_FALSE(response->finite());
+}
+
 TEST(ExpressionCallsTest, NamesEveryFieldThatIsRefused) {
   const absl::Status status = JudgeExpressions(ExpressionsOf(Spec()), Answers{Refusal("2", "reads a file"), Refusal("0", "is empty")});
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
@@ -78,15 +104,16 @@ TEST(ExpressionCallsTest, AWorkerThatDoesNotAnswerMayBeAskedAgain) {
 
 TEST(ExpressionCallsTest, DividesTheAnswerIntoValuesAndGradients) {
   const Tensor points{{2, 2}, {0, 1, 2, 3}};
-  absl::StatusOr<v1::CheckExpressionResponse> response = ToResponse(points, Tensor{{2, 3}, {10, 11, 12, 20, 21, 22}});
+  absl::StatusOr<v1::CheckExpressionResponse> response =
+      ToResponse(v1::CheckExpressionRequest::POTENTIAL, points, Tensor{{2, 3}, {10, 11, 12, 20, 21, 22}});
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->values().data(), PackValues({10, 20}));
   EXPECT_EQ(response->gradients().data(), PackValues({11, 12, 21, 22}));
   EXPECT_EQ(response->points().data(), PackValues(points.values));
   EXPECT_TRUE(response->finite());
-  EXPECT_FALSE(ToResponse(points, Tensor{{2, 3}, {10, NAN, 12, 20, 21, 22}})->finite());
-  EXPECT_TRUE(absl::IsInternal(ToResponse(points, Tensor{{1, 3}, {10, 11, 12}}).status()));
-  response = ToResponse(points, Refusal("7", "reads a file"));
+  EXPECT_FALSE(ToResponse(v1::CheckExpressionRequest::POTENTIAL, points, Tensor{{2, 3}, {10, NAN, 12, 20, 21, 22}})->finite());
+  EXPECT_TRUE(absl::IsInternal(ToResponse(v1::CheckExpressionRequest::POTENTIAL, points, Tensor{{1, 3}, {10, 11, 12}}).status()));
+  response = ToResponse(v1::CheckExpressionRequest::POTENTIAL, points, Refusal("7", "reads a file"));
   ASSERT_TRUE(response.ok());
   EXPECT_EQ(response->refusal().line(), 7);
   EXPECT_EQ(response->refusal().reason(), "reads a file");

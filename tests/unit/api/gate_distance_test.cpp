@@ -15,7 +15,7 @@ constexpr auto kNotFound = absl::StatusCode::kNotFound;
 constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
 constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
 
-// Jobs that are only described: `flow` has a density, `swarm` and `mote` are particles; all are of the plane and keep steps 0 and 4.
+// Jobs that are only described: `flow` has a density, `swarm` and `mote` are particles, `images` a generator; all are of the plane and keep steps 0 and 4.
 absl::StatusOr<jobs::KeptStep> FindStep(const std::string& id, std::optional<int> step) {
   jobs::KeptStep kept;
   kept.spec.set_dimension(2);
@@ -25,6 +25,8 @@ absl::StatusOr<jobs::KeptStep> FindStep(const std::string& id, std::optional<int
     kept.spec.mutable_model()->mutable_particles()->set_count(1000);
   } else if (id == "mote") {
     kept.spec.mutable_model()->mutable_particles()->set_count(1);
+  } else if (id == "images") {
+    kept.spec.mutable_model()->mutable_cnn();
   } else if (id == "broken") {
     return absl::UnavailableError("the store is away");
   } else {
@@ -74,6 +76,24 @@ TEST_F(DistanceGateTest, AMeanOnOneSideTellsTheDimensionOfBoth) {
       Filled("first { mixture { components {} } } second { gaussian { mean: [1, 2, 3] } } distance { kl {} }");
   EXPECT_THAT(request.first().mixture().components(0).mean(), ElementsAre(0, 0, 0));
   EXPECT_EQ(request.first().mixture().components(0).weight(), 1);
+}
+
+TEST_F(DistanceGateTest, FeaturesMayBeOfAnyDimensionAndWeightsOfAnyShape) {
+  const v1::ComputeDistanceRequest request = Filled(
+      "first { dataset: 'datasets/images' } second { dataset: 'datasets/images' } "
+      "distance { frechet { features: 'def f(x, w): return x @ w' weights: 'datasets/points' } }");
+  EXPECT_EQ(request.samples(), 10'000);
+  EXPECT_EQ(ViolationsOf(CheckText("first { dataset: 'datasets/points' } second { dataset: 'datasets/points' } distance { frechet { "
+                                   "features: 'f' weights: [" +
+                                   [] {
+                                     std::string names;
+                                     for (int i = 0; i < 17; ++i) absl::StrAppend(&names, i > 0 ? ", " : "", "'datasets/points'");
+                                     return names;
+                                   }() +
+                                   "] } }")
+                             .status())[0]
+                .description,
+            "must be at most 16, are 17");
 }
 
 TEST_F(DistanceGateTest, SaysEverythingAtOnce) {
@@ -161,7 +181,19 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"first " POINTS "second " GAUSSIAN "distance { kl {} }", kInvalid, "first",
                 "has no density, which kl needs: datasets/points is a data set"},
         Mistake{"first " GAUSSIAN "second { job_step { job: 'jobs/swarm' } } distance { symmetric_kl {} }", kInvalid, "second",
-                "has no density, which symmetricKl needs: jobs/swarm has particles"},
+                "has no density, which symmetricKl needs: jobs/swarm is a job with the model particles"},
+        Mistake{"first { job_step { job: 'jobs/images' } } second " GAUSSIAN "distance { kl {} }", kInvalid, "first",
+                "jobs/images is a job with the model cnn"},
+        Mistake{"first " POINTS "second " POINTS "distance { frechet { weights: 'datasets/table' } }", kInvalid, "distance.frechet.weights",
+                "are arguments of features, of which there are none"},
+        Mistake{"first " POINTS "second " POINTS "distance { frechet { features: 'f' weights: 'datasets/nowhere' } }", kNotFound,
+                "distance.frechet.weights[0]", "there is no datasets/nowhere"},
+        Mistake{"first " POINTS "second " POINTS "distance { frechet { features: 'f' weights: 'datasets/points' weights: 'table' } }",
+                kInvalid, "distance.frechet.weights[1]", "must be datasets/ID"},
+        Mistake{"first " POINTS "second " POINTS "distance { frechet { features: 'f' weights: 'datasets/huge' } }", kPrecondition,
+                "distance.frechet.weights[0]", "has 6000 rows of 784 numbers; a weight has at most 4194304 numbers"},
+        Mistake{"first { dataset: 'datasets/images' } second { dataset: 'datasets/images' } distance { frechet {} }", kExhausted,
+                "distance.frechet", "its dimension must be at most 512, is 784"},
         Mistake{"first " POINTS "second " POINTS "distance { sliced_wasserstein { order: 0.5 } }", kInvalid,
                 "distance.sliced_wasserstein.order", "at least 1 and at most 16, is 0.5"},
         Mistake{"first " POINTS "second " POINTS "distance { sliced_wasserstein { order: nan } }", kInvalid,

@@ -39,6 +39,25 @@ TEST(CheckExpressionGateTest, FillsInThreePoints) {
   EXPECT_THAT(points->values, ElementsAre(0, 0, 0, 1, 1, 1, 1, -1, 1));
 }
 
+TEST(CheckExpressionGateTest, AGeneratorIsTriedOnNoise) {
+  v1::CheckExpressionRequest request = Request();
+  request.set_kind(v1::CheckExpressionRequest::GENERATOR);
+  request.set_noise_dimension(1);
+  request.add_parameters()->add_shape(2);
+  request.add_parameters()->add_shape(1);
+  request.mutable_parameters(1)->add_shape(2);
+  const absl::StatusOr<Tensor> noise = CheckCheckExpression(request, Limits());
+  ASSERT_TRUE(noise.ok()) << noise.status();
+  EXPECT_THAT(noise->shape, ElementsAre(3, 1));
+  EXPECT_EQ(request.parameters(0).initial_scale(), 0);
+  EXPECT_EQ(request.parameters(1).initial_scale(), 1);
+  request.clear_noise_dimension();
+  EXPECT_THAT(CheckCheckExpression(request, Limits())->shape, ElementsAre(3, 2));
+  request.clear_parameters();
+  request.set_noise_dimension(0);
+  EXPECT_THAT(ViolationsOf(CheckCheckExpression(request, Limits()).status()), SizeIs(2));
+}
+
 TEST(CheckExpressionGateTest, TakesPoints) {
   v1::CheckExpressionRequest request = Request();
   SetPoints(request, {1, 2, 3, 4}, {2, 2});
@@ -74,9 +93,13 @@ constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
 INSTANTIATE_TEST_SUITE_P(
     Requests, CheckExpressionMistakeTest,
     ::testing::Values(
-        BadRequest{"NoKind", [](auto& r) { r.clear_kind(); }, kInvalid, "kind", "must be POTENTIAL or INTERACTION"},
+        BadRequest{"NoKind", [](auto& r) { r.clear_kind(); }, kInvalid, "kind", "must be POTENTIAL, INTERACTION or GENERATOR"},
         BadRequest{"UnknownKind", [](auto& r) { r.set_kind(static_cast<v1::CheckExpressionRequest::Kind>(9)); }, kInvalid, "kind",
                    "must be"},
+        BadRequest{"NoiseOfAPotential", [](auto& r) { r.set_noise_dimension(2); }, kInvalid, "noise_dimension", "belongs to GENERATOR"},
+        BadRequest{"ParametersOfAPotential", [](auto& r) { r.add_parameters(); }, kInvalid, "parameters", "belong to GENERATOR"},
+        BadRequest{"GeneratorOfNothing", [](auto& r) { r.set_kind(v1::CheckExpressionRequest::GENERATOR); }, kInvalid, "parameters",
+                   "between 1 and 64 tensors to train, are 0"},
         BadRequest{"NoSource", [](auto& r) { r.clear_source(); }, kInvalid, "source", "must define a function"},
         BadRequest{"LongSource", [](auto& r) { r.set_source(std::string(65'537, 'x')); }, kExhausted, "source", "must be at most 65536"},
         BadRequest{"NoDimension", [](auto& r) { r.clear_dimension(); }, kInvalid, "dimension", "must be at least 1, is 0"},

@@ -24,6 +24,13 @@ inline InnerMinimisation QuickMinimisation() {
 // A solver that takes little time and is accurate enough for tests that ask for what holds of every step.
 inline SwJkoSolver QuickSolver() { return {.inner = QuickMinimisation(), .num_projections = 50}; }
 
+// A generator of the plane from noise of the plane: a linear map and one layer of 16 units.
+inline GeneratorModel SmallGenerator() {
+  return {.source = "def generator(z, a, w, b, v):\n    return z @ a + torch.tanh(z @ w + b) @ v\n",
+          .noise_dimension = 2,
+          .parameters = {{{2, 2}, 1}, {{2, 16}, 1}, {{16}, 1}, {{16, 2}, 0.1}}};
+}
+
 // Ornstein–Uhlenbeck from the standard Gaussian towards N(1, ½ I), Wasserstein step 0.1.
 inline FlowSpec OrnsteinUhlenbeckSpec(int dimension) {
   FlowSpec spec;

@@ -58,6 +58,36 @@ const Case kCases[] = {
     {"ZeroWeight", "terms[1].weight", [](FlowSpec& s) { s.terms[1].weight = 0; }},
     {"NegativeEntropy", "terms[1].weight", [](FlowSpec& s) { s.terms[1].weight = -1; }},
     {"EntropyOfParticles", "terms[1].entropy", [](FlowSpec& s) { s.model = ParticlesModel{}; }},
+    {"EntropyOfAnMlp", "terms[1].entropy", [](FlowSpec& s) { s.model = MlpModel{.noise_dimension = 2}; }},
+    {"NoNoise", "model.mlp.noise_dimension",
+     [](FlowSpec& s) {
+       s.terms.pop_back();
+       s.model = MlpModel{};
+     }},
+    {"EmptyRange", "model.decoder.upper",
+     [](FlowSpec& s) {
+       s.terms.pop_back();
+       s.model = DecoderModel{.lower = 1, .upper = 1};
+     }},
+    {"NoImage", "model.cnn",
+     [](FlowSpec& s) {
+       s.terms.pop_back();
+       s.model = CnnModel{.height = 4, .width = 4};
+     }},
+    {"EmptyShape", "model.generator.parameters[1].shape",
+     [](FlowSpec& s) {
+       s.terms.pop_back();
+       GeneratorModel generator = testing::SmallGenerator();
+       generator.parameters[1].shape = {2, 0};
+       s.model = generator;
+     }},
+    {"WrongGenerator", "model.generator.source",
+     [](FlowSpec& s) {
+       s.terms.pop_back();
+       GeneratorModel generator = testing::SmallGenerator();
+       generator.source = "def generator(z, a, w, b, v): return z";
+       s.model = generator;
+     }},
     {"RosenbrockOnALine", "terms[0].potential.rosenbrock",
      [](FlowSpec& s) {
        s = OrnsteinUhlenbeckSpec(1);

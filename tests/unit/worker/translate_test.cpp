@@ -109,6 +109,38 @@ TEST(Translate, InitialDistributions) {
   EXPECT_THAT(std::get<engine::Empirical>(initial(R"("dataset": {"dataset": "datasets/t"})")).table->values, ElementsAre(3, 4));
 }
 
+TEST(Translate, ModelsWithoutADensity) {
+  const auto model = [](const std::string& json) { return Translate(Spec(kGaussian, kEntropy, json)).model; };
+  const auto mlp = std::get<engine::MlpModel>(model(R"("mlp": {"noiseDimension": 3, "hiddenLayers": 4, "hiddenWidth": 5})"));
+  EXPECT_EQ(mlp.noise_dimension, 3);
+  EXPECT_EQ(mlp.hidden_layers, 4);
+  EXPECT_EQ(mlp.hidden_width, 5);
+  const auto cnn = std::get<engine::CnnModel>(
+      model(R"("cnn": {"height": 8, "width": 12, "channels": 3, "noiseDimension": 5, "baseChannels": 6, "lower": -1, "upper": 2})"));
+  EXPECT_EQ(cnn.height, 8);
+  EXPECT_EQ(cnn.width, 12);
+  EXPECT_EQ(cnn.channels, 3);
+  EXPECT_EQ(cnn.noise_dimension, 5);
+  EXPECT_EQ(cnn.base_channels, 6);
+  EXPECT_EQ(cnn.lower, -1);
+  EXPECT_EQ(cnn.upper, 2);
+  const auto decoder = std::get<engine::DecoderModel>(
+      model(R"("decoder": {"noiseDimension": 3, "hiddenLayers": 4, "hiddenWidth": 5, "lower": -2, "upper": 6})"));
+  EXPECT_EQ(decoder.noise_dimension, 3);
+  EXPECT_EQ(decoder.hidden_layers, 4);
+  EXPECT_EQ(decoder.hidden_width, 5);
+  EXPECT_EQ(decoder.lower, -2);
+  EXPECT_EQ(decoder.upper, 6);
+  const auto generator = std::get<engine::GeneratorModel>(model(
+      R"("generator": {"source": "def g", "noiseDimension": 7, "parameters": [{"shape": [7, 2], "initialScale": 0.5}, {"shape": [2]}]})"));
+  EXPECT_EQ(generator.source, "def g");
+  EXPECT_EQ(generator.noise_dimension, 7);
+  ASSERT_EQ(generator.parameters.size(), 2u);
+  EXPECT_THAT(generator.parameters[0].shape, ElementsAre(7, 2));
+  EXPECT_EQ(generator.parameters[0].initial_scale, 0.5);
+  EXPECT_THAT(generator.parameters[1].shape, ElementsAre(2));
+}
+
 TEST(Translate, Functionals) {
   const auto term = [](const std::string& json) { return Translate(Spec(kGaussian, json, kParticles), OneTable()).terms.at(0).term; };
   const auto quadratic = std::get<engine::QuadraticPotential>(

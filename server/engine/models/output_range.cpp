@@ -1,0 +1,16 @@
+#include "server/engine/models/output_range.h"
+
+#include <ATen/ATen.h>
+
+namespace sliceflow::engine {
+namespace {
+
+constexpr double kMargin = 0.05;
+
+}  // namespace
+
+at::Tensor OutputRange::Apply(const at::Tensor& u) const { return at::sigmoid(u) * (upper - lower) + lower; }
+
+at::Tensor OutputRange::Invert(const at::Tensor& x) const { return at::logit(((x - lower) / (upper - lower)).clamp(kMargin, 1 - kMargin)); }
+
+}  // namespace sliceflow::engine
