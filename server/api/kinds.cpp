@@ -114,6 +114,12 @@ void AddModels(Kinds& kinds) {
        {"learnedLinear", "bool", "true", "a learned linear layer between couplings"}},
       Density::kHas);
   Add(kinds, "particles", "free particles", {{"count", "int32", "1000", "at least 1"}});
+  Add(kinds, "grid",
+      "values at the nodes of a grid over a box, interpolated linearly; dimension 1 or 2, an initial distribution with a density",
+      {{"lower", "vector", "-5 in each coordinate", "the box's lower ends"},
+       {"upper", "vector", "5 in each coordinate", "upper ends, above the lower"},
+       {"nodes", "int32", "200, or 64 in the plane", "along each axis: 8 to 1024, in the plane 8 to 256"}},
+      Density::kHas);
 }
 
 // What all solvers that minimise have.
@@ -144,6 +150,13 @@ void AddSolvers(Kinds& kinds) {
        {"batchSize", "int32", "1024", "rows of data sets drawn for each move, at least 2"}});
   Add(kinds, "mala", "the Metropolis-adjusted Langevin algorithm; needs particles, potentials and an entropy",
       {{"innerIterations", "int32", "100", "moves of a step, at least 1"}});
+  Add(kinds, "entropicJko",
+      "the classic JKO scheme with an entropically regularised distance, its blur taken off; needs grid; potentials, entropies, one "
+      "porousMedium and radial interactions",
+      {{"regularization", "double", "twice the square of the grid's largest spacing",
+        "squared length, at least the square of that spacing"},
+       {"innerIterations", "int32", "1000", "most scaling iterations of a step, at least 1"},
+       {"tolerance", "double", "1e-6", "marginal error at which a step ends, at least 1e-12, below 1"}});
 }
 
 void AddMetrics(Kinds& kinds) {

@@ -63,6 +63,7 @@ class Hasher {
   void Add(const WeightedTerm& spec) { All(spec.weight, spec.term); }
   void Add(const RealNvpModel& spec) { All(spec.couplings, spec.hidden_width, spec.learned_linear); }
   void Add(const ParticlesModel& spec) { Add(spec.count); }
+  void Add(const GridModel& spec) { All(spec.lower, spec.upper, spec.nodes); }
   void Add(const AdamOptions& spec) { All(spec.learning_rate, spec.beta1, spec.beta2); }
   void Add(const SgdOptions& spec) { All(spec.learning_rate, spec.momentum); }
   void Add(const InnerMinimisation& spec) {
@@ -72,6 +73,7 @@ class Hasher {
   void Add(const PairedJkoSolver& spec) { All(spec.inner, spec.order); }
   void Add(const EulerMaruyamaSolver& spec) { All(spec.inner_iterations, spec.batch_size); }
   void Add(const MalaSolver& spec) { Add(spec.inner_iterations); }
+  void Add(const EntropicJkoSolver& spec) { All(spec.regularization, spec.inner_iterations, spec.tolerance); }
   void Add(const HeldOutPredictionMetric& /*spec*/) {}
   void Add(const RadiusMetric& /*spec*/) {}
   void Add(const ClosedFormMetric& /*spec*/) {}

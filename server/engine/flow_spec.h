@@ -150,7 +150,12 @@ struct RealNvpModel {
 struct ParticlesModel {
   int64_t count = 1000;
 };
-using ModelSpec = std::variant<RealNvpModel, ParticlesModel>;
+struct GridModel {
+  std::vector<double> lower;
+  std::vector<double> upper;
+  int64_t nodes = 200;  // along each axis
+};
+using ModelSpec = std::variant<RealNvpModel, ParticlesModel, GridModel>;
 
 // Solvers.
 struct AdamOptions {
@@ -192,7 +197,12 @@ struct EulerMaruyamaSolver {
 struct MalaSolver {
   int inner_iterations = 100;
 };
-using SolverSpec = std::variant<SwJkoSolver, PairedJkoSolver, EulerMaruyamaSolver, MalaSolver>;
+struct EntropicJkoSolver {
+  double regularization = 0.01;
+  int inner_iterations = 1000;
+  double tolerance = 1e-6;
+};
+using SolverSpec = std::variant<SwJkoSolver, PairedJkoSolver, EulerMaruyamaSolver, MalaSolver, EntropicJkoSolver>;
 
 // Metrics.
 struct HeldOutPredictionMetric {};

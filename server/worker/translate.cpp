@@ -214,6 +214,9 @@ absl::StatusOr<engine::SolverSpec> TranslateSolver(const contract::Solver& solve
       return engine::EulerMaruyamaSolver{solver.euler_maruyama().inner_iterations(), solver.euler_maruyama().batch_size()};
     case contract::Solver::kMala:
       return engine::MalaSolver{solver.mala().inner_iterations()};
+    case contract::Solver::kEntropicJko:
+      return engine::EntropicJkoSolver{solver.entropic_jko().regularization(), solver.entropic_jko().inner_iterations(),
+                                       solver.entropic_jko().tolerance()};
     default:
       return Unknown("solver");
   }
@@ -225,6 +228,8 @@ absl::StatusOr<engine::ModelSpec> TranslateModel(const contract::Model& model) {
       return engine::RealNvpModel{model.real_nvp().couplings(), model.real_nvp().hidden_width(), model.real_nvp().learned_linear()};
     case contract::Model::kParticles:
       return engine::ParticlesModel{model.particles().count()};
+    case contract::Model::kGrid:
+      return engine::GridModel{Numbers(model.grid().lower()), Numbers(model.grid().upper()), model.grid().nodes()};
     default:
       return Unknown("model");
   }

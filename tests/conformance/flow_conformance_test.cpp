@@ -28,6 +28,7 @@ static_assert(std::size(kInitials) == std::variant_size_v<InitialSpec>, "every k
 const std::pair<std::string, ModelSpec> kModels[] = {
     {"RealNvp", RealNvpModel{.couplings = 2, .hidden_width = 16}},
     {"Particles", ParticlesModel{.count = 50}},
+    {"Grid", GridModel{.lower = {-6, -6}, .upper = {6, 6}, .nodes = 40}},
 };
 static_assert(std::size(kModels) == std::variant_size_v<ModelSpec>, "every kind of model has its case");
 
@@ -44,9 +45,15 @@ const std::pair<std::string, SolverSpec> kSolvers[] = {
     {"PairedJkoOfSecondOrder", PairedJkoSolver{.inner = testing::QuickMinimisation()}},
     {"EulerMaruyama", EulerMaruyamaSolver{.inner_iterations = 20}},
     {"Mala", MalaSolver{.inner_iterations = 20}},
+    {"EntropicJko", EntropicJkoSolver{.regularization = 0.2}},
 };
 
 constexpr size_t kFirstParticleSolver = 4;  // from there on solvers move particles and minimise nothing
+constexpr size_t kFirstGridSolver = 6;      // from there on they minimise over the values at nodes, without random numbers
+constexpr size_t kGrid = 2;                 // the model, which takes the first of the initial distributions, those with a density
+constexpr size_t kWithDensity = 3;
+
+bool Minimises(size_t solver) { return solver < kFirstParticleSolver || solver >= kFirstGridSolver; }
 
 TEST(FlowConformanceTest, EveryKindOfSolverHasACase) {
   std::set<size_t> kinds;
@@ -64,8 +71,7 @@ class FlowConformance : public ::testing::TestWithParam<Combination> {
     spec_.solver = kSolvers[solver].second;
     spec_.model = kModels[model].second;
     spec_.initial = kInitials[initial].second;
-    const bool minimises = solver < kFirstParticleSolver;
-    if (minimises && !HasDensity(spec_.model)) spec_.terms.pop_back();  // the entropy
+    if (Minimises(solver) && !HasDensity(spec_.model)) spec_.terms.pop_back();  // the entropy
     spec_.num_steps = 2;
   }
 
@@ -85,11 +91,14 @@ TEST_P(FlowConformance, DescendsWithinTheEnergyInequality) {
     EXPECT_LT(result->report.energy, energy);
     EXPECT_GT(result->report.distance_squared, 0);
     EXPECT_GT(result->report.inner_iterations, 0);
-    const bool minimises = std::get<0>(GetParam()) < kFirstParticleSolver;
+    const size_t solver = std::get<0>(GetParam());
+    const bool minimises = Minimises(solver);
     ASSERT_EQ(result->report.energy_inequality.has_value(), minimises);
     if (!minimises) continue;
     EXPECT_TRUE(result->report.energy_inequality->holds) << result->report.energy_inequality->slack;
-    EXPECT_GT(result->report.gradient_norm, 0);
+    if (solver < kFirstGridSolver) {
+      EXPECT_GT(result->report.gradient_norm, 0);
+    }
     energy = result->report.energy;
   }
 }
@@ -114,6 +123,7 @@ TEST_P(FlowConformance, RepeatsItsBits) {
     bytes = *(*flow)->Save();
   }
   EXPECT_EQ(saved[0], saved[1]);
+  if (std::get<0>(GetParam()) >= kFirstGridSolver) return;  // nothing of it is random
   spec_.seed += 1;
   absl::StatusOr<std::unique_ptr<Flow>> other = Flow::Create(spec_, stop);
   ASSERT_TRUE(other.ok());
@@ -129,16 +139,21 @@ std::string NameOf(const ::testing::TestParamInfo<Combination>& info) {
 // Where a flow starts does not depend on its solver: every kind of initial distribution with the first, one that is exact and one that is
 // fitted with the others.
 INSTANTIATE_TEST_SUITE_P(Initials, FlowConformance,
-                         ::testing::Combine(::testing::Values<size_t>(0), ::testing::Range<size_t>(0, std::size(kModels)),
+                         ::testing::Combine(::testing::Values<size_t>(0), ::testing::Range<size_t>(0, kGrid),
                                             ::testing::Range<size_t>(0, std::size(kInitials))),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Solvers, FlowConformance,
-                         ::testing::Combine(::testing::Range<size_t>(1, kFirstParticleSolver),
-                                            ::testing::Range<size_t>(0, std::size(kModels)), ::testing::Values<size_t>(0, 3)),
+                         ::testing::Combine(::testing::Range<size_t>(1, kFirstParticleSolver), ::testing::Range<size_t>(0, kGrid),
+                                            ::testing::Values<size_t>(0, 3)),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(ParticleSolvers, FlowConformance,
-                         ::testing::Combine(::testing::Range<size_t>(kFirstParticleSolver, std::size(kSolvers)),
-                                            ::testing::Values<size_t>(1), ::testing::Values<size_t>(0, 1)),
+                         ::testing::Combine(::testing::Range<size_t>(kFirstParticleSolver, kFirstGridSolver), ::testing::Values<size_t>(1),
+                                            ::testing::Values<size_t>(0, 1)),
+                         NameOf);
+
+INSTANTIATE_TEST_SUITE_P(Grids, FlowConformance,
+                         ::testing::Combine(::testing::Values<size_t>(0, 3, kFirstGridSolver), ::testing::Values<size_t>(kGrid),
+                                            ::testing::Range<size_t>(0, kWithDensity)),
                          NameOf);
 
 }  // namespace

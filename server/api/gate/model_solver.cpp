@@ -154,6 +154,8 @@ void CheckModel(Context& context, const std::string& path, v1::Model& model) {
       return CheckRealNvp(context, absl::StrCat(path, ".real_nvp"), *model.mutable_real_nvp());
     case v1::Model::kParticles:
       return CheckParticles(context, absl::StrCat(path, ".particles"), *model.mutable_particles());
+    case v1::Model::kGrid:
+      return CheckGrid(context, absl::StrCat(path, ".grid"), *model.mutable_grid());
   }
 }
 
@@ -169,6 +171,8 @@ void CheckSolver(Context& context, const std::string& path, v1::FlowSpec& spec) 
       return CheckEulerMaruyama(context, absl::StrCat(path, ".euler_maruyama"), spec);
     case v1::Solver::kMala:
       return CheckMala(context, absl::StrCat(path, ".mala"), spec);
+    case v1::Solver::kEntropicJko:
+      return CheckEntropicJko(context, absl::StrCat(path, ".entropic_jko"), spec);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "server/engine/dense.h"
 #include "server/engine/flow.h"
 #include "server/engine/initial/gaussian_mixture.h"
+#include "server/engine/models/grid_density.h"
 #include "server/engine/models/particles.h"
 #include "server/engine/models/real_nvp.h"
 
@@ -36,11 +37,13 @@ struct Maker {
     return std::make_unique<RealNvp>(spec, dimension, exact ? initial : GaussianBase(*initial, dimension, least_deviation, random), exact);
   }
   std::unique_ptr<Model> operator()(const ParticlesModel& spec) const { return std::make_unique<ParticlesCloud>(spec, dimension, initial); }
+  std::unique_ptr<Model> operator()(const GridModel& spec) const { return std::make_unique<GridDensity>(spec, initial); }
 };
 
 struct DensityOf {
   bool operator()(const RealNvpModel& /*spec*/) const { return true; }
   bool operator()(const ParticlesModel& /*spec*/) const { return false; }
+  bool operator()(const GridModel& /*spec*/) const { return true; }
 };
 
 }  // namespace

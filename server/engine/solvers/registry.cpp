@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "server/engine/solvers/entropic_jko.h"
 #include "server/engine/solvers/euler_maruyama.h"
 #include "server/engine/solvers/mala.h"
 #include "server/engine/solvers/paired_proximity.h"
@@ -26,14 +27,16 @@ struct Maker {
   }
   std::unique_ptr<Solver> operator()(const EulerMaruyamaSolver& spec) const { return std::make_unique<EulerMaruyama>(spec, context); }
   std::unique_ptr<Solver> operator()(const MalaSolver& spec) const { return std::make_unique<Mala>(spec, context); }
+  std::unique_ptr<Solver> operator()(const EntropicJkoSolver& spec) const { return std::make_unique<EntropicJko>(spec, context); }
 };
 
-// Solvers that minimise nothing move particles, which start exactly; they want nothing of this but a size of batches of data.
+// Other solvers work on particles or grids, which start exactly; they want nothing of this but a size of batches of data.
 struct Inner {
   InnerMinimisation operator()(const SwJkoSolver& spec) const { return spec.inner; }
   InnerMinimisation operator()(const PairedJkoSolver& spec) const { return spec.inner; }
   InnerMinimisation operator()(const EulerMaruyamaSolver& spec) const { return {.batch_size = spec.batch_size}; }
   InnerMinimisation operator()(const MalaSolver& /*spec*/) const { return {}; }
+  InnerMinimisation operator()(const EntropicJkoSolver& /*spec*/) const { return {}; }
 };
 
 }  // namespace
