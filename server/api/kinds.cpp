@@ -141,6 +141,12 @@ void AddModels(Kinds& kinds) {
       {{"source", "string", "", "defines a function of noise (n x noiseDimension) and of the parameters that gives n x dimension"},
        {"noiseDimension", "int32", "that of the flow", "at least 1"},
        {"parameters", "GeneratorParameter", "", "1 to 64, each of shape (1 to 4 sides) and initialScale (default 1, and 0 for one side)"}});
+  Add(kinds, "grid",
+      "values at the nodes of a grid over a box, interpolated linearly; dimension 1 or 2, an initial distribution with a density",
+      {{"lower", "vector", "-5 in each coordinate", "the box's lower ends"},
+       {"upper", "vector", "5 in each coordinate", "upper ends, above the lower"},
+       {"nodes", "int32", "200, or 64 in the plane", "along each axis: 8 to 1024, in the plane 8 to 256"}},
+      Density::kHas);
 }
 
 // What all solvers that minimise have.
@@ -174,6 +180,13 @@ void AddSolvers(Kinds& kinds) {
   Add(kinds, "mala", "the Metropolis-adjusted Langevin algorithm; needs particles, potentials and an entropy",
       {{"innerIterations", "int32", "100", "moves of a step, at least 1"}});
   AddRows(Add(kinds, "jkoIcnn", "the classic JKO scheme by gradients of input-convex networks; needs the model icnn", {}), kMinimisation);
+  Add(kinds, "entropicJko",
+      "the classic JKO scheme with an entropically regularised distance, its blur taken off; needs grid; potentials, entropies, one "
+      "porousMedium and radial interactions",
+      {{"regularization", "double", "twice the square of the grid's largest spacing",
+        "squared length, at least the square of that spacing"},
+       {"innerIterations", "int32", "1000", "most scaling iterations of a step, at least 1"},
+       {"tolerance", "double", "1e-6", "marginal error at which a step ends, at least 1e-12, below 1"}});
 }
 
 void AddMetrics(Kinds& kinds) {

@@ -76,6 +76,7 @@ class Hasher {
       for (const int64_t side : parameter.shape) Add(side);
     }
   }
+  void Add(const GridModel& spec) { All(spec.lower, spec.upper, spec.nodes); }
   void Add(const AdamOptions& spec) { All(spec.learning_rate, spec.beta1, spec.beta2); }
   void Add(const SgdOptions& spec) { All(spec.learning_rate, spec.momentum); }
   void Add(const InnerMinimisation& spec) {
@@ -89,6 +90,7 @@ class Hasher {
   void Add(const EulerMaruyamaSolver& spec) { All(spec.inner_iterations, spec.batch_size); }
   void Add(const MalaSolver& spec) { Add(spec.inner_iterations); }
   void Add(const JkoIcnnSolver& spec) { Add(spec.inner); }
+  void Add(const EntropicJkoSolver& spec) { All(spec.regularization, spec.inner_iterations, spec.tolerance); }
   void Add(const HeldOutPredictionMetric& /*spec*/) {}
   void Add(const RadiusMetric& /*spec*/) {}
   void Add(const ClosedFormMetric& /*spec*/) {}

@@ -185,7 +185,12 @@ struct GeneratorModel {
   int noise_dimension = 0;
   std::vector<GeneratorParameter> parameters;
 };
-using ModelSpec = std::variant<RealNvpModel, ParticlesModel, IcnnModel, MlpModel, DecoderModel, CnnModel, GeneratorModel>;
+struct GridModel {
+  std::vector<double> lower;
+  std::vector<double> upper;
+  int64_t nodes = 200;  // along each axis
+};
+using ModelSpec = std::variant<RealNvpModel, ParticlesModel, IcnnModel, MlpModel, DecoderModel, CnnModel, GeneratorModel, GridModel>;
 
 // Solvers.
 struct AdamOptions {
@@ -233,7 +238,12 @@ struct MalaSolver {
 struct JkoIcnnSolver {
   InnerMinimisation inner;
 };
-using SolverSpec = std::variant<SwJkoSolver, PairedJkoSolver, EulerMaruyamaSolver, MalaSolver, JkoIcnnSolver>;
+struct EntropicJkoSolver {
+  double regularization = 0.01;
+  int inner_iterations = 1000;
+  double tolerance = 1e-6;
+};
+using SolverSpec = std::variant<SwJkoSolver, PairedJkoSolver, EulerMaruyamaSolver, MalaSolver, JkoIcnnSolver, EntropicJkoSolver>;
 
 // Metrics.
 struct HeldOutPredictionMetric {};

@@ -48,7 +48,8 @@ FlowState::FlowState(FlowSpec spec) : spec_(std::move(spec)), fingerprint_(Finge
   metrics_ = MakeMetrics(spec_);
   evaluator_ = std::make_unique<Evaluator>(*model_, terms_, spec_.seed);
   limit_ = kExplosion * Extent(*initial_);
-  solver_ = MakeSolver(spec_.solver, {.model = *model_,
+  solver_ = MakeSolver(spec_.solver, {.spec = spec_,
+                                      .model = *model_,
                                       .terms = terms_,
                                       .evaluator = *evaluator_,
                                       .dimension = dimension,
@@ -79,14 +80,15 @@ absl::Status FlowState::Start(const StopLatch& stop) {
     absl::Status fitted = FitToInitial(parameters, stop);
     if (!fitted.ok()) return fitted;
   }
-  const Energy energy = evaluator_->EnergyOf(evaluator_->BatchAt(parameters));
+  position_ = {.parameters = parameters};
+  const std::optional<Energy> exact = solver_->ExactEnergy(position_);
+  const Energy energy = exact.has_value() ? *exact : evaluator_->EnergyOf(evaluator_->BatchAt(parameters));
   if (energy.divergence.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat(energy.divergence->term, ": at the initial distribution ", energy.divergence->detail));
   }
   report_.energy = energy.total;
   report_.energy_standard_error = evaluator_->StandardError(energy);
   report_.term_energies = energy.terms;
-  position_ = {.parameters = parameters};
   report_.metrics = ComputeMetrics(parameters, 0);
   return absl::OkStatus();
 }

@@ -105,6 +105,19 @@ bool IsPointwise(const TermSpec& term) {
   return HasEntropy(term) || std::visit(is_potential, term);
 }
 
+// Whether the term is known pointwise, or its first variation is, where ρ is known by its values at nodes.
+bool IsNodal(const TermSpec& term) {
+  const bool kernel = std::holds_alternative<PowerLawInteraction>(term) || std::holds_alternative<GaussianInteraction>(term) ||
+                      std::holds_alternative<MorseInteraction>(term) || std::holds_alternative<KellerSegelInteraction>(term);
+  return IsPointwise(term) || std::holds_alternative<PorousMediumTerm>(term) || kernel;
+}
+
+template <typename Kind>
+int64_t CountTerms(const FlowSpec& spec) {
+  return std::count_if(spec.terms.begin(), spec.terms.end(),
+                       [](const WeightedTerm& term) { return std::holds_alternative<Kind>(term.term); });
+}
+
 struct InitialChecker {
   Checker& check;
 
@@ -247,6 +260,7 @@ struct TermChecker {
 
 struct ModelChecker {
   Checker& check;
+  const InitialSpec& initial;
 
   void operator()(const RealNvpModel& spec) const {
     check.AtLeast(spec.couplings, 1, "model.real_nvp.couplings");
@@ -289,6 +303,17 @@ struct ModelChecker {
     check.AtLeast(spec.noise_dimension, 1, path + ".noise_dimension");
     check.AtLeast(spec.hidden_layers, 1, path + ".hidden_layers");
     check.AtLeast(spec.hidden_width, 1, path + ".hidden_width");
+  }
+  void operator()(const GridModel& grid) const {
+    check.Require(check.dimension() <= 2, "model.grid", "needs dimension 1 or 2");
+    check.Vector(grid.lower, "model.grid.lower");
+    check.Vector(grid.upper, "model.grid.upper");
+    check.AtLeast(static_cast<double>(grid.nodes), 2, "model.grid.nodes");
+    const bool density = std::holds_alternative<Gaussian>(initial) || std::holds_alternative<GaussianMixture>(initial) ||
+                         std::holds_alternative<UniformBox>(initial);
+    check.Require(density, "model.grid", "needs an initial distribution with a density");
+    if (!check.status().ok()) return;
+    for (size_t i = 0; i < grid.lower.size(); ++i) check.Above(grid.upper[i], grid.lower[i], absl::StrCat("model.grid.upper[", i, "]"));
   }
 };
 
@@ -344,6 +369,15 @@ struct SolverChecker {
                          std::holds_alternative<UniformBox>(spec.initial);
     check.Require(density, "solver.jko_icnn", "maps an initial distribution that has a density, which this one has not");
   }
+  void operator()(const EntropicJkoSolver& solver) const {
+    check.Above(solver.regularization, 0, "solver.entropic_jko.regularization");
+    check.AtLeast(solver.inner_iterations, 1, "solver.entropic_jko.inner_iterations");
+    check.Above(solver.tolerance, 0, "solver.entropic_jko.tolerance");
+    check.Require(std::holds_alternative<GridModel>(spec.model), "solver.entropic_jko", "works on nodes, and the model is not a grid");
+    check.Require(CountTerms<PorousMediumTerm>(spec) <= 1, "solver.entropic_jko", "takes at most one porous-medium term");
+    const bool nodal = std::all_of(spec.terms.begin(), spec.terms.end(), [](const WeightedTerm& term) { return IsNodal(term.term); });
+    check.Require(nodal, "solver.entropic_jko", "takes potentials, entropies, a porous-medium energy and radial interactions only");
+  }
 
   void Particles(const std::string& path) const {
     check.Require(std::holds_alternative<ParticlesModel>(spec.model), path, "moves particles, and the model is not particles");
@@ -360,12 +394,6 @@ struct SolverChecker {
     std::visit(OptimizerChecker{check, path + ".optimizer"}, inner.optimizer);
   }
 };
-
-template <typename Kind>
-int64_t CountTerms(const FlowSpec& spec) {
-  return std::count_if(spec.terms.begin(), spec.terms.end(),
-                       [](const WeightedTerm& term) { return std::holds_alternative<Kind>(term.term); });
-}
 
 struct MetricChecker {
   Checker& check;
@@ -411,7 +439,7 @@ absl::Status Validate(const FlowSpec& spec) {
     std::visit(TermChecker{check, spec, weight, path}, spec.terms[i].term);
   }
   std::visit(SolverChecker{check, spec}, spec.solver);
-  std::visit(ModelChecker{check}, spec.model);
+  std::visit(ModelChecker{check, spec.initial}, spec.model);
   check.Above(spec.sliced_step_size, 0, "sliced_step_size");
   check.AtLeast(spec.num_steps, 1, "num_steps");
   for (size_t i = 0; i < spec.metrics.size(); ++i) {

@@ -228,6 +228,9 @@ absl::StatusOr<engine::SolverSpec> TranslateSolver(const contract::Solver& solve
       return engine::MalaSolver{solver.mala().inner_iterations()};
     case contract::Solver::kJkoIcnn:
       return engine::JkoIcnnSolver{TranslateInner(solver.jko_icnn())};
+    case contract::Solver::kEntropicJko:
+      return engine::EntropicJkoSolver{solver.entropic_jko().regularization(), solver.entropic_jko().inner_iterations(),
+                                       solver.entropic_jko().tolerance()};
     default:
       return Unknown("solver");
   }
@@ -257,6 +260,8 @@ absl::StatusOr<engine::ModelSpec> TranslateModel(const contract::Model& model) {
       return TranslateDecoder(model.decoder());
     case contract::Model::kGenerator:
       return TranslateGenerator(model.generator().source(), model.generator().noise_dimension(), model.generator().parameters());
+    case contract::Model::kGrid:
+      return engine::GridModel{Numbers(model.grid().lower()), Numbers(model.grid().upper()), model.grid().nodes()};
     default:
       return Unknown("model");
   }

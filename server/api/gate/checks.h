@@ -101,6 +101,11 @@ void CheckSchedule(Context& context, const std::string& path, v1::Schedule& sche
 void CheckOutput(Context& context, const std::string& path, v1::FlowSpec& spec);
 // `spec`: the rest, already checked, with its defaults.
 void CheckMetric(Context& context, const std::string& path, v1::Metric& metric, const v1::FlowSpec& spec);
+// The density on a grid, and what it starts from, `spec.initial` with its defaults; nothing where the model is another.
+void CheckGrid(Context& context, const std::string& path, v1::Grid& grid);
+void CheckStartOnGrid(Context& context, const std::string& path, const v1::FlowSpec& spec);
+// After the model.
+void CheckEntropicJko(Context& context, const std::string& path, v1::FlowSpec& spec);
 
 // Whether the solver turns an entropy into noise, so that the model need not have a density.
 bool TurnsEntropyIntoNoise(const v1::Solver& solver);

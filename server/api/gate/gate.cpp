@@ -88,6 +88,7 @@ void CheckSpec(Findings& findings, v1::FlowSpec& spec, jobs::Datasets& datasets,
   context.fill_left = limits.max_spec_bytes / static_cast<int64_t>(sizeof(double));
   CheckInitial(context, "spec.initial", *spec.mutable_initial());
   CheckModel(context, "spec.model", *spec.mutable_model());
+  CheckStartOnGrid(context, "spec.model.grid", spec);
   CheckSolver(context, "spec.solver", spec);
   CheckFunctional(context, "spec.functional", spec);
   CheckSchedule(context, "spec.schedule", *spec.mutable_schedule());

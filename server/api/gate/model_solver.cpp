@@ -234,6 +234,8 @@ void CheckModel(Context& context, const std::string& path, v1::Model& model) {
     case v1::Model::kDecoder:
     case v1::Model::kGenerator:
       return CheckPushforward(context, path, model);
+    case v1::Model::kGrid:
+      return CheckGrid(context, absl::StrCat(path, ".grid"), *model.mutable_grid());
   }
 }
 
@@ -251,6 +253,8 @@ void CheckSolver(Context& context, const std::string& path, v1::FlowSpec& spec) 
       return CheckMala(context, absl::StrCat(path, ".mala"), spec);
     case v1::Solver::kJkoIcnn:
       return CheckJkoIcnn(context, absl::StrCat(path, ".jko_icnn"), spec);
+    case v1::Solver::kEntropicJko:
+      return CheckEntropicJko(context, absl::StrCat(path, ".entropic_jko"), spec);
   }
 }
 

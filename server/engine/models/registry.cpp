@@ -5,9 +5,10 @@
 #include "server/engine/dense.h"
 #include "server/engine/flow.h"
 #include "server/engine/initial/gaussian_mixture.h"
-#include "server/engine/models/icnn.h"
 #include "server/engine/models/dense_networks.h"
 #include "server/engine/models/generator_network.h"
+#include "server/engine/models/grid_density.h"
+#include "server/engine/models/icnn.h"
 #include "server/engine/models/image_network.h"
 #include "server/engine/models/particles.h"
 #include "server/engine/models/pushforward.h"
@@ -68,6 +69,7 @@ struct Maker {
   std::unique_ptr<Model> operator()(const GeneratorModel& spec) const {
     return std::make_unique<Pushforward>(std::make_unique<GeneratorNetwork>(spec, dimension));
   }
+  std::unique_ptr<Model> operator()(const GridModel& spec) const { return std::make_unique<GridDensity>(spec, initial); }
 };
 
 struct DensityOf {
@@ -78,6 +80,7 @@ struct DensityOf {
   bool operator()(const DecoderModel& /*spec*/) const { return false; }
   bool operator()(const CnnModel& /*spec*/) const { return false; }
   bool operator()(const GeneratorModel& /*spec*/) const { return false; }
+  bool operator()(const GridModel& /*spec*/) const { return true; }
 };
 
 }  // namespace

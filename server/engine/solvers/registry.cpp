@@ -4,6 +4,7 @@
 
 #include "server/engine/solvers/candidate.h"
 #include "server/engine/solvers/concentration_proximity.h"
+#include "server/engine/solvers/entropic_jko.h"
 #include "server/engine/solvers/euler_maruyama.h"
 #include "server/engine/solvers/mala.h"
 #include "server/engine/solvers/max_sliced_proximity.h"
@@ -50,15 +51,17 @@ struct Maker {
     }
     return nullptr;
   }
+  std::unique_ptr<Solver> operator()(const EntropicJkoSolver& spec) const { return std::make_unique<EntropicJko>(spec, context); }
 };
 
-// Solvers that minimise nothing move particles, which start exactly; they want nothing of this but a size of batches of data.
+// Other solvers work on particles or grids, which start exactly; they want nothing of this but a size of batches of data.
 struct Inner {
   InnerMinimisation operator()(const SwJkoSolver& spec) const { return spec.inner; }
   InnerMinimisation operator()(const PairedJkoSolver& spec) const { return spec.inner; }
   InnerMinimisation operator()(const JkoIcnnSolver& spec) const { return spec.inner; }
   InnerMinimisation operator()(const EulerMaruyamaSolver& spec) const { return {.batch_size = spec.batch_size}; }
   InnerMinimisation operator()(const MalaSolver& /*spec*/) const { return {}; }
+  InnerMinimisation operator()(const EntropicJkoSolver& /*spec*/) const { return {}; }
 };
 
 }  // namespace

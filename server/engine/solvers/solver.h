@@ -41,6 +41,7 @@ using InnerCallback = absl::FunctionRef<void(int total_iterations, double value)
 
 // What a scheme works on. Borrowed: all of it outlives the solver.
 struct SolverContext {
+  const FlowSpec& spec;
   const Model& model;
   std::vector<Term>& terms;
   Evaluator& evaluator;
@@ -60,6 +61,8 @@ class Solver {
 
   // Entries of Position::parameters after `step` steps.
   virtual int64_t ParameterCount(int step) const = 0;
+  // F at a position, of schemes that need no samples for it; others leave it to the evaluator.
+  virtual std::optional<Energy> ExactEnergy(const Position& /*position*/) const { return std::nullopt; }
 
   // Entries of Position::memory after `step` steps.
   virtual int64_t MemorySize(int step) const = 0;

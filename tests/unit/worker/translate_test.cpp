@@ -261,6 +261,23 @@ TEST(Translate, Solvers) {
   EXPECT_EQ(std::get<engine::SwJkoSolver>(Translate(spec).solver).projection_sampling, engine::ProjectionSampling::kQuasiMonteCarlo);
 }
 
+TEST(Translate, GridsAndTheirSolver) {
+  contract::FlowSpec spec = Spec(kGaussian, kEntropy, R"("grid": {"lower": [-1, -2], "upper": [3, 4], "nodes": 50})");
+  contract::EntropicJko& entropic = *spec.mutable_solver()->mutable_entropic_jko();
+  entropic.set_regularization(0.5);
+  entropic.set_inner_iterations(6);
+  entropic.set_tolerance(0.25);
+  const engine::FlowSpec translated = Translate(spec);
+  const auto& grid = std::get<engine::GridModel>(translated.model);
+  EXPECT_THAT(grid.lower, ElementsAre(-1, -2));
+  EXPECT_THAT(grid.upper, ElementsAre(3, 4));
+  EXPECT_EQ(grid.nodes, 50);
+  const auto& solver = std::get<engine::EntropicJkoSolver>(translated.solver);
+  EXPECT_EQ(solver.regularization, 0.5);
+  EXPECT_EQ(solver.inner_iterations, 6);
+  EXPECT_EQ(solver.tolerance, 0.25);
+}
+
 TEST(Translate, WhatIsMissingIsRefused) {
   EXPECT_TRUE(absl::IsNotFound(TranslateSpec(Spec(R"("dataset": {"dataset": "datasets/t"})", kEntropy, kParticles), {}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(TranslateSpec(Spec("", kEntropy, kParticles), {}).status()));
