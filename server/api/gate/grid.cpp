@@ -9,6 +9,7 @@ namespace sliceflow::api {
 namespace {
 
 constexpr double kMostOutside = 0.01;  // of ρ₀'s mass, by the marginals
+constexpr int kLeastNodes = 8;
 constexpr int kDefaultIterations = 1000;
 constexpr double kDefaultTolerance = 1e-6;
 constexpr double kDefaultRegularization = 2;  // squared spacings
@@ -27,7 +28,7 @@ struct Part {
 };
 
 bool IsSound(const v1::Grid& grid, int dimension) {
-  if (grid.lower_size() != dimension || grid.upper_size() != dimension || grid.nodes() < 2) return false;
+  if (grid.lower_size() != dimension || grid.upper_size() != dimension || grid.nodes() < kLeastNodes) return false;
   for (int i = 0; i < dimension; ++i) {
     if (!(grid.upper(i) > grid.lower(i))) return false;
   }
@@ -113,7 +114,7 @@ void CheckGrid(Context& context, const std::string& path, v1::Grid& grid) {
   }
   const bool plane = context.dimension == 2;
   if (!grid.has_nodes()) grid.set_nodes(plane ? 64 : 200);
-  CheckCount(context, absl::StrCat(path, ".nodes"), grid.nodes(), 8, plane ? 256 : 1024);
+  CheckCount(context, absl::StrCat(path, ".nodes"), grid.nodes(), kLeastNodes, plane ? 256 : 1024);
   CheckVector(context, absl::StrCat(path, ".lower"), *grid.mutable_lower(), -5);
   CheckVector(context, absl::StrCat(path, ".upper"), *grid.mutable_upper(), 5);
   for (int i = 0; i < grid.lower_size() && i < grid.upper_size(); ++i) {

@@ -37,8 +37,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{ON_GRID("initial { uniform_box { lower: [0, 0] upper: [1, 6] } }"), kInvalid, "spec.model.grid.lower", "leaves out 0.16"},
         Mistake{ON_GRID("initial { uniform_box { lower: [0, 0] upper: [0.4, 1] } }"), kInvalid, "spec.model.grid.nodes",
                 "along coordinate 0 the spacing is 0.158"},
-        Mistake{ON_GRID("initial { gaussian { covariance { values: [1, 0.99, 0.99, 1] } } } model { grid { nodes: 32 } }"), kInvalid,
-                "spec.model.grid.nodes", "the smallest deviation 0.141"},
+        Mistake{"spec { initial { gaussian { covariance { values: [1, 0.99, 0.99, 1] } } } "
+                "model { grid { lower: [-5, -3] upper: [5, 3] nodes: 48 } } }",
+                kInvalid, "spec.model.grid.nodes", "along coordinate 0 the spacing is 0.212766, the smallest deviation 0.141"},
         Mistake{ON_GRID("solver { euler_maruyama {} }"), kInvalid, "spec.solver.euler_maruyama", "needs spec.model particles"}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -62,7 +63,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{ENTROPIC("", "functional { terms { porous_medium {} } terms { porous_medium { exponent: 3 } } }"), kInvalid,
                 "spec.solver.entropic_jko", "takes one porousMedium, and spec.functional has 2"}));
 
-TEST_F(GridGateTest, DefaultsAreFilledIn) {
+class GridDefaultsTest : public GateFixture {};
+
+TEST_F(GridDefaultsTest, RegularizationFollowsTheGrid) {
   const absl::StatusOr<v1::Job> job = Check(
       "spec { dimension: 2 functional { terms { entropy {} } } schedule { step_size: 0.1 num_steps: 3 } model { grid { upper: [3, 4] } } "
       "solver { entropic_jko {} } }");
@@ -77,7 +80,7 @@ TEST_F(GridGateTest, DefaultsAreFilledIn) {
   EXPECT_EQ(solver.tolerance(), 1e-6);
 }
 
-TEST_F(GridGateTest, ALineHasMoreNodes) {
+TEST_F(GridDefaultsTest, ALineHasMoreNodes) {
   const absl::StatusOr<v1::Job> job =
       Check("spec { dimension: 1 functional { terms { entropy {} } } schedule { step_size: 0.1 num_steps: 3 } model { grid {} } }");
   ASSERT_TRUE(job.ok()) << job.status();
