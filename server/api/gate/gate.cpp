@@ -89,7 +89,7 @@ void CheckSpec(Findings& findings, v1::FlowSpec& spec, jobs::Datasets& datasets,
   CheckModel(context, "spec.model", *spec.mutable_model());
   CheckSolver(context, "spec.solver", spec);
   CheckFunctional(context, "spec.functional", spec);
-  CheckSchedule(context, "spec.schedule", *spec.mutable_schedule());
+  CheckSchedule(context, "spec.schedule", spec);
   CheckOutput(context, "spec.output", spec);
 }
 
