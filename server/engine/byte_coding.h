@@ -28,6 +28,12 @@ class ByteWriter {
     bytes_.append(text.data(), text.size());
   }
 
+  // As PutString, with a length of 64 bits.
+  void PutBytes(absl::string_view bytes) {
+    Put(static_cast<uint64_t>(bytes.size()));
+    bytes_.append(bytes.data(), bytes.size());
+  }
+
   // The count as 64 bits, then the numbers.
   template <typename Number>
   void PutVector(const std::vector<Number>& numbers) {
@@ -61,6 +67,11 @@ class ByteReader {
 
   std::string GetString() {
     const auto size = Get<uint32_t>();
+    return Take(size) ? std::string(taken_) : std::string();
+  }
+
+  std::string GetBytes() {
+    const auto size = Get<uint64_t>();
     return Take(size) ? std::string(taken_) : std::string();
   }
 

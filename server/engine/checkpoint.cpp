@@ -12,7 +12,7 @@ namespace sliceflow::engine {
 namespace {
 
 constexpr absl::string_view kMagic("SLFLOWCP", 8);
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr uint8_t kNoInequality = 2;
 constexpr size_t kChecksumSize = sizeof(uint32_t);
 
@@ -82,6 +82,8 @@ std::string EncodeCheckpoint(uint64_t fingerprint, const CheckpointState& state)
   PutReport(out, state.report);
   out.PutVector(state.parameters);
   out.PutVector(state.memory);
+  out.Put(static_cast<uint32_t>(state.parts.size()));
+  for (const std::string& part : state.parts) out.PutBytes(part);
   out.Put(Checksum(out.bytes()));
   return std::move(out.bytes());
 }
@@ -103,6 +105,8 @@ absl::StatusOr<CheckpointState> DecodeCheckpoint(uint64_t fingerprint, absl::str
   state.report = GetReport(in);
   state.parameters = in.GetVector<float>();
   state.memory = in.GetVector<float>();
+  const auto parts = in.Get<uint32_t>();
+  for (uint32_t i = 0; i < parts && in.ok(); ++i) state.parts.push_back(in.GetBytes());
   if (!in.ok() || !in.at_end()) return absl::DataLossError("checkpoint's fields do not fit its length");
   return state;
 }

@@ -14,9 +14,10 @@ namespace sliceflow::engine {
 
 // All that a flow carries from one step to the next. Random generators are derived from the seed and the step and have no state.
 struct CheckpointState {
-  StepReport report;              // its `step` is the flow's
-  std::vector<float> parameters;  // the model's flat parameters
-  std::vector<float> memory;      // what the solver keeps besides
+  StepReport report;               // its `step` is the flow's
+  std::vector<float> parameters;   // the model's flat parameters
+  std::vector<float> memory;       // what the solver keeps besides
+  std::vector<std::string> parts;  // checkpoints of the flows that this one is made of
 };
 
 // A number that differs between specs that differ in anything that determines the flow's bits, data sets included, up to chance 2⁻⁶⁴.

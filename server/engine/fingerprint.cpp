@@ -126,7 +126,7 @@ uint64_t Fingerprint(const FlowSpec& spec) {
   Hasher hasher;
   hasher.All(spec.dimension, spec.initial, static_cast<uint64_t>(spec.terms.size()));
   for (const WeightedTerm& term : spec.terms) hasher.Add(term);
-  hasher.All(spec.solver, spec.model, spec.sliced_step_size, spec.num_steps, static_cast<uint64_t>(spec.metrics.size()));
+  hasher.All(spec.solver, spec.model, spec.sliced_step_size, spec.num_steps, spec.step_halving, static_cast<uint64_t>(spec.metrics.size()));
   for (const MetricSpec& metric : spec.metrics) hasher.Add(metric);
   hasher.Add(spec.seed);
   return hasher.result();

@@ -8,7 +8,7 @@
 #include <ATen/Parallel.h>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/flow_state.h"
+#include "server/engine/flow_core.h"
 #include "server/engine/guarded.h"
 #include "server/engine/validate.h"
 
@@ -36,33 +36,33 @@ class Occupancy {
 
 class GuardedFlow final : public Flow {
  public:
-  explicit GuardedFlow(std::unique_ptr<FlowState> state) : state_(std::move(state)) {}
+  explicit GuardedFlow(std::unique_ptr<FlowCore> core) : core_(std::move(core)) {}
 
-  int dimension() const override { return state_->spec().dimension; }
-  int step() const override { return state_->report().step; }
-  bool has_density() const override { return state_->model().has_density(); }
-  int64_t max_samples() const override { return state_->model().max_samples(); }
-  const StepReport& report() const override { return state_->report(); }
+  int dimension() const override { return core_->dimension(); }
+  int step() const override { return core_->report().step; }
+  bool has_density() const override { return core_->has_density(); }
+  int64_t max_samples() const override { return core_->max_samples(); }
+  const StepReport& report() const override { return core_->report(); }
 
-  absl::StatusOr<StepResult> Step(const StopLatch& stop, absl::FunctionRef<void(const InnerProgress&)> progress) override {
+  absl::StatusOr<StepResult> Step(const StopLatch& stop, ProgressCallback progress) override {
     const Occupancy occupancy(busy_);
     if (!occupancy.status().ok()) return occupancy.status();
-    if (step() >= state_->spec().num_steps) return absl::OutOfRangeError(absl::StrCat("the flow ended with step ", step()));
-    return Guarded([&]() -> absl::StatusOr<StepResult> { return state_->Step(stop, progress); });
+    if (step() >= core_->num_steps()) return absl::OutOfRangeError(absl::StrCat("the flow ended with step ", step()));
+    return Guarded([&]() -> absl::StatusOr<StepResult> { return core_->Step(stop, progress); });
   }
 
   absl::StatusOr<SampleBatch> Samples(int64_t count, std::optional<uint64_t> seed) override {
     const Occupancy occupancy(busy_);
     if (!occupancy.status().ok()) return occupancy.status();
     if (count < 1) return absl::InvalidArgumentError(absl::StrCat("count: is ", count, "; must be at least 1"));
-    if (count > state_->model().max_samples()) {
-      return absl::InvalidArgumentError(absl::StrCat("count: is ", count, "; there are ", state_->model().max_samples(), " particles"));
+    if (count > core_->max_samples()) {
+      return absl::InvalidArgumentError(absl::StrCat("count: is ", count, "; there are ", core_->max_samples(), " particles"));
     }
     return Guarded([&]() -> absl::StatusOr<SampleBatch> {
-      const at::Tensor x = state_->Samples(count, seed).contiguous();
+      const at::Tensor x = core_->Samples(count, seed).contiguous();
       if (!at::isfinite(x).all().item<bool>()) return absl::InternalError("the model gives samples that are not finite");
       const float* data = x.const_data_ptr<float>();
-      return SampleBatch{.count = count, .dimension = state_->spec().dimension, .values = {data, data + x.numel()}};
+      return SampleBatch{.count = count, .dimension = core_->dimension(), .values = {data, data + x.numel()}};
     });
   }
 
@@ -70,7 +70,7 @@ class GuardedFlow final : public Flow {
     const Occupancy occupancy(busy_);
     if (!occupancy.status().ok()) return occupancy.status();
     if (!has_density()) return absl::FailedPreconditionError("the model has no density");
-    const auto dimension = static_cast<size_t>(state_->spec().dimension);
+    const auto dimension = static_cast<size_t>(core_->dimension());
     if (points.empty() || points.size() % dimension != 0) {
       return absl::InvalidArgumentError(
           absl::StrCat("points: has ", points.size(), " numbers; must be a positive multiple of the dimension ", dimension));
@@ -84,46 +84,46 @@ class GuardedFlow final : public Flow {
   absl::StatusOr<std::string> Save() const override {
     const Occupancy occupancy(busy_);
     if (!occupancy.status().ok()) return occupancy.status();
-    return Guarded([&]() -> absl::StatusOr<std::string> { return state_->Save(); });
+    return Guarded([&]() -> absl::StatusOr<std::string> { return core_->Save(); });
   }
 
  private:
   // −∞ says that ρ is 0 there; NaN never leaves.
   absl::StatusOr<std::vector<float>> FiniteOrOutside(absl::Span<const float> points) const {
-    const int64_t dimension = state_->spec().dimension;
+    const int64_t dimension = core_->dimension();
     const auto count = static_cast<int64_t>(points.size()) / dimension;
     const at::Tensor x = at::from_blob(const_cast<float*>(points.data()), {count, dimension}, at::TensorOptions(at::kFloat));
-    const at::Tensor values = state_->LogDensity(x).contiguous();
+    const at::Tensor values = core_->LogDensity(x).contiguous();
     if (at::isnan(values).any().item<bool>()) return absl::InternalError("the model gives log-densities that are not numbers");
     const float* data = values.const_data_ptr<float>();
     return std::vector<float>(data, data + values.numel());
   }
 
-  std::unique_ptr<FlowState> state_;
+  std::unique_ptr<FlowCore> core_;
   mutable std::atomic<bool> busy_{false};
 };
 
-// A flow whose state `begin` puts somewhere.
+// A flow whose core `begin` puts somewhere.
 template <typename Begin>
 absl::StatusOr<std::unique_ptr<Flow>> MakeFlow(FlowSpec spec, const Begin& begin) {
   absl::Status valid = Validate(spec);
   if (!valid.ok()) return valid;
   return Guarded([&]() -> absl::StatusOr<std::unique_ptr<Flow>> {
-    auto state = std::make_unique<FlowState>(std::move(spec));
-    absl::Status begun = begin(*state);
+    std::unique_ptr<FlowCore> core = MakeCore(std::move(spec));
+    absl::Status begun = begin(*core);
     if (!begun.ok()) return begun;
-    return std::make_unique<GuardedFlow>(std::move(state));
+    return std::make_unique<GuardedFlow>(std::move(core));
   });
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Flow>> Flow::Create(FlowSpec spec, const StopLatch& stop) {
-  return MakeFlow(std::move(spec), [&](FlowState& state) { return state.Start(stop); });
+absl::StatusOr<std::unique_ptr<Flow>> Flow::Create(FlowSpec spec, const StopLatch& stop, ProgressCallback progress) {
+  return MakeFlow(std::move(spec), [&](FlowCore& core) { return core.Start(stop, progress); });
 }
 
 absl::StatusOr<std::unique_ptr<Flow>> Flow::Restore(FlowSpec spec, absl::string_view checkpoint, const StopLatch& /*stop*/) {
-  return MakeFlow(std::move(spec), [&](FlowState& state) { return state.Resume(checkpoint); });
+  return MakeFlow(std::move(spec), [&](FlowCore& core) { return core.Resume(checkpoint); });
 }
 
 void SetThreads(int threads) {

@@ -79,13 +79,18 @@ struct SampleBatch {
   std::vector<float> values;
 };
 
+using ProgressCallback = absl::FunctionRef<void(const InnerProgress&)>;
+
+inline void IgnoreProgress(const InnerProgress& /*progress*/) {}
+
 // Not thread-safe; a call made while another is running answers FailedPrecondition and changes nothing.
 // The same spec, seed and number of threads give the same bits, also across Save and Restore.
 class Flow {
  public:
   // Checks `spec` once (InvalidArgument) and makes the flow at step 0; fits the model to ρ₀ where it cannot start there exactly.
-  // Threads are those of the process: see SetThreads. `stop` is looked at during a fit (Cancelled).
-  static absl::StatusOr<std::unique_ptr<Flow>> Create(FlowSpec spec, const StopLatch& stop);
+  // Threads are those of the process: see SetThreads. `stop` is looked at during a fit (Cancelled); `progress` is called, as by Step and
+  // for step 0, after iterations of what is trained before the flow begins.
+  static absl::StatusOr<std::unique_ptr<Flow>> Create(FlowSpec spec, const StopLatch& stop, ProgressCallback progress = IgnoreProgress);
 
   // As Create, and at the step where `checkpoint` was saved. DataLoss when the bytes are damaged, FailedPrecondition when they belong
   // to another spec or format.
@@ -110,7 +115,7 @@ class Flow {
 
   // Computes the next step. `progress` is called on this thread after inner iterations (every one; the caller thins them).
   // OutOfRange after the last step.
-  virtual absl::StatusOr<StepResult> Step(const StopLatch& stop, absl::FunctionRef<void(const InnerProgress&)> progress) = 0;
+  virtual absl::StatusOr<StepResult> Step(const StopLatch& stop, ProgressCallback progress) = 0;
 
   // Draws `count` ≥ 1 samples; the same seed gives the same samples. Particles are drawn without replacement:
   // InvalidArgument for more than there are. With `seed` unset, row i follows one trajectory from step to step.

@@ -272,6 +272,7 @@ struct FlowSpec {
   double sliced_step_size =
       0;  // the step in the sliced clock: τ of SW-JKO; in the Wasserstein clock, τ of every other scheme, dimension times it
   int num_steps = 0;
+  bool step_halving = false;
   std::vector<MetricSpec> metrics;
   uint64_t seed = 0;
 };

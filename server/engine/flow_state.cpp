@@ -38,7 +38,7 @@ std::vector<float> ToFloats(const at::Tensor& tensor) {
 
 }  // namespace
 
-FlowState::FlowState(FlowSpec spec) : spec_(std::move(spec)), fingerprint_(Fingerprint(spec_)) {
+FlowState::FlowState(FlowSpec spec, uint64_t fingerprint) : spec_(std::move(spec)), fingerprint_(fingerprint) {
   const int dimension = spec_.dimension;
   initial_ = MakeInitial(spec_.initial, dimension);
   at::Generator base_random = MakeGenerator(spec_.seed, Purpose::kBase);
@@ -72,7 +72,7 @@ absl::Status FlowState::FitToInitial(at::Tensor& parameters, const StopLatch& st
   return absl::OkStatus();
 }
 
-absl::Status FlowState::Start(const StopLatch& stop) {
+absl::Status FlowState::Start(const StopLatch& stop, ProgressCallback /*progress*/) {
   at::Generator random = MakeGenerator(spec_.seed, model_->exact() ? Purpose::kInitialPositions : Purpose::kInitialParameters);
   at::Tensor parameters = model_->InitialParameters(random).contiguous();
   report_ = NewReport(0);
@@ -99,9 +99,9 @@ absl::Status FlowState::Resume(absl::string_view checkpoint) {
   const int step = state->report.step;
   const bool fits = step >= 0 && step <= spec_.num_steps &&
                     static_cast<int64_t>(state->parameters.size()) == solver_->ParameterCount(step) &&
-                    static_cast<int64_t>(state->memory.size()) == solver_->MemorySize(step);
+                    static_cast<int64_t>(state->memory.size()) == solver_->MemorySize(step) && state->parts.empty();
   if (!fits) return absl::DataLossError("checkpoint does not fit its specification");
-  position_.parameters = at::tensor(state->parameters, at::kFloat);
+  position_ = {.parameters = at::tensor(state->parameters, at::kFloat)};
   if (!state->memory.empty()) position_.memory = at::tensor(state->memory, at::kFloat);
   report_ = std::move(state->report);
   return absl::OkStatus();
@@ -115,7 +115,7 @@ StepReport FlowState::NewReport(int step) const {
   return report;
 }
 
-StepResult FlowState::Step(const StopLatch& stop, absl::FunctionRef<void(const InnerProgress&)> progress) {
+StepResult FlowState::Step(const StopLatch& stop, ProgressCallback progress) {
   StepReport report = NewReport(report_.step + 1);
   InnerProgress inner{.step = report.step};
   StepOutcome outcome = solver_->Step(report.step, position_, stop, [&](int total_iterations, double value) {

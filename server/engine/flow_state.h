@@ -1,5 +1,4 @@
-// The flow behind the face: parts made from a valid spec, and the step. Exceptions of LibTorch pass through; server/engine/flow.cpp stops
-// them. Not thread-safe.
+// One flow of one model: parts made from a valid spec, and the step.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +12,7 @@
 #include "server/engine/checkpoint.h"
 #include "server/engine/evaluation.h"
 #include "server/engine/flow.h"
+#include "server/engine/flow_core.h"
 #include "server/engine/initial/initial.h"
 #include "server/engine/metrics/metric.h"
 #include "server/engine/random.h"
@@ -20,28 +20,22 @@
 
 namespace sliceflow::engine {
 
-class FlowState {
+class FlowState final : public FlowCore {
  public:
-  explicit FlowState(FlowSpec spec);
+  // `fingerprint`: what its checkpoints are known by.
+  FlowState(FlowSpec spec, uint64_t fingerprint);
 
-  // Puts the flow at step 0. Cancelled when `stop` triggers during a fit.
-  absl::Status Start(const StopLatch& stop);
-
-  // Puts the flow where `checkpoint`, of this spec, says.
-  absl::Status Resume(absl::string_view checkpoint);
-
-  const StepReport& report() const { return report_; }
-  const FlowSpec& spec() const { return spec_; }
-  const Model& model() const { return *model_; }
-
-  StepResult Step(const StopLatch& stop, absl::FunctionRef<void(const InnerProgress&)> progress);
-
-  // Float, count × d.
-  at::Tensor Samples(int64_t count, std::optional<uint64_t> seed) const;
-
-  at::Tensor LogDensity(const at::Tensor& points) const;
-
-  std::string Save() const;
+  absl::Status Start(const StopLatch& stop, ProgressCallback progress) override;
+  absl::Status Resume(absl::string_view checkpoint) override;
+  int dimension() const override { return spec_.dimension; }
+  int num_steps() const override { return spec_.num_steps; }
+  bool has_density() const override { return model_->has_density(); }
+  int64_t max_samples() const override { return model_->max_samples(); }
+  const StepReport& report() const override { return report_; }
+  StepResult Step(const StopLatch& stop, ProgressCallback progress) override;
+  at::Tensor Samples(int64_t count, std::optional<uint64_t> seed) const override;
+  at::Tensor LogDensity(const at::Tensor& points) const override;
+  std::string Save() const override;
 
  private:
   std::vector<Metric> ComputeMetrics(const at::Tensor& parameters, double wasserstein_time) const;

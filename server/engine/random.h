@@ -25,6 +25,7 @@ enum class Purpose : uint64_t {
   kReportDirections = 13,
   kDataRows = 20,
   kDistance = 21,
+  kStepHalving = 39,
 };
 
 // A seed that mixes all four numbers (SplitMix64, Steele et al. 2014); different arguments give unrelated streams.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <type_traits>
 
@@ -424,6 +425,15 @@ struct MetricChecker {
   void operator()(const MomentsMetric& /*metric*/) const {}
 };
 
+// Of flows with noise of their own, steps of another size tell the noise apart and not the steps.
+void CheckStepHalving(Checker& check, const FlowSpec& spec) {
+  if (!spec.step_halving) return;
+  const bool entropy = std::any_of(spec.terms.begin(), spec.terms.end(), [](const WeightedTerm& term) { return HasEntropy(term.term); });
+  check.Require(!std::holds_alternative<MalaSolver>(spec.solver), "step_halving", "has no meaning for mala, which adapts its steps");
+  check.Require(!entropy || !TurnsEntropyIntoNoise(spec.solver), "step_halving", "needs a scheme without noise");
+  check.Require(spec.num_steps <= std::numeric_limits<int>::max() / 4, "num_steps", "is too large for step_halving");
+}
+
 }  // namespace
 
 absl::Status Validate(const FlowSpec& spec) {
@@ -442,6 +452,7 @@ absl::Status Validate(const FlowSpec& spec) {
   std::visit(ModelChecker{check, spec.initial}, spec.model);
   check.Above(spec.sliced_step_size, 0, "sliced_step_size");
   check.AtLeast(spec.num_steps, 1, "num_steps");
+  CheckStepHalving(check, spec);
   for (size_t i = 0; i < spec.metrics.size(); ++i) {
     std::visit(MetricChecker{check, spec, absl::StrCat("metrics[", i, "]")}, spec.metrics[i]);
   }

@@ -347,6 +347,7 @@ absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, c
                           *model,
                           SlicedStepSize(spec.schedule(), spec.dimension()),
                           spec.schedule().num_steps(),
+                          spec.schedule().step_halving(),
                           *std::move(metrics),
                           spec.seed()};
 }

@@ -97,7 +97,7 @@ void CheckModel(Context& context, const std::string& path, v1::Model& model);
 // Of the kinds that send noise through a network.
 void CheckPushforward(Context& context, const std::string& path, v1::Model& model);
 void CheckSolver(Context& context, const std::string& path, v1::FlowSpec& spec);
-void CheckSchedule(Context& context, const std::string& path, v1::Schedule& schedule);
+void CheckSchedule(Context& context, const std::string& path, v1::FlowSpec& spec);
 void CheckOutput(Context& context, const std::string& path, v1::FlowSpec& spec);
 // `spec`: the rest, already checked, with its defaults.
 void CheckMetric(Context& context, const std::string& path, v1::Metric& metric, const v1::FlowSpec& spec);

@@ -91,7 +91,7 @@ void CheckSpec(Findings& findings, v1::FlowSpec& spec, jobs::Datasets& datasets,
   CheckStartOnGrid(context, "spec.model.grid", spec);
   CheckSolver(context, "spec.solver", spec);
   CheckFunctional(context, "spec.functional", spec);
-  CheckSchedule(context, "spec.schedule", *spec.mutable_schedule());
+  CheckSchedule(context, "spec.schedule", spec);
   CheckOutput(context, "spec.output", spec);
 }
 

@@ -23,9 +23,21 @@ void BoundGrowth(Context& context, const std::string& path, const v1::Schedule& 
                                                   " parameters; this server takes ", context.limits.max_model_parameters));
 }
 
+// Of schemes with noise, smaller steps change less than the noise does.
+void CheckStepHalving(Context& context, const std::string& path, const v1::FlowSpec& spec) {
+  if (spec.solver().has_mala()) context.findings.Invalid(path, "has no meaning for mala, which adapts its steps; use pairedJko");
+  if (!spec.solver().has_euler_maruyama()) return;
+  for (const v1::FunctionalTerm& term : spec.functional().terms()) {
+    if (!HasEntropy(term)) continue;
+    return context.findings.Invalid(path, "cannot be observed through the noise that eulerMaruyama turns an entropy into; use pairedJko");
+  }
+}
+
 }  // namespace
 
-void CheckSchedule(Context& context, const std::string& path, v1::Schedule& schedule) {
+void CheckSchedule(Context& context, const std::string& path, v1::FlowSpec& spec) {
+  v1::Schedule& schedule = *spec.mutable_schedule();
+  if (schedule.step_halving()) CheckStepHalving(context, absl::StrCat(path, ".step_halving"), spec);
   const Range positive{.low = 0, .low_open = true, .high = kMaxStepSize};
   CheckNumber(context, absl::StrCat(path, ".step_size"), schedule.step_size(), positive);
   if (schedule.clock() == v1::Schedule::CLOCK_UNSPECIFIED) schedule.set_clock(v1::Schedule::WASSERSTEIN);

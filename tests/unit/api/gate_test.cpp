@@ -40,7 +40,13 @@ INSTANTIATE_TEST_SUITE_P(
                       Mistake{"spec { schedule { end_time: 0 } }", kInvalid, "spec.schedule.end_time", "above 0, is 0"},
                       Mistake{"spec { schedule { end_time: nan } }", kInvalid, "spec.schedule.end_time", "is nan"},
                       Mistake{"spec { schedule { end_time: 1e9 } }", kExhausted, "spec.schedule.end_time / step_size", "at most 100000"},
-                      Mistake{"spec { schedule { clock: 7 } }", kInvalid, "spec.schedule.clock", "SLICED or WASSERSTEIN, is 7"}));
+                      Mistake{"spec { schedule { clock: 7 } }", kInvalid, "spec.schedule.clock", "SLICED or WASSERSTEIN, is 7"},
+                      Mistake{"spec { schedule { step_halving: true } model { particles {} } solver { euler_maruyama {} } "
+                              "functional { terms { entropy {} } } }",
+                              kInvalid, "spec.schedule.step_halving", "noise that eulerMaruyama turns an entropy into; use pairedJko"},
+                      Mistake{"spec { schedule { step_halving: true } model { particles {} } solver { mala {} } "
+                              "functional { terms { entropy {} } } }",
+                              kInvalid, "spec.schedule.step_halving", "mala, which adapts its steps"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Initial, GateMistakeTest,

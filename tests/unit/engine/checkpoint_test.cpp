@@ -72,9 +72,17 @@ FlowSpec SecondOrderSpec(FlowSpec spec) {
   return spec;
 }
 
+// Carries three flows.
+FlowSpec HalvedSpec(FlowSpec spec) {
+  spec.num_steps = 2;
+  spec.step_halving = true;
+  return spec;
+}
+
 INSTANTIATE_TEST_SUITE_P(Specs, ResumeTest,
                          ::testing::Values(OrnsteinUhlenbeckSpec(1), OrnsteinUhlenbeckSpec(3), RingSpec(40), FittedSpec(),
-                                           SecondOrderSpec(OrnsteinUhlenbeckSpec(2)), SecondOrderSpec(RingSpec(40)), MalaSpec()));
+                                           SecondOrderSpec(OrnsteinUhlenbeckSpec(2)), SecondOrderSpec(RingSpec(40)), MalaSpec(),
+                                           HalvedSpec(SecondOrderSpec(RingSpec(40)))));
 
 TEST(CheckpointTest, EveryDamagedByteIsNoticed) {
   const FlowSpec spec = RingSpec(5);
@@ -100,6 +108,9 @@ TEST(CheckpointTest, RefusesAnotherSpecification) {
   other.terms[0].weight = 2;
   EXPECT_EQ(Restore(other, bytes).status().code(), absl::StatusCode::kFailedPrecondition);
   other = spec;
+  other.step_halving = true;
+  EXPECT_EQ(Restore(other, bytes).status().code(), absl::StatusCode::kFailedPrecondition);
+  other = spec;
   other.sliced_step_size = 0.06;
   EXPECT_EQ(Restore(other, bytes).status().code(), absl::StatusCode::kFailedPrecondition);
 }
@@ -111,11 +122,11 @@ TEST(CheckpointTest, BytesAreThoseOfTheDocument) {
   state.report.metrics = {{"radius_mean", 0.5, 0.25}};
   state.parameters = {1.0f, -2.0f};
   const std::string bytes = EncodeCheckpoint(0x1122334455667788, state);
-  ASSERT_EQ(bytes.size(), 181);
+  ASSERT_EQ(bytes.size(), 185);
   EXPECT_EQ(bytes.substr(0, 8), "SLFLOWCP");
-  const unsigned char header[] = {0x02, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x02, 0, 0, 0};
+  const unsigned char header[] = {0x03, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x02, 0, 0, 0};
   EXPECT_EQ(bytes.substr(8, sizeof(header)), std::string(reinterpret_cast<const char*>(header), sizeof(header)));
-  const unsigned char tail[] = {0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0};
+  const unsigned char tail[] = {0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   EXPECT_EQ(bytes.substr(bytes.size() - 4 - sizeof(tail), sizeof(tail)), std::string(reinterpret_cast<const char*>(tail), sizeof(tail)));
   const absl::StatusOr<CheckpointState> decoded = DecodeCheckpoint(0x1122334455667788, bytes);
   ASSERT_TRUE(decoded.ok()) << decoded.status();

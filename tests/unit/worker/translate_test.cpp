@@ -65,6 +65,7 @@ TEST(Translate, WhatAllFlowsHave) {
   EXPECT_EQ(spec.dimension, 2);
   EXPECT_EQ(spec.num_steps, 9);
   EXPECT_EQ(spec.seed, 18446744073709551615u);
+  EXPECT_FALSE(spec.step_halving);
   const auto& solver = std::get<engine::SwJkoSolver>(spec.solver);
   EXPECT_EQ(solver.inner.iterations, 11);
   EXPECT_EQ(solver.num_projections, 12);
@@ -87,6 +88,12 @@ TEST(Translate, TheClockOfTheStepSize) {
   EXPECT_EQ(Translate(spec).sliced_step_size, 0.25);  // half of 0.5 in the plane
   spec.mutable_schedule()->set_clock(contract::Schedule::SLICED);
   EXPECT_EQ(Translate(spec).sliced_step_size, 0.5);
+}
+
+TEST(Translate, StepHalving) {
+  contract::FlowSpec spec = Spec(kGaussian, kEntropy, kParticles);
+  spec.mutable_schedule()->set_step_halving(true);
+  EXPECT_TRUE(Translate(spec).step_halving);
 }
 
 TEST(Translate, InitialDistributions) {
