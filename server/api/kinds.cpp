@@ -114,6 +114,14 @@ void AddModels(Kinds& kinds) {
        {"learnedLinear", "bool", "true", "a learned linear layer between couplings"}},
       Density::kHas);
   Add(kinds, "particles", "free particles", {{"count", "int32", "1000", "at least 1"}});
+  Add(kinds, "latentFlow", "a normalising flow between the codes of an auto-encoder that is trained first; samples are decoded",
+      {{"dataset", "string", "that of the functional's terms", "datasets/ID to train on, at least 2 rows"},
+       {"latentDimension", "int32", "32", "numbers in a code, 1 to 512, at most the dimension"},
+       {"hiddenWidth", "int32", "256", "1 to 4096"},
+       {"hiddenLayers", "int32", "2", "of encoder and of decoder, 1 to 8"},
+       {"trainingIterations", "int32", "2000", "at least 1"},
+       {"batchSize", "int32", "128", "rows of an iteration of the training, at least 2"},
+       {"realNvp", "RealNvp", "realNvp with its defaults", "the density between codes"}});
 }
 
 // What all solvers that minimise have.

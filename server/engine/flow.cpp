@@ -69,7 +69,7 @@ class GuardedFlow final : public Flow {
   absl::StatusOr<std::vector<float>> LogDensity(absl::Span<const float> points) override {
     const Occupancy occupancy(busy_);
     if (!occupancy.status().ok()) return occupancy.status();
-    if (!has_density()) return absl::FailedPreconditionError("particles have no density");
+    if (!has_density()) return absl::FailedPreconditionError("particles and what is decoded have no density");
     const auto dimension = static_cast<size_t>(core_->dimension());
     if (points.empty() || points.size() % dimension != 0) {
       return absl::InvalidArgumentError(

@@ -134,7 +134,7 @@ class DistanceGate {
     if (!needed || side.has_density) return;
     context_.findings.Invalid(
         side.path, absl::StrCat("has no density, which ", request_.distance().has_kl() ? "kl" : "symmetricKl", " needs: ", side.subject,
-                                side.operand.has_dataset() ? " is a data set" : " has particles",
+                                side.operand.has_dataset() ? " is a data set" : " has particles, or is decoded from a latent space",
                                 "; slicedWasserstein, mmd, energy and gaussianSymmetricKl need samples only"));
   }
 
