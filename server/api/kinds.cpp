@@ -147,6 +147,14 @@ void AddModels(Kinds& kinds) {
        {"upper", "vector", "5 in each coordinate", "upper ends, above the lower"},
        {"nodes", "int32", "200, or 64 in the plane", "along each axis: 8 to 1024, in the plane 8 to 256"}},
       Density::kHas);
+  Add(kinds, "latentFlow", "a normalising flow between the codes of an auto-encoder that is trained first; samples are decoded",
+      {{"dataset", "string", "that of the functional's terms", "datasets/ID to train on, at least 2 rows"},
+       {"latentDimension", "int32", "32", "numbers in a code, 1 to 512, at most the dimension"},
+       {"hiddenWidth", "int32", "256", "1 to 4096"},
+       {"hiddenLayers", "int32", "2", "of encoder and of decoder, 1 to 8"},
+       {"trainingIterations", "int32", "2000", "at least 1"},
+       {"batchSize", "int32", "128", "rows of an iteration of the training, at least 2"},
+       {"realNvp", "RealNvp", "realNvp with its defaults", "the density between codes"}});
 }
 
 // What all solvers that minimise have.

@@ -98,6 +98,9 @@ class Hasher {
   void Add(const RelativeEntropyToTargetMetric& spec) { Add(spec.target); }
   void Add(const ModeCoverageMetric& spec) { Add(spec.target); }
   void Add(const MomentsMetric& /*spec*/) {}
+  void Add(const LatentSpace& spec) {
+    All(spec.table, spec.dimension, spec.hidden_width, spec.hidden_layers, spec.training_iterations, spec.batch_size);
+  }
 
   template <typename... Kinds>
   void Add(const std::variant<Kinds...>& spec) {
@@ -129,6 +132,7 @@ uint64_t Fingerprint(const FlowSpec& spec) {
   hasher.All(spec.solver, spec.model, spec.sliced_step_size, spec.num_steps, spec.step_halving, static_cast<uint64_t>(spec.metrics.size()));
   for (const MetricSpec& metric : spec.metrics) hasher.Add(metric);
   hasher.Add(spec.seed);
+  if (spec.latent.has_value()) hasher.Add(*spec.latent);
   return hasher.result();
 }
 

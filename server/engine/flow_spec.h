@@ -263,6 +263,16 @@ struct MomentsMetric {};
 using MetricSpec = std::variant<HeldOutPredictionMetric, RadiusMetric, ClosedFormMetric, TargetDistanceMetric,
                                 RelativeEntropyToTargetMetric, ModeCoverageMetric, MomentsMetric>;
 
+// The auto-encoder of the contract's `latent_flow`. Its model in the latent space is FlowSpec::model.
+struct LatentSpace {
+  TablePtr table;
+  int dimension = 32;
+  int hidden_width = 256;
+  int hidden_layers = 2;
+  int training_iterations = 2000;
+  int64_t batch_size = 128;
+};
+
 struct FlowSpec {
   int dimension = 0;
   InitialSpec initial;
@@ -270,11 +280,15 @@ struct FlowSpec {
   SolverSpec solver;
   ModelSpec model;
   double sliced_step_size =
-      0;  // the step in the sliced clock: τ of SW-JKO; in the Wasserstein clock, τ of every other scheme, dimension times it
+      0;  // the step in the sliced clock: τ of SW-JKO; in the Wasserstein clock, τ of every other scheme, StateDimension times it
   int num_steps = 0;
   bool step_halving = false;
   std::vector<MetricSpec> metrics;
   uint64_t seed = 0;
+  std::optional<LatentSpace> latent;  // where the flow runs in one: `initial` (but a data set) and `model` are in it, tables are not
 };
+
+// The dimension that the flow runs in.
+inline int StateDimension(const FlowSpec& spec) { return spec.latent.has_value() ? spec.latent->dimension : spec.dimension; }
 
 }  // namespace sliceflow::engine

@@ -25,7 +25,9 @@ enum class Purpose : uint64_t {
   kReportDirections = 13,
   kDataRows = 20,
   kDistance = 21,
+  kAutoEncoder = 38,
   kStepHalving = 39,
+  kLatentMetrics = 40,
 };
 
 // A seed that mixes all four numbers (SplitMix64, Steele et al. 2014); different arguments give unrelated streams.

@@ -425,6 +425,36 @@ struct MetricChecker {
   void operator()(const MomentsMetric& /*metric*/) const {}
 };
 
+// The terms that are of rows, which are encoded, or of the model's density between codes.
+bool HoldsBetweenCodes(const TermSpec& term) {
+  return std::holds_alternative<SlicedWassersteinTerm>(term) || std::holds_alternative<GaussianMmdTerm>(term) ||
+         std::holds_alternative<EnergyDistanceTerm>(term) || std::holds_alternative<InverseMultiquadricMmdTerm>(term) ||
+         std::holds_alternative<EntropyTerm>(term);
+}
+
+bool IsOfDecodedSamples(const MetricSpec& metric) {
+  return std::holds_alternative<TargetDistanceMetric>(metric) || std::holds_alternative<RadiusMetric>(metric) ||
+         std::holds_alternative<MomentsMetric>(metric) || std::holds_alternative<ModeCoverageMetric>(metric);
+}
+
+void CheckLatentSpace(Checker& check, const FlowSpec& spec) {
+  if (!spec.latent.has_value()) return;
+  const LatentSpace& latent = *spec.latent;
+  check.Data(latent.table, spec.dimension, 2, "model.latent_flow.dataset");
+  check.AtLeast(latent.dimension, 1, "model.latent_flow.latent_dimension");
+  check.AtLeast(latent.hidden_width, 1, "model.latent_flow.hidden_width");
+  check.AtLeast(latent.hidden_layers, 1, "model.latent_flow.hidden_layers");
+  check.AtLeast(latent.training_iterations, 1, "model.latent_flow.training_iterations");
+  check.AtLeast(static_cast<double>(latent.batch_size), 1, "model.latent_flow.batch_size");
+  check.Require(HasDensity(spec.model), "model.latent_flow", "needs a model with a density between codes");
+  for (size_t i = 0; i < spec.terms.size(); ++i) {
+    check.Require(HoldsBetweenCodes(spec.terms[i].term), absl::StrCat("terms[", i, "]"), "has no meaning between codes");
+  }
+  for (size_t i = 0; i < spec.metrics.size(); ++i) {
+    check.Require(IsOfDecodedSamples(spec.metrics[i]), absl::StrCat("metrics[", i, "]"), "has no meaning for decoded samples");
+  }
+}
+
 // Of flows with noise of their own, steps of another size tell the noise apart and not the steps.
 void CheckStepHalving(Checker& check, const FlowSpec& spec) {
   if (!spec.step_halving) return;
@@ -440,7 +470,11 @@ absl::Status Validate(const FlowSpec& spec) {
   Checker check(spec.dimension);
   check.AtLeast(spec.dimension, 1, "dimension");
   if (!check.status().ok()) return check.status();
-  std::visit(InitialChecker{check}, spec.initial);
+  CheckLatentSpace(check, spec);
+  if (!check.status().ok()) return check.status();
+  Checker start(std::holds_alternative<Empirical>(spec.initial) ? spec.dimension : StateDimension(spec));
+  std::visit(InitialChecker{start}, spec.initial);
+  if (!start.status().ok()) return start.status();
   check.Require(!spec.terms.empty(), "terms", "is empty");
   for (size_t i = 0; i < spec.terms.size(); ++i) {
     const std::string path = absl::StrCat("terms[", i, "]");

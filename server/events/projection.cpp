@@ -46,6 +46,7 @@ std::vector<std::string> DatasetsOf(const v1::FlowSpec& spec) {
     names.push_back(term.mmd().dataset());
   }
   for (const v1::Metric& metric : spec.output().metrics()) names.push_back(metric.target_distance().dataset());
+  names.push_back(spec.model().latent_flow().dataset());
   std::vector<std::string> ids;
   for (const std::string& name : names) {
     if (!name.empty()) ids.emplace_back(absl::StripPrefix(name, "datasets/"));

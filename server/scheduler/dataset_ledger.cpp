@@ -34,6 +34,7 @@ std::vector<std::string> ReferredDatasets(const v1::FlowSpec& spec) {
     AddName(term.mmd().dataset(), names);
   }
   for (const v1::Metric& metric : spec.output().metrics()) AddName(metric.target_distance().dataset(), names);
+  AddName(spec.model().latent_flow().dataset(), names);
   return names;
 }
 

@@ -116,9 +116,15 @@ AssignmentEnded FlowRunner::Compute(Task& task) {
   if (!task.spec.ok()) return Failed(task.spec.status(), "ENGINE_REFUSED");
   try {
     const SteadyClock::time_point start = SteadyClock::now();
+    SteadyClock::time_point last_progress = start - kProgressInterval;
+    const auto progress = [&](const engine::InnerProgress& inner) {
+      if (SteadyClock::now() - last_progress < kProgressInterval) return;
+      last_progress = SteadyClock::now();
+      SendProgress(task.assignment, inner);
+    };
     absl::StatusOr<std::unique_ptr<engine::Flow>> flow = task.checkpoint.has_value()
                                                              ? engine::Flow::Restore(*task.spec, *task.checkpoint, task.stop)
-                                                             : engine::Flow::Create(*task.spec, task.stop);
+                                                             : engine::Flow::Create(*task.spec, task.stop, progress);
     if (!flow.ok()) {
       if (task.stop.triggered()) return Ended(AssignmentEnded::STOPPED);
       const bool refused = absl::IsDataLoss(flow.status()) || absl::IsFailedPrecondition(flow.status());
@@ -129,19 +135,13 @@ AssignmentEnded FlowRunner::Compute(Task& task) {
       if (absl::Status status = ReportStep(task, **flow, SecondsSince(start)); !status.ok()) return Failed(status, "ENGINE_FAILED");
     }
     task.checkpoint.reset();
-    return Advance(task, **flow);
+    return Advance(task, **flow, progress);
   } catch (const std::bad_alloc&) {
     return Failed(absl::ResourceExhaustedError("the worker's memory does not suffice for this job"), "OUT_OF_MEMORY");
   }
 }
 
-AssignmentEnded FlowRunner::Advance(Task& task, engine::Flow& flow) {
-  SteadyClock::time_point last_progress = SteadyClock::now() - kProgressInterval;
-  const auto progress = [&](const engine::InnerProgress& inner) {
-    if (SteadyClock::now() - last_progress < kProgressInterval) return;
-    last_progress = SteadyClock::now();
-    SendProgress(task.assignment, inner);
-  };
+AssignmentEnded FlowRunner::Advance(Task& task, engine::Flow& flow, engine::ProgressCallback progress) {
   while (flow.step() < task.spec->num_steps) {
     WaitForWindow(task);
     if (task.stop.triggered()) return Ended(AssignmentEnded::STOPPED);

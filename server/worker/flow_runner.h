@@ -40,7 +40,7 @@ class FlowRunner : public Runner {
   absl::Status Assign(const v1::Assign& assign, BlobInbox& inbox, const Tables& tables);
   void Run();
   v1::AssignmentEnded Compute(Task& task);
-  v1::AssignmentEnded Advance(Task& task, engine::Flow& flow);
+  v1::AssignmentEnded Advance(Task& task, engine::Flow& flow, engine::ProgressCallback progress);
   // Sends the state of the flow as it stands, then counts it as unacknowledged.
   absl::Status ReportStep(const Task& task, engine::Flow& flow, double seconds);
   void SendProgress(int64_t assignment, const engine::InnerProgress& progress);

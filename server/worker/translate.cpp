@@ -1,5 +1,6 @@
 #include "server/worker/translate.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -244,10 +245,14 @@ engine::DecoderModel TranslateDecoder(const contract::Decoder& decoder) {
   return {decoder.noise_dimension(), decoder.hidden_layers(), decoder.hidden_width(), decoder.lower(), decoder.upper()};
 }
 
+engine::RealNvpModel TranslateRealNvp(const contract::RealNvp& model) {
+  return {model.couplings(), model.hidden_width(), model.learned_linear()};
+}
+
 absl::StatusOr<engine::ModelSpec> TranslateModel(const contract::Model& model) {
   switch (model.kind_case()) {
     case contract::Model::kRealNvp:
-      return engine::RealNvpModel{model.real_nvp().couplings(), model.real_nvp().hidden_width(), model.real_nvp().learned_linear()};
+      return TranslateRealNvp(model.real_nvp());
     case contract::Model::kParticles:
       return engine::ParticlesModel{model.particles().count()};
     case contract::Model::kIcnn:
@@ -262,9 +267,20 @@ absl::StatusOr<engine::ModelSpec> TranslateModel(const contract::Model& model) {
       return TranslateGenerator(model.generator().source(), model.generator().noise_dimension(), model.generator().parameters());
     case contract::Model::kGrid:
       return engine::GridModel{Numbers(model.grid().lower()), Numbers(model.grid().upper()), model.grid().nodes()};
+    case contract::Model::kLatentFlow:
+      return TranslateRealNvp(model.latent_flow().real_nvp());
     default:
       return Unknown("model");
   }
+}
+
+absl::StatusOr<std::optional<engine::LatentSpace>> TranslateLatentSpace(const contract::Model& model, const Tables& tables) {
+  if (!model.has_latent_flow()) return std::nullopt;
+  const contract::LatentFlow& latent = model.latent_flow();
+  absl::StatusOr<engine::TablePtr> table = FindTable(latent.dataset(), tables);
+  if (!table.ok()) return table.status();
+  return engine::LatentSpace{*std::move(table),      latent.latent_dimension(),    latent.hidden_width(),
+                             latent.hidden_layers(), latent.training_iterations(), latent.batch_size()};
 }
 
 absl::StatusOr<engine::MetricSpec> TranslateTargetDistance(const contract::TargetDistanceMetric& metric, const Tables& tables) {
@@ -340,16 +356,20 @@ absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, c
   if (!model.ok()) return model.status();
   absl::StatusOr<std::vector<engine::MetricSpec>> metrics = TranslateMetrics(spec.output(), tables);
   if (!metrics.ok()) return metrics.status();
+  absl::StatusOr<std::optional<engine::LatentSpace>> latent = TranslateLatentSpace(spec.model(), tables);
+  if (!latent.ok()) return latent.status();
+  const int state_dimension = latent->has_value() ? (*latent)->dimension : spec.dimension();
   return engine::FlowSpec{spec.dimension(),
                           *std::move(initial),
                           *std::move(terms),
                           *solver,
                           *model,
-                          SlicedStepSize(spec.schedule(), spec.dimension()),
+                          SlicedStepSize(spec.schedule(), state_dimension),
                           spec.schedule().num_steps(),
                           spec.schedule().step_halving(),
                           *std::move(metrics),
-                          spec.seed()};
+                          spec.seed(),
+                          *std::move(latent)};
 }
 
 contract::StepReport TranslateReport(const engine::StepReport& report, double seconds) {

@@ -420,6 +420,8 @@ class CliTest(unittest.TestCase):
                     options.update(batchSize=32, maxAttempts=1)
                 if kind == "swJko":
                     options["numProjections"] = 10
+                if "latentFlow" in job["spec"].get("model", {}):
+                    job["spec"]["model"]["latentFlow"].update(trainingIterations=10, hiddenWidth=32)
                 schedule = job["spec"]["schedule"]
                 # One step.
                 if "numSteps" in schedule:

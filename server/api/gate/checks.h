@@ -18,7 +18,8 @@ struct Context {
   Findings& findings;
   jobs::Datasets& datasets;
   const Limits& limits;
-  int dimension = 0;  // 0 when it is itself wrong: then nothing that depends on it is checked
+  int dimension = 0;        // 0 when it is itself wrong: then nothing that depends on it is checked
+  int state_dimension = 0;  // that the flow runs in, another than `dimension` in a latent space; 0 as above
   bool model_has_density = true;
   std::string model_kind;         // its name in job files
   bool entropy_is_noise = false;  // the solver turns an entropy into noise
@@ -107,13 +108,17 @@ void CheckStartOnGrid(Context& context, const std::string& path, const v1::FlowS
 // After the model.
 void CheckEntropicJko(Context& context, const std::string& path, v1::FlowSpec& spec);
 
+// The model `latent_flow`: its default of a data set, which its own check reads, and what of the rest it does not go with.
+void FillLatentDataset(v1::FlowSpec& spec);
+void CheckBesideLatentFlow(Context& context, const std::string& path, const v1::FlowSpec& spec);
+
 // Whether the solver turns an entropy into noise, so that the model need not have a density.
 bool TurnsEntropyIntoNoise(const v1::Solver& solver);
 
 // Whether the term is or holds ∫ρ log ρ.
 bool HasEntropy(const v1::FunctionalTerm& term);
 
-// Whether the model, with its default where it is left out, has a density.
+// Whether the model, with its default where it is left out, has a density in the flow's space.
 bool HasDensity(const v1::Model& model);
 
 // The name of the model's kind in job files, such as `realNvp`.

@@ -73,6 +73,14 @@ void CheckLabels(Findings& findings, const v1::Job& job) {
   }
 }
 
+// Points are of the space that the flow runs in, the rows of a data set of the flow's own.
+void CheckStart(Context& context, const std::string& path, v1::Distribution& initial) {
+  const int dimension = context.dimension;
+  if (!initial.has_dataset()) context.dimension = context.state_dimension;
+  CheckInitial(context, path, initial);
+  context.dimension = dimension;
+}
+
 void CheckSpec(Findings& findings, v1::FlowSpec& spec, jobs::Datasets& datasets, const Limits& limits) {
   Context context{findings, datasets, limits};
   if (spec.dimension() < 1) {
@@ -81,18 +89,22 @@ void CheckSpec(Findings& findings, v1::FlowSpec& spec, jobs::Datasets& datasets,
     findings.BeyondLimit("spec.dimension", spec.dimension(), limits.max_dimension);
   } else {
     context.dimension = spec.dimension();
+    context.state_dimension = spec.dimension();
   }
-  context.model_has_density = HasDensity(spec.model());
+  // Between codes a latent flow has one.
+  context.model_has_density = HasDensity(spec.model()) || spec.model().has_latent_flow();
   context.model_kind = KindOf(spec.model());
   context.entropy_is_noise = TurnsEntropyIntoNoise(spec.solver());
   context.fill_left = limits.max_spec_bytes / static_cast<int64_t>(sizeof(double));
-  CheckInitial(context, "spec.initial", *spec.mutable_initial());
+  FillLatentDataset(spec);
   CheckModel(context, "spec.model", *spec.mutable_model());
+  CheckStart(context, "spec.initial", *spec.mutable_initial());
   CheckStartOnGrid(context, "spec.model.grid", spec);
   CheckSolver(context, "spec.solver", spec);
   CheckFunctional(context, "spec.functional", spec);
   CheckSchedule(context, "spec.schedule", spec);
   CheckOutput(context, "spec.output", spec);
+  CheckBesideLatentFlow(context, "spec", spec);
 }
 
 }  // namespace

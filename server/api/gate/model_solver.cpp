@@ -1,9 +1,12 @@
 #include <algorithm>
+#include <utility>
 
 #include "server/api/gate/checks.h"
 
 namespace sliceflow::api {
 namespace {
+
+constexpr int kMaxLatentDimension = 512;  // of a decomposition in O(d³)
 
 // Memory that no single field bounds: parameters, and what a batch leaves in the hidden layers. In one dimension the model is a monotone
 // map of few parameters.
@@ -31,6 +34,58 @@ void CheckRealNvp(Context& context, const std::string& path, v1::RealNvp& model)
   CheckCount(context, absl::StrCat(path, ".couplings"), model.couplings(), 1, 64);
   CheckCount(context, absl::StrCat(path, ".hidden_width"), model.hidden_width(), 1, 4096);
   BoundRealNvp(context, path, model);
+}
+
+// As BoundRealNvp, of both networks.
+void BoundAutoEncoder(Context& context, const std::string& path, const v1::LatentFlow& model) {
+  const double width = model.hidden_width();
+  const double parameters =
+      2 * width * (static_cast<double>(context.dimension) + model.latent_dimension() + (model.hidden_layers() - 1) * width);
+  if (parameters > static_cast<double>(context.limits.max_model_parameters)) {
+    context.findings.BeyondLimit(absl::StrCat(path, ".hidden_width"),
+                                 absl::StrCat("hidden_layers, hidden_width and dimension together make about ", parameters,
+                                              " parameters; this server takes ", context.limits.max_model_parameters));
+  }
+  const double values = 2 * model.hidden_layers() * width * model.batch_size();
+  if (values > static_cast<double>(context.limits.max_hidden_values)) {
+    context.findings.BeyondLimit(absl::StrCat(path, ".batch_size"),
+                                 absl::StrCat("together with the hidden layers makes ", values, " values in them; this server takes ",
+                                              context.limits.max_hidden_values));
+  }
+}
+
+void CheckTrainingRows(Context& context, const std::string& field, const v1::LatentFlow& model) {
+  if (model.dataset().empty()) {
+    return context.findings.Invalid(field, "is required where the terms of the functional do not name one and the same data set");
+  }
+  const std::optional<v1::Dataset> dataset = CheckPointDataset(context, field, model.dataset());
+  if (!dataset.has_value() || dataset->rows() >= 2) return;
+  context.findings.Precondition(field, model.dataset(), "has 1 row; an auto-encoder needs at least 2");
+}
+
+void CheckLatentFlow(Context& context, const std::string& path, v1::LatentFlow& model) {
+  const int most = context.dimension > 0 ? std::min(kMaxLatentDimension, context.dimension) : kMaxLatentDimension;
+  if (!model.has_latent_dimension()) model.set_latent_dimension(std::min(32, most));
+  if (!model.has_hidden_width()) model.set_hidden_width(256);
+  if (!model.has_hidden_layers()) model.set_hidden_layers(2);
+  if (!model.has_training_iterations()) model.set_training_iterations(2000);
+  if (!model.has_batch_size()) model.set_batch_size(128);
+  CheckTrainingRows(context, absl::StrCat(path, ".dataset"), model);
+  const bool fits = model.latent_dimension() >= 1 && model.latent_dimension() <= most;
+  if (!fits) {
+    context.findings.Invalid(absl::StrCat(path, ".latent_dimension"),
+                             absl::StrCat("must be between 1 and ", most, ", is ", model.latent_dimension()));
+  }
+  CheckCount(context, absl::StrCat(path, ".hidden_width"), model.hidden_width(), 1, 4096);
+  CheckCount(context, absl::StrCat(path, ".hidden_layers"), model.hidden_layers(), 1, 8);
+  CheckCount(context, absl::StrCat(path, ".training_iterations"), model.training_iterations(), 1, context.limits.max_inner_iterations);
+  CheckCount(context, absl::StrCat(path, ".batch_size"), model.batch_size(), 2, context.limits.max_batch_size);
+  CheckValues(context, absl::StrCat(path, ".batch_size"), model.batch_size());
+  BoundAutoEncoder(context, path, model);
+  context.state_dimension = fits ? model.latent_dimension() : 0;
+  const int dimension = std::exchange(context.dimension, context.state_dimension);
+  CheckRealNvp(context, absl::StrCat(path, ".real_nvp"), *model.mutable_real_nvp());
+  context.dimension = dimension;
 }
 
 void CheckParticles(Context& context, const std::string& path, v1::Particles& model) {
@@ -204,12 +259,15 @@ bool HasDensity(const v1::Model& model) {
   switch (model.kind_case()) {
     case v1::Model::KIND_NOT_SET:
     case v1::Model::kRealNvp:
+    case v1::Model::kIcnn:
+    case v1::Model::kGrid:
       return true;
     case v1::Model::kParticles:
     case v1::Model::kMlp:
     case v1::Model::kCnn:
     case v1::Model::kDecoder:
     case v1::Model::kGenerator:
+    case v1::Model::kLatentFlow:
       return false;
   }
   return false;
@@ -236,6 +294,8 @@ void CheckModel(Context& context, const std::string& path, v1::Model& model) {
       return CheckPushforward(context, path, model);
     case v1::Model::kGrid:
       return CheckGrid(context, absl::StrCat(path, ".grid"), *model.mutable_grid());
+    case v1::Model::kLatentFlow:
+      return CheckLatentFlow(context, absl::StrCat(path, ".latent_flow"), *model.mutable_latent_flow());
   }
 }
 

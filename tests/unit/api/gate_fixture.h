@@ -68,6 +68,8 @@ class GateFixture : public ::testing::Test {
     datasets_.Add("points", 500, 2);
     datasets_.Add("images", 2000, 784);
     datasets_.Add("huge", 6000, 784);
+    datasets_.Add("other-images", 100, 784);
+    datasets_.Add("one-image", 1, 784);
   }
 
   // A job of the smallest specification that passes, in the text form of protobuf.

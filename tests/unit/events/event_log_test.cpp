@@ -242,7 +242,8 @@ TEST_F(EventLogTest, DataSetsOfASpecificationAreFoundOnce) {
   spec.mutable_functional()->add_terms()->mutable_mmd()->set_dataset("datasets/z");
   v1::Potential& potential = *spec.mutable_functional()->add_terms()->mutable_relative_entropy()->mutable_potential();
   potential.mutable_bayesian_logistic_regression()->set_dataset("datasets/w");
-  EXPECT_THAT(DatasetsOf(spec), ElementsAre("w", "x", "y", "z"));
+  spec.mutable_model()->mutable_latent_flow()->set_dataset("datasets/v");
+  EXPECT_THAT(DatasetsOf(spec), ElementsAre("v", "w", "x", "y", "z"));
 }
 
 }  // namespace

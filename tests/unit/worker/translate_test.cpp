@@ -96,6 +96,27 @@ TEST(Translate, StepHalving) {
   EXPECT_TRUE(Translate(spec).step_halving);
 }
 
+TEST(Translate, LatentFlow) {
+  contract::FlowSpec contract_spec =
+      Spec(kGaussian, R"({"weight": 1, "slicedWasserstein": {"dataset": "datasets/t", "numProjections": 3}})",
+           R"("latentFlow": {"dataset": "datasets/t", "latentDimension": 1, "hiddenWidth": 9, "hiddenLayers": 4, "trainingIterations": 5,
+              "batchSize": 6, "realNvp": {"couplings": 7, "hiddenWidth": 8, "learnedLinear": true}})");
+  const engine::FlowSpec spec = Translate(contract_spec, OneTable());
+  ASSERT_TRUE(spec.latent.has_value());
+  EXPECT_THAT(spec.latent->table->values, ElementsAre(3, 4));
+  EXPECT_EQ(spec.latent->dimension, 1);
+  EXPECT_EQ(spec.latent->hidden_width, 9);
+  EXPECT_EQ(spec.latent->hidden_layers, 4);
+  EXPECT_EQ(spec.latent->training_iterations, 5);
+  EXPECT_EQ(spec.latent->batch_size, 6);
+  const auto& model = std::get<engine::RealNvpModel>(spec.model);
+  EXPECT_EQ(model.couplings, 7);
+  EXPECT_EQ(model.hidden_width, 8);
+  EXPECT_TRUE(model.learned_linear);
+  EXPECT_EQ(spec.sliced_step_size, 0.5);  // the clock counts the latent dimension, 1
+  EXPECT_TRUE(absl::IsNotFound(TranslateSpec(contract_spec, {}).status()));
+}
+
 TEST(Translate, InitialDistributions) {
   const auto initial = [](const std::string& json) { return Translate(Spec(json, kEntropy, kParticles), OneTable()).initial; };
   EXPECT_THAT(std::get<engine::Gaussian>(initial(kGaussian)).mean, ElementsAre(1, 2));
