@@ -41,6 +41,13 @@ class Row:
     target: Target | None = None
     not_run: str = ""
 
+    @classmethod
+    def of(cls, labels: tuple[str, ...], published: str, units: list, figure: str, store, reasons: dict[str, str], target: Target | None = None) -> "Row":
+        """A figure of the units' stored results; of those without, the reason."""
+        results = [result for unit in units if (result := store.get(unit))]
+        why = next((reasons[unit.key] for unit in units if unit.key in reasons), "")
+        return cls(labels, published, tuple(result[figure] for result in results), tuple(result["seconds"] for result in results), target, why)
+
     @property
     def mean(self) -> float:
         return statistics.fmean(self.values)

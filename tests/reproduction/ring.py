@@ -38,14 +38,11 @@ class Ring:
         return self.all
 
     def section(self, store: Store, reasons: dict[str, str], pictures: pathlib.Path) -> Section:
-        results = [result for unit in self.all if (result := store.get(unit))]
-        why = next((reasons[unit.key] for unit in self.all if unit.key in reasons), "")
-        seconds = tuple(result["seconds"] for result in results)
-        rows = [Row((f"{figure}, relative error",), f"{exact:.5f}", tuple(result[f"{figure} off"] for result in results), seconds, Target(WITHIN), why)
+        rows = [Row.of((f"{figure}, relative error to {exact:.5f}",), "", self.all, f"{figure} off", store, reasons, Target(WITHIN))
                 for figure, exact in (("radius", RADIUS), ("energy", ENERGY))]
         section = Section(self.title, TEXT, ("",), rows)
-        if results:
-            section.pictures = [(self.draw(results[0], store.samples(self.all[0]), pictures), "The first seed: particles, and the course of the energy.")]
+        if first := store.get(self.all[0]):
+            section.pictures = [(self.draw(first, store.samples(self.all[0]), pictures), "Particles of the first seed, and the circle they end on.")]
         return section
 
     def draw(self, result: dict, samples: pathlib.Path, pictures: pathlib.Path) -> str:

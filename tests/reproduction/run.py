@@ -9,6 +9,9 @@ import signal
 import sys
 
 from closed_forms import ClosedForms
+from high_dimension import HighDimension
+from logistic_regression import LogisticRegression
+from mixture import Mixture
 from options import Options, read_options
 from ornstein_uhlenbeck import OrnsteinUhlenbeck
 from report import page
@@ -16,7 +19,7 @@ from ring import Ring
 from service import ROOT, Server
 from units import Store, Unit, run_unit
 
-EXPERIMENTS = [OrnsteinUhlenbeck, Ring, ClosedForms]
+EXPERIMENTS = [OrnsteinUhlenbeck, Mixture, LogisticRegression, Ring, ClosedForms, HighDimension]
 
 
 def interrupt(_signal, _frame) -> None:
@@ -42,7 +45,7 @@ def write_page(experiments: list, store: Store, reasons: dict[str, str], options
     page_path = ROOT / ("build/reproduction/quick/reproduction.md" if options.quick else "docs/reproduction.md")
     pictures = page_path.parent / "images/reproduction"
     pictures.mkdir(parents=True, exist_ok=True)
-    sections = [experiment.section(store, reasons, pictures) for experiment in experiments]
+    sections = [experiment.section(store, reasons, pictures) for experiment in experiments if experiment.units()]
     how = "QUICK=1 make reproduce" if options.quick else f"SEEDS={options.seeds} make reproduce"
     page_path.write_text(page(sections, "images/reproduction", published["sources"], how, version))
     print(page_path.relative_to(ROOT))

@@ -138,11 +138,10 @@ class Server:
             raise JobFailed(f"{name} ended as {final.get('state')}: {final.get('error', {}).get('message', watch.stderr.read())}")
         return FinishedJob(name, final["spec"], reports)
 
-    def distance(self, first: str, second: str | dict, kind: str, samples: int, **options) -> float:
+    def distance(self, first: str | dict, second: str | dict, kind: str, samples: int) -> float:
         """ComputeDistance; a dict is a known law as job files write it."""
-        other = self.write(second, "law.yaml") if isinstance(second, dict) else second
-        extra = [text for name, value in options.items() for text in (f"--{name}", value)]
-        return value_of(self.cli("distance", first, other, "--kind", kind, "--samples", samples, *extra), "value")
+        sides = [self.write(side, f"law_{at}.yaml") if isinstance(side, dict) else side for at, side in enumerate((first, second))]
+        return value_of(self.cli("distance", *sides, "--kind", kind, "--samples", samples), "value")
 
     def delete(self, job: FinishedJob) -> None:
         self.cli("delete", job.name)
