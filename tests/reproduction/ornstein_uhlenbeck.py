@@ -55,7 +55,7 @@ def stationary(job: dict) -> dict:
 
 
 def measure_times(against: str, job: dict, server: Server, finished: FinishedJob) -> dict:
-    theory, result = laws(server, job), {}
+    theory, result = laws(server, job), {"step seconds": finished.series("seconds")[1:]}
     for time in TIMES:
         step = finished.step_at(time)
         law = gaussian(theory[step][against])
@@ -79,10 +79,7 @@ def flow_unit(kind: str, against: str, file: str, dimension: int, seed: int, sec
 
 def icnn_unit(dimension: int) -> Unit:
     """JKO-ICNN at its published settings."""
-    job = job_of("ornstein_uhlenbeck", dimension, 1, solver={"jkoIcnn": {"innerIterations": 500, "batchSize": 1024}}, model={"icnn": {}},
-                 schedule={"stepSize": 0.05, "endTime": 0.9})
-    return Unit("ou", f"Ornstein–Uhlenbeck, JKO-ICNN, d = {dimension}, seed 1", job, functools.partial(measure_times, "wasserstein", job), 500,
-                {"samples": SAMPLES})
+    return flow_unit("JKO-ICNN", "wasserstein", "ornstein_uhlenbeck_icnn", dimension, 1, 500)
 
 
 def stationary_unit(kind: str, file: str, dimension: int, seed: int, seconds: float) -> Unit:

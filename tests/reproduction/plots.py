@@ -37,19 +37,22 @@ def divergences(rows: list[Row], path: pathlib.Path) -> str:
         if published:
             axis.plot(*np.transpose(published), "--", color="grey", label="published JKO-ICNN")
         axis.set(title=time, xlabel="d", ylabel="symmetric KL", yscale="log")
-        axis.legend(fontsize=6, frameon=False)
+        if shown:
+            axis.legend(fontsize=6, frameon=False)
         bare(axis)
     return finish(figure, path)
 
 
-def courses(panels: list[tuple[str, str, list[tuple[str, list[float], list[float]]]]], path: pathlib.Path) -> str:
+def courses(panels: list[tuple[str, str, list[tuple[str, list[float], list[float]]]]], path: pathlib.Path,
+            across: str = "Wasserstein time") -> str:
     """Panels of (title, what is measured, lines of (label, times, values))."""
     figure, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 3.2), layout="constrained", squeeze=False)
     for axis, (title, quantity, lines) in zip(axes[0], panels):
         for (label, times, values), colour, style in zip(lines, (INK, ACCENT, THIRD, FOURTH), ("o-", "--", "s-", ":")):
             axis.plot(times, values, style, color=colour, label=label, markersize=3)
-        axis.set(title=title, xlabel="Wasserstein time", ylabel=quantity)
-        axis.legend(fontsize=7, frameon=False)
+        axis.set(title=title, xlabel=across, ylabel=quantity)
+        if lines:
+            axis.legend(fontsize=7, frameon=False)
         bare(axis)
     return finish(figure, path)
 
@@ -60,4 +63,14 @@ def particles(points: list[tuple[str, np.ndarray]], radius: float, path: pathlib
         axis.scatter(x[:, 0], x[:, 1], s=2, color=INK, alpha=0.5, linewidths=0)
         axis.add_patch(plt.Circle(x.mean(axis=0), radius, fill=False, color=ACCENT, linewidth=0.8))
         axis.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), aspect="equal", xticks=[], yticks=[], title=title)
+    return finish(figure, path)
+
+
+def images(models: list[tuple[str, np.ndarray]], path: pathlib.Path) -> str:
+    """A grid of 8 by 8 digits for each model."""
+    figure, axes = plt.subplots(1, len(models), figsize=(3.6 * len(models), 3.9), layout="constrained", squeeze=False)
+    for axis, (title, x) in zip(axes[0], models):
+        grid = np.clip(x[:64], 0, 1).reshape(8, 8, 28, 28).transpose(0, 2, 1, 3).reshape(224, 224)
+        axis.imshow(grid, cmap="gray_r", interpolation="nearest")
+        axis.set(xticks=[], yticks=[], title=title)
     return finish(figure, path)

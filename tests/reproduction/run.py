@@ -10,16 +10,18 @@ import sys
 
 from closed_forms import ClosedForms
 from high_dimension import HighDimension
+from images import Images
 from logistic_regression import LogisticRegression
 from mixture import Mixture
 from options import Options, read_options
 from ornstein_uhlenbeck import OrnsteinUhlenbeck
 from report import page
 from ring import Ring
+from schemes import SchemesCompared
 from service import ROOT, Server
 from units import Store, Unit, run_unit
 
-EXPERIMENTS = [OrnsteinUhlenbeck, Mixture, LogisticRegression, Ring, ClosedForms, HighDimension]
+EXPERIMENTS = [OrnsteinUhlenbeck, Mixture, LogisticRegression, Ring, ClosedForms, Images, HighDimension, SchemesCompared]
 
 
 def interrupt(_signal, _frame) -> None:
@@ -28,6 +30,8 @@ def interrupt(_signal, _frame) -> None:
 
 def run_all(units: list[Unit], server: Server, store: Store) -> dict[str, str]:
     """Runs what is not stored yet; answers the reasons of units that have no result, by key."""
+    # Experiments may share units.
+    units = list({unit.key: unit for unit in units}.values())
     missing = [unit for unit in units if store.get(unit) is None]
     left = sum(unit.seconds for unit in missing)
     print(f"{len(missing)} of {len(units)} units to run, about {left / 60:.0f} minutes", file=sys.stderr, flush=True)
