@@ -1,6 +1,6 @@
 # Every target calls a script; scripts/ and deploy/install-deps say what they do.
 .DEFAULT_GOAL := build
-.PHONY: build test demo bench lint format clean deps
+.PHONY: build test demo bench reproduce lint format clean deps
 
 deps:
 	@deploy/install-deps
@@ -18,6 +18,10 @@ demo: deps
 
 bench: deps
 	@scripts/bench
+
+reproduce: deps
+	@scripts/build sliceflowd sliceflow-worker sliceflow gaussian_flows
+	@scripts/reproduce
 
 lint: deps
 	@scripts/check

@@ -23,6 +23,7 @@ struct Context {
 
 void AddSubmitCommands(CLI::App& app, Context& context);     // submit, validate
 void AddWatchCommand(CLI::App& app, Context& context);       // watch
+void AddRaceCommand(CLI::App& app, Context& context);        // race
 void AddJobCommands(CLI::App& app, Context& context);        // get, list
 void AddControlCommands(CLI::App& app, Context& context);    // cancel, delete, info
 void AddDataCommands(CLI::App& app, Context& context);       // sample, density, upload, datasets

@@ -1,13 +1,12 @@
 // submit and validate.
 #include <memory>
 #include <utility>
+#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
 #include "client/cli/describe.h"
 #include "client/cli/errors.h"
 #include "client/cli/job_file.h"
-#include "common/errors.h"
 
 namespace sliceflow::cli {
 namespace {
@@ -19,32 +18,10 @@ struct SubmitArguments {
   WatchArguments watching;
 };
 
-void PrintProblems(Context& context, const JobFile& file, const std::vector<Problem>& problems) {
-  for (const Problem& problem : problems) {
-    std::string text = file.source.Render(problem, context.console.width(), context.console.color());
-    if (!text.empty() && text.back() == '\n') text.pop_back();
-    context.console.Message(text);
-  }
-}
-
-// With --json what is wrong with a file looks like what a server says of it.
-int ReportBadFile(Context& context, const JobFile& file) {
-  if (!context.console.json()) {
-    PrintProblems(context, file, file.reading.problems);
-    return kExitRefused;
-  }
-  FieldViolations violations;
-  for (const Problem& problem : file.reading.problems) {
-    violations.Add(problem.field,
-                   absl::StrCat(file.source.name(), ":", problem.position.line, ":", problem.position.column, ": ", problem.description));
-  }
-  return ReportError(context, violations.ToStatus());
-}
-
 int ReportRefusal(Context& context, const JobFile& file, const absl::Status& status) {
   const std::vector<Problem> problems = LocateViolations(file, status);
   if (context.console.json() || problems.empty()) return ReportError(context, status);
-  PrintProblems(context, file, problems);
+  PrintProblems(context.console, file, problems);
   return ExitCodeOf(status);
 }
 
@@ -53,7 +30,7 @@ int Send(Context& context, const SubmitArguments& arguments, bool validate_only,
   absl::StatusOr<JobFile> file = ReadJobFile(arguments.file);
   if (!file.ok()) return ReportUsage(context.console, file.status());
   if (!file->reading.problems.empty()) return ReportBadFile(context, *file);
-  if (!context.console.json()) PrintProblems(context, *file, file->reading.ignored);
+  if (!context.console.json()) PrintProblems(context.console, *file, file->reading.ignored);
   v1::CreateJobRequest request;
   *request.mutable_job() = file->job;
   request.set_request_id(arguments.request_id);

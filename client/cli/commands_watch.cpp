@@ -1,5 +1,4 @@
 // watch.
-#include <csignal>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -12,9 +11,9 @@
 #include "client/cli/commands.h"
 #include "client/cli/describe.h"
 #include "client/cli/errors.h"
+#include "client/cli/interrupt.h"
 #include "client/cli/progress_view.h"
 #include "client/cli/table_files.h"
-#include "common/stop_latch.h"
 #include "common/table/npy.h"
 
 namespace sliceflow::cli {
@@ -22,32 +21,6 @@ namespace {
 
 // Points enough for a drawing of some thousand dots.
 constexpr int kDrawnSamples = 1000;
-
-StopLatch& Interrupted() {
-  static StopLatch latch;
-  return latch;
-}
-
-// The first Ctrl-C ends the watch, a second one the program.
-class InterruptGuard {
- public:
-  InterruptGuard() {
-    Interrupted();
-    struct sigaction action {};
-    action.sa_handler = [](int) { Interrupted().Trigger(); };
-    action.sa_flags = SA_RESETHAND | SA_RESTART;
-    sigaction(SIGINT, &action, &before_interrupt_);
-    sigaction(SIGTERM, &action, &before_terminate_);
-  }
-  ~InterruptGuard() {
-    sigaction(SIGINT, &before_interrupt_, nullptr);
-    sigaction(SIGTERM, &before_terminate_, nullptr);
-  }
-
- private:
-  struct sigaction before_interrupt_ {
-  }, before_terminate_{};
-};
 
 // The samples of the steps seen, for --save-samples.
 class SampleArchive {

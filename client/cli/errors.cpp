@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/commands.h"
+#include "client/cli/job_file.h"
 #include "client/cli/source_text.h"
 #include "client/cli/yaml_message.h"
 #include "client/cpp/retry.h"
@@ -68,6 +69,27 @@ ExitCode ReportError(Context& context, const absl::Status& status) {
     console.Message(absl::StrCat("  ", Printable(JsonPath(violation.field)), ": ", Printable(violation.description)));
   }
   return code;
+}
+
+void PrintProblems(Console& console, const JobFile& file, const std::vector<Problem>& problems) {
+  for (const Problem& problem : problems) {
+    std::string text = file.source.Render(problem, console.width(), console.color());
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+    console.Message(text);
+  }
+}
+
+ExitCode ReportBadFile(Context& context, const JobFile& file) {
+  if (!context.console.json()) {
+    PrintProblems(context.console, file, file.reading.problems);
+    return kExitRefused;
+  }
+  FieldViolations violations;
+  for (const Problem& problem : file.reading.problems) {
+    violations.Add(problem.field,
+                   absl::StrCat(file.source.name(), ":", problem.position.line, ":", problem.position.column, ": ", problem.description));
+  }
+  return ReportError(context, violations.ToStatus());
 }
 
 ExitCode ReportUsage(Console& console, const absl::Status& status) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -17,6 +18,8 @@ enum ExitCode {
 };
 
 struct Context;
+struct JobFile;
+struct Problem;
 class Console;
 
 // Of an error of a call.
@@ -28,6 +31,12 @@ std::string WhyUnreachable(const absl::Status& status);
 // Prints an error of a call with its field violations, and answers its exit code. Where no server answered it names the address. With --json
 // the error is printed as google.rpc.Status on one line of standard error.
 ExitCode ReportError(Context& context, const absl::Status& status);
+
+// Shows problems with a job file, each beside its place.
+void PrintProblems(Console& console, const JobFile& file, const std::vector<Problem>& problems);
+
+// Prints what is wrong with a job file whose reading has problems, and answers the exit code. With --json it looks like what a server says.
+ExitCode ReportBadFile(Context& context, const JobFile& file);
 
 // Prints an error with a file or the command line.
 ExitCode ReportUsage(Console& console, const absl::Status& status);

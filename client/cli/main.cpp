@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
   app.add_flag("--no-color", no_color, "No colours; so does the environment variable NO_COLOR");
   sliceflow::cli::AddSubmitCommands(app, context);
   sliceflow::cli::AddWatchCommand(app, context);
+  sliceflow::cli::AddRaceCommand(app, context);
   sliceflow::cli::AddJobCommands(app, context);
   sliceflow::cli::AddControlCommands(app, context);
   sliceflow::cli::AddDataCommands(app, context);

@@ -193,6 +193,39 @@ class CliTest(unittest.TestCase):
         self.assertIn(json.loads(self.cli("get", name, "--json").stdout)["state"], ("QUEUED", "RUNNING"))
         self.cli("cancel", name)
 
+    # ---- races
+    def test_race_runs_each_solver_with_a_model_that_fits(self):
+        job = changed(lambda spec: spec["output"].update(metrics=[{"closedForm": {}}]))
+        file = self.job_file(job, "race.yaml")
+        race = json.loads(self.cli("race", file, "--solvers", "swJko,eulerMaruyama", "--json").stdout)
+        self.assertEqual(race["metric"], "closed_form_symmetric_kl")
+        self.assertEqual([(lane["solver"], lane["model"], lane["state"]) for lane in race["lanes"]],
+                         [("swJko", "realNvp", "SUCCEEDED"), ("eulerMaruyama", "particles", "SUCCEEDED")])
+        for lane in race["lanes"]:
+            self.assertEqual([point["step"] for point in lane["points"]], [0, 1, 2])
+        # The file's solver keeps its parameters.
+        spec = json.loads(self.cli("get", race["lanes"][0]["job"], "--json").stdout)["spec"]
+        self.assertEqual(spec["solver"]["swJko"]["batchSize"], 64)
+        self.assertEqual(self.cli("race", file, "--solvers", "swJko,unheardOf", code=2).stdout, "")
+        self.assertIn("they have energy, closed_form_symmetric_kl", self.cli("race", file, "--solvers", "swJko", "--metric", "luck", code=2).stderr)
+
+    def test_race_cancels_what_runs_when_the_time_is_over(self):
+        file = self.job_file(changed(never_ending), "race.yaml")
+        result = self.cli("race", file, "--solvers", "swJko,pairedJko", "--seconds", "0.5")
+        rows = [line.split() for line in result.stdout.splitlines()]
+        self.assertIn(["swJko", "realNvp", "CANCELLED"], [row[:3] for row in rows])
+        self.assertIn(["pairedJko", "realNvp", "CANCELLED"], [row[:3] for row in rows])
+
+    def test_control_c_cancels_the_racing_job(self):
+        race = subprocess.Popen([BIN / "sliceflow", "race", self.job_file(changed(never_ending), "race.yaml"), "--solvers", "swJko,pairedJko"],
+                                env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertIn("swJko", race.stderr.readline())
+        race.send_signal(signal.SIGINT)
+        output, _ = race.communicate(timeout=DEADLINE)
+        self.assertEqual((race.returncode, output), (130, ""))
+        running = json.loads(self.cli("list", "--json", "--filter", "state = RUNNING").stdout).get("jobs", [])
+        self.assertEqual(running, [])
+
     # ---- samples and densities
     def test_samples_are_the_same_in_every_format(self):
         for ending in ("npz", "npy", "csv"):
@@ -409,7 +442,8 @@ class CliTest(unittest.TestCase):
         self.cli("upload", "diabetis.csv", "--id", "diabetis")
         self.cli("upload", "mnist.npy", "--id", "mnist")
         self.cli("upload", "points.npy", "--id", "points")
-        examples = sorted((ROOT / "examples").glob("*.yaml"))
+        self.cli("upload", "points.npy", "--id", "barenblatt")
+        examples = sorted((ROOT / "examples").glob("**/*.yaml"))
         self.assertGreaterEqual(len(examples), 12)
         for path in examples:
             with self.subTest(path.name):
