@@ -35,7 +35,7 @@ const std::pair<std::string, ModelSpec> kModels[] = {
 };
 // Images have 16 values and more: the suite of pushforward models has a flow of one.
 static_assert(std::size(kModels) + 1 == std::variant_size_v<ModelSpec>, "every kind of model has its case");
-constexpr size_t kFirstPushforward = 2;
+constexpr size_t kFirstPushforward = 3;
 
 SwJkoSolver SecondOrder() {
   SwJkoSolver solver = testing::QuickSolver();

@@ -185,7 +185,7 @@ TEST(PushforwardFlowTest, ComesBackFromACheckpointWithTheSameBits) {
 
 std::unique_ptr<Model> Made(const ModelSpec& spec, const InitialSpec& initial, int dimension) {
   at::Generator random = MakeGenerator(1, Purpose::kBase);
-  return MakeModel(spec, dimension, MakeInitial(initial, dimension), 0.01, random);
+  return MakeModel(spec, SwJkoSolver{}, dimension, MakeInitial(initial, dimension), 0.01, random);
 }
 
 at::Tensor FirstSamples(const Model& model, int64_t count) {
