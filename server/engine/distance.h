@@ -66,8 +66,9 @@ inline constexpr int64_t kMaxFeatures = 512;
 std::optional<ExpressionRefusal> CheckFeatures(const FrechetDistance& spec, int dimension);
 
 // The same request and operands give the same bits. InvalidArgument for sides of different dimensions, a side of fewer than two points,
-// more points than kMaxAssignedPoints, numbers out of range; features that are not taken (CheckFeatures) or not finite at a sample; FailedPrecondition for a relative entropy of a side without a density;
-// OutOfRange for samples so far out that the value is beyond float32.
+// more points than kMaxAssignedPoints, numbers out of range; features that are not taken (CheckFeatures) or not finite at a sample;
+// FailedPrecondition for a relative entropy of a side without a density; OutOfRange for samples so far out that the value is beyond
+// float32.
 absl::StatusOr<Distance> ComputeDistance(const DistanceRequest& request, const Operand& first, const Operand& second);
 
 }  // namespace sliceflow::engine

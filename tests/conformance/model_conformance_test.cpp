@@ -121,8 +121,8 @@ TEST_P(ModelConformance, StartsAsTheIdentity) {
   EXPECT_TRUE(at::allclose(batch.log_density, initial_->LogDensity(batch.x), tolerance, tolerance));
 }
 
-// Samples have the flow's dimension, whatever that of the noise, and each comes from its own row of noise: other rows do not matter, but for
-// the order in which float sums them.
+// Samples have the flow's dimension, whatever that of the noise, and each comes from its own row of noise: other rows do not matter, but
+// for the order in which float sums them.
 TEST_P(ModelConformance, SamplesComeFromTheirOwnNoise) {
   const Batch batch = model_->Transport(Moved(), noise_);
   EXPECT_EQ(batch.x.size(1), GetParam().dimension);

@@ -98,8 +98,9 @@ TEST_F(DistanceTest, StepZeroIsTheInitialDensity) {
   EXPECT_THAT(samples.values, SizeIs(10));
 }
 
-// Step 0 is N((1, −1), I) and both rows are (3, 4). The features are x₁ + x₂ + 1 and 2 x₁: the means are (1, 2) and (8, 6), the covariance of the
-// step is that of (1, 1; 2, 0), of trace 6. Over 10⁴ samples the means alone have an error of 2 √(49 · 2 + 16 · 4 + 2 · 28 · 2)/100 = .33.
+// Step 0 is N((1, −1), I) and both rows are (3, 4). The features are x₁ + x₂ + 1 and 2 x₁: the means are (1, 2) and (8, 6), the covariance
+// of the step is that of (1, 1; 2, 0), of trace 6. Over 10⁴ samples the means alone have an error of 2 √(49 · 2 + 16 · 4 + 2 · 28 · 2)/100
+// = .33.
 TEST_F(DistanceTest, OfFeaturesWhoseWeightsAreDataSets) {
   ASSERT_TRUE(client_.Upload("matrix", "1,2\n1,0\n").ok());
   ASSERT_TRUE(client_.Upload("offset", "1,0\n").ok());

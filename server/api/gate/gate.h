@@ -22,8 +22,8 @@ namespace sliceflow::api {
 // (`spec.functional.terms[1]…`), and `request_id`.
 absl::StatusOr<v1::Job> CheckCreateJob(const v1::CreateJobRequest& request, jobs::Datasets& datasets, const Limits& limits);
 
-// The points to evaluate at, or the noise of a generator, with the default filled in, as defaults of a generator are in `request`; otherwise
-// INVALID_ARGUMENT or RESOURCE_EXHAUSTED with all that is wrong. Whether the source itself is taken is a worker's to say.
+// The points to evaluate at, or the noise of a generator, with the default filled in, as defaults of a generator are in `request`;
+// otherwise INVALID_ARGUMENT or RESOURCE_EXHAUSTED with all that is wrong. Whether the source itself is taken is a worker's to say.
 absl::StatusOr<Tensor> CheckCheckExpression(v1::CheckExpressionRequest& request, const Limits& limits);
 
 // As Jobs::FindKeptStep.

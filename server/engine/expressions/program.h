@@ -15,8 +15,8 @@
 
 namespace sliceflow::engine {
 
-// What one run may do. All counts follow from the shapes of its tensors alone (CheckOperations saw to that), so a run that stayed within them
-// says that all runs on these shapes do.
+// What one run may do. All counts follow from the shapes of its tensors alone (CheckOperations saw to that), so a run that stayed within
+// them says that all runs on these shapes do.
 inline constexpr int64_t kMaxExpressionSteps = 20'000;               // operations that run
 inline constexpr int64_t kMaxExpressionTrips = 1000;                 // of a loop
 inline constexpr int64_t kMaxExpressionElements = int64_t{1} << 22;  // of one tensor, or of a list
@@ -30,8 +30,8 @@ class ExpressionProgram {
  public:
   ExpressionProgram(torch::jit::Function& function, const ExpressionLines& lines);
 
-  // The tensor it gives for `tensors`, as many as it takes, part of their graph where that is recorded. Throws Refused, with the line, beyond one of the bounds above and
-  // where an operation fails.
+  // The tensor it gives for `tensors`, as many as it takes, part of their graph where that is recorded. Throws Refused, with the line,
+  // beyond one of the bounds above and where an operation fails.
   at::Tensor Run(at::ArrayRef<at::Tensor> tensors) const;
 
  private:

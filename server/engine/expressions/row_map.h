@@ -18,8 +18,8 @@ namespace sliceflow::engine {
 
 // The last function that the source defines, from x (n × inputs) and further tensors of known shapes to n rows, row by row. For example
 //   def generator(z, w, b): return torch.tanh(z @ w + b)
-// A source is looked at, tried and bounded as expression.h says of expressions; what follows from the shape of x there follows here from the
-// shapes of x and of the tensors, which are always the same too.
+// A source is looked at, tried and bounded as expression.h says of expressions; what follows from the shape of x there follows here from
+// the shapes of x and of the tensors, which are always the same too.
 class RowMap {
  public:
   struct Signature {
@@ -38,10 +38,10 @@ class RowMap {
   // Columns that it gives.
   virtual int64_t outputs() const = 0;
 
-  // At any n ≥ 1 rows (float, n × inputs): n × outputs(), float, in pieces of at most 256 rows, each within the bounds of one expression. Part
-  // of the graph of those tensors that want gradients, not of that of x: the backward pass evaluates it once more instead of keeping what it
-  // computed, so memory is that of a piece. The same input gives the same bits. Throws std::runtime_error naming the line where an operation
-  // fails on these values.
+  // At any n ≥ 1 rows (float, n × inputs): n × outputs(), float, in pieces of at most 256 rows, each within the bounds of one expression.
+  // Part of the graph of those tensors that want gradients, not of that of x: the backward pass evaluates it once more instead of keeping
+  // what it computed, so memory is that of a piece. The same input gives the same bits. Throws std::runtime_error naming the line where an
+  // operation fails on these values.
   virtual at::Tensor Evaluate(const at::Tensor& x, absl::Span<const at::Tensor> tensors) const = 0;
 };
 

@@ -9,10 +9,10 @@
 
 namespace sliceflow::engine {
 
-// A dense layer to 2C maps of height/4 × width/4, C = base_channels, then two transposed convolutions (4 × 4, stride 2, padding 1: each doubles
-// the sides) to C maps and to the image, silu before each, and the range at the end. A transposed convolution of these sizes multiplies 16
-// times a point of its input, where an upsampling and a 3 × 3 convolution multiply 36 times. Rows are (height, width, channels), channels last.
-// Starts about the mean of each channel of `mean`, ρ₀'s.
+// A dense layer to 2C maps of height/4 × width/4, C = base_channels, then two transposed convolutions (4 × 4, stride 2, padding 1: each
+// doubles the sides) to C maps and to the image, silu before each, and the range at the end. A transposed convolution of these sizes
+// multiplies 16 times a point of its input, where an upsampling and a 3 × 3 convolution multiply 36 times. Rows are (height, width,
+// channels), channels last. Starts about the mean of each channel of `mean`, ρ₀'s.
 class ImageNetwork final : public Network {
  public:
   ImageNetwork(const CnnModel& spec, const at::Tensor& mean);

@@ -185,7 +185,7 @@ TEST(PushforwardFlowTest, ComesBackFromACheckpointWithTheSameBits) {
 
 std::unique_ptr<Model> Made(const ModelSpec& spec, const InitialSpec& initial, int dimension) {
   at::Generator random = MakeGenerator(1, Purpose::kBase);
-  return MakeModel(spec, dimension, MakeInitial(initial, dimension), 0.01, random);
+  return MakeModel(spec, SwJkoSolver{}, dimension, MakeInitial(initial, dimension), 0.01, random);
 }
 
 at::Tensor FirstSamples(const Model& model, int64_t count) {
@@ -194,8 +194,8 @@ at::Tensor FirstSamples(const Model& model, int64_t count) {
   return model.Transport(model.InitialParameters(start), model.Draw(count, /*paired=*/true, noise)).x;
 }
 
-// Before it is fitted an MLP has ρ₀'s mean and, in each coordinate, a scale like ρ₀'s: exactly so for noise of the flow's dimension, else by
-// random rows whose squared length varies by √(2/m) of itself, .32 for m = 20.
+// Before it is fitted an MLP has ρ₀'s mean and, in each coordinate, a scale like ρ₀'s: exactly so for noise of the flow's dimension, else
+// by random rows whose squared length varies by √(2/m) of itself, .32 for m = 20.
 TEST(MlpTest, StartsAtTheScaleOfTheInitialDistribution) {
   const Gaussian initial{.mean = {100, -3}, .covariance = {25, 0, 0, 0.01}};
   const at::Tensor square = FirstSamples(*Made(MlpModel{.noise_dimension = 2}, initial, 2), 20'000);
