@@ -63,7 +63,9 @@ class LatentFlowMistakeTest : public LatentFlowGateTest, public ::testing::WithP
 
 TEST_P(LatentFlowMistakeTest, IsRefusedWithFieldAndWords) {
   const auto& [rest, mistake] = GetParam();
-  const absl::Status status = Check(Images(mistake.change, rest)).status();
+  v1::CreateJobRequest request = Request(Images(mistake.change));
+  request.mutable_job()->MergeFrom(Request(absl::StrCat("spec { ", rest, "}")).job());
+  const absl::Status status = Check(request).status();
   EXPECT_EQ(status.code(), mistake.code) << status;
   const std::vector<FieldViolation> violations = ViolationsOf(status);
   ASSERT_THAT(violations, SizeIs(1)) << status;
