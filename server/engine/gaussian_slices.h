@@ -9,8 +9,8 @@ namespace sliceflow::engine {
 // differentiable scalar of the graphs of x and y, n × d and m × d. O(n d² + L d²).
 at::Tensor GaussianSlices(const at::Tensor& x, const at::Tensor& y, const at::Tensor& directions);
 
-// |m_x − m_y|²/d + (√(E|x − m_x|²/d) − √(E|y − m_y|²/d))²: SW2² where projections are close to Gaussian and equally wide in all directions, as
-// they come to be in high dimension (Nadjahi et al. 2021, equation 9). A differentiable scalar; O(n d), no direction, nothing sorted.
+// |m_x − m_y|²/d + (√(E|x − m_x|²/d) − √(E|y − m_y|²/d))²: SW2² where projections are close to Gaussian and equally wide in all directions,
+// as they come to be in high dimension (Nadjahi et al. 2021, equation 9). A differentiable scalar; O(n d), no direction, nothing sorted.
 at::Tensor Concentrated(const at::Tensor& x, const at::Tensor& y);
 
 }  // namespace sliceflow::engine

@@ -7,90 +7,13 @@
 #include <type_traits>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/dense.h"
-#include "server/engine/expressions/expression.h"
-#include "server/engine/expressions/row_map.h"
 #include "server/engine/flow.h"
 #include "server/engine/functionals/logistic_regression_rows.h"
-#include "server/engine/models/generator_network.h"
+#include "server/engine/spec_checker.h"
+#include "server/engine/validate_model.h"
 
 namespace sliceflow::engine {
 namespace {
-
-constexpr double kSymmetryShare = 1e-9;  // of the largest entry
-
-// Remembers the first thing that is wrong.
-class Checker {
- public:
-  explicit Checker(int dimension) : dimension_(dimension) {}
-
-  const absl::Status& status() const { return status_; }
-
-  void Require(bool holds, const std::string& path, absl::string_view what) {
-    if (!holds && status_.ok()) status_ = absl::InvalidArgumentError(absl::StrCat(path, ": ", what));
-  }
-
-  void Above(double value, double least, const std::string& path) {
-    Require(std::isfinite(value) && value > least, path, absl::StrCat("is ", value, "; must be finite and above ", least));
-  }
-
-  void AtLeast(double value, double least, const std::string& path) {
-    Require(std::isfinite(value) && value >= least, path, absl::StrCat("is ", value, "; must be finite and at least ", least));
-  }
-
-  void Vector(const std::vector<double>& values, const std::string& path) {
-    Require(static_cast<int>(values.size()) == dimension_, path,
-            absl::StrCat("has ", values.size(), " entries; the dimension is ", dimension_));
-    Require(std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }), path, "has entries that are not finite");
-  }
-
-  void PositiveDefinite(const std::vector<double>& values, const std::string& path) {
-    const auto wanted = static_cast<size_t>(dimension_) * static_cast<size_t>(dimension_);
-    Require(values.size() == wanted, path, absl::StrCat("has ", values.size(), " entries; dimension² is ", wanted));
-    Require(std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }), path, "has entries that are not finite");
-    if (!status_.ok()) return;
-    const Eigen::MatrixXd matrix = ToMatrix(values, dimension_);
-    const double largest = matrix.cwiseAbs().maxCoeff();
-    Require((matrix - matrix.transpose()).cwiseAbs().maxCoeff() <= kSymmetryShare * largest, path, "is not symmetric");
-    Require(matrix.llt().info() == Eigen::Success, path, "is not positive definite");
-  }
-
-  void Data(const TablePtr& table, int64_t columns, int64_t least_rows, const std::string& path) {
-    Require(table != nullptr, path, "is missing");
-    if (!status_.ok()) return;
-    Require(table->columns == columns, path, absl::StrCat("has ", table->columns, " columns; must have ", columns));
-    Require(table->rows >= least_rows, path, absl::StrCat("has ", table->rows, " rows; must have at least ", least_rows));
-    Require(static_cast<int64_t>(table->values.size()) == table->rows * table->columns, path, "does not fill its rows and columns");
-    Require(std::all_of(table->values.begin(), table->values.end(), [](float v) { return std::isfinite(v); }), path,
-            "has values that are not finite");
-  }
-
-  void Source(const std::string& source, int64_t rows, const std::string& path) {
-    if (!status_.ok()) return;
-    const Expression::Result compiled = Expression::Compile(source, dimension_, rows);
-    if (const auto* refusal = std::get_if<ExpressionRefusal>(&compiled)) Refuse(*refusal, path);
-  }
-
-  void Refuse(const ExpressionRefusal& refusal, const std::string& path) {
-    Require(false, path, absl::StrCat("line ", refusal.line, ": ", refusal.reason));
-  }
-
-  void Mixture(const GaussianMixture& mixture, const std::string& path) {
-    Require(!mixture.components.empty(), path + ".components", "is empty");
-    for (size_t i = 0; i < mixture.components.size(); ++i) {
-      const std::string component = absl::StrCat(path, ".components[", i, "]");
-      Above(mixture.components[i].weight, 0, component + ".weight");
-      Vector(mixture.components[i].gaussian.mean, component + ".mean");
-      PositiveDefinite(mixture.components[i].gaussian.covariance, component + ".covariance");
-    }
-  }
-
-  int dimension() const { return dimension_; }
-
- private:
-  int dimension_;
-  absl::Status status_;
-};
 
 bool TurnsEntropyIntoNoise(const SolverSpec& solver) {
   return std::holds_alternative<EulerMaruyamaSolver>(solver) || std::holds_alternative<MalaSolver>(solver);
@@ -120,7 +43,7 @@ int64_t CountTerms(const FlowSpec& spec) {
 }
 
 struct InitialChecker {
-  Checker& check;
+  SpecChecker& check;
 
   void operator()(const Gaussian& spec) const {
     check.Vector(spec.mean, "initial.gaussian.mean");
@@ -144,7 +67,7 @@ struct InitialChecker {
 };
 
 struct TermChecker {
-  Checker& check;
+  SpecChecker& check;
   const FlowSpec& spec;
   double weight;
   std::string path;
@@ -259,67 +182,8 @@ struct TermChecker {
   }
 };
 
-struct ModelChecker {
-  Checker& check;
-  const InitialSpec& initial;
-
-  void operator()(const RealNvpModel& spec) const {
-    check.AtLeast(spec.couplings, 1, "model.real_nvp.couplings");
-    check.AtLeast(spec.hidden_width, 1, "model.real_nvp.hidden_width");
-  }
-  void operator()(const ParticlesModel& spec) const { check.AtLeast(static_cast<double>(spec.count), 1, "model.particles.count"); }
-  void operator()(const IcnnModel& spec) const {
-    check.AtLeast(spec.hidden_layers, 1, "model.icnn.hidden_layers");
-    check.AtLeast(spec.hidden_width, 1, "model.icnn.hidden_width");
-  }
-  void operator()(const MlpModel& spec) const { Dense(spec, "model.mlp"); }
-  void operator()(const DecoderModel& spec) const {
-    Dense(spec, "model.decoder");
-    check.Above(spec.upper, spec.lower, "model.decoder.upper");
-  }
-  void operator()(const CnnModel& spec) const {
-    check.AtLeast(spec.noise_dimension, 1, "model.cnn.noise_dimension");
-    check.AtLeast(spec.base_channels, 1, "model.cnn.base_channels");
-    const bool whole = spec.height > 0 && spec.height % 4 == 0 && spec.width > 0 && spec.width % 4 == 0 && spec.channels > 0;
-    check.Require(whole && int64_t{spec.height} * spec.width * spec.channels == check.dimension(), "model.cnn",
-                  "must have sides that are multiples of 4 and, with the channels, multiply to the dimension");
-    check.Above(spec.upper, spec.lower, "model.cnn.upper");
-  }
-  void operator()(const GeneratorModel& spec) const {
-    check.AtLeast(spec.noise_dimension, 1, "model.generator.noise_dimension");
-    check.Require(!spec.parameters.empty(), "model.generator.parameters", "are none");
-    for (size_t i = 0; i < spec.parameters.size(); ++i) {
-      const std::vector<int64_t>& shape = spec.parameters[i].shape;
-      const std::string path = absl::StrCat("model.generator.parameters[", i, "]");
-      check.Require(!shape.empty() && *std::min_element(shape.begin(), shape.end()) > 0, path + ".shape", "must have sides of at least 1");
-      check.AtLeast(spec.parameters[i].initial_scale, 0, path + ".initial_scale");
-    }
-    if (!check.status().ok()) return;
-    const RowMap::Result compiled = RowMap::Compile(spec.source, SignatureOf(spec, check.dimension()));
-    if (const auto* refusal = std::get_if<ExpressionRefusal>(&compiled)) check.Refuse(*refusal, "model.generator.source");
-  }
-
-  template <typename Spec>
-  void Dense(const Spec& spec, const std::string& path) const {
-    check.AtLeast(spec.noise_dimension, 1, path + ".noise_dimension");
-    check.AtLeast(spec.hidden_layers, 1, path + ".hidden_layers");
-    check.AtLeast(spec.hidden_width, 1, path + ".hidden_width");
-  }
-  void operator()(const GridModel& grid) const {
-    check.Require(check.dimension() <= 2, "model.grid", "needs dimension 1 or 2");
-    check.Vector(grid.lower, "model.grid.lower");
-    check.Vector(grid.upper, "model.grid.upper");
-    check.AtLeast(static_cast<double>(grid.nodes), 2, "model.grid.nodes");
-    const bool density = std::holds_alternative<Gaussian>(initial) || std::holds_alternative<GaussianMixture>(initial) ||
-                         std::holds_alternative<UniformBox>(initial);
-    check.Require(density, "model.grid", "needs an initial distribution with a density");
-    if (!check.status().ok()) return;
-    for (size_t i = 0; i < grid.lower.size(); ++i) check.Above(grid.upper[i], grid.lower[i], absl::StrCat("model.grid.upper[", i, "]"));
-  }
-};
-
 struct OptimizerChecker {
-  Checker& check;
+  SpecChecker& check;
   std::string path;
 
   void operator()(const AdamOptions& adam) const {
@@ -336,7 +200,7 @@ struct OptimizerChecker {
 };
 
 struct SolverChecker {
-  Checker& check;
+  SpecChecker& check;
   const FlowSpec& spec;
 
   void operator()(const SwJkoSolver& spec) const {
@@ -397,7 +261,7 @@ struct SolverChecker {
 };
 
 struct MetricChecker {
-  Checker& check;
+  SpecChecker& check;
   const FlowSpec& spec;
   std::string path;
 
@@ -425,38 +289,8 @@ struct MetricChecker {
   void operator()(const MomentsMetric& /*metric*/) const {}
 };
 
-// The terms that are of rows, which are encoded, or of the model's density between codes.
-bool HoldsBetweenCodes(const TermSpec& term) {
-  return std::holds_alternative<SlicedWassersteinTerm>(term) || std::holds_alternative<GaussianMmdTerm>(term) ||
-         std::holds_alternative<EnergyDistanceTerm>(term) || std::holds_alternative<InverseMultiquadricMmdTerm>(term) ||
-         std::holds_alternative<EntropyTerm>(term);
-}
-
-bool IsOfDecodedSamples(const MetricSpec& metric) {
-  return std::holds_alternative<TargetDistanceMetric>(metric) || std::holds_alternative<RadiusMetric>(metric) ||
-         std::holds_alternative<MomentsMetric>(metric) || std::holds_alternative<ModeCoverageMetric>(metric);
-}
-
-void CheckLatentSpace(Checker& check, const FlowSpec& spec) {
-  if (!spec.latent.has_value()) return;
-  const LatentSpace& latent = *spec.latent;
-  check.Data(latent.table, spec.dimension, 2, "model.latent_flow.dataset");
-  check.AtLeast(latent.dimension, 1, "model.latent_flow.latent_dimension");
-  check.AtLeast(latent.hidden_width, 1, "model.latent_flow.hidden_width");
-  check.AtLeast(latent.hidden_layers, 1, "model.latent_flow.hidden_layers");
-  check.AtLeast(latent.training_iterations, 1, "model.latent_flow.training_iterations");
-  check.AtLeast(static_cast<double>(latent.batch_size), 1, "model.latent_flow.batch_size");
-  check.Require(HasDensity(spec.model), "model.latent_flow", "needs a model with a density between codes");
-  for (size_t i = 0; i < spec.terms.size(); ++i) {
-    check.Require(HoldsBetweenCodes(spec.terms[i].term), absl::StrCat("terms[", i, "]"), "has no meaning between codes");
-  }
-  for (size_t i = 0; i < spec.metrics.size(); ++i) {
-    check.Require(IsOfDecodedSamples(spec.metrics[i]), absl::StrCat("metrics[", i, "]"), "has no meaning for decoded samples");
-  }
-}
-
 // Of flows with noise of their own, steps of another size tell the noise apart and not the steps.
-void CheckStepHalving(Checker& check, const FlowSpec& spec) {
+void CheckStepHalving(SpecChecker& check, const FlowSpec& spec) {
   if (!spec.step_halving) return;
   const bool entropy = std::any_of(spec.terms.begin(), spec.terms.end(), [](const WeightedTerm& term) { return HasEntropy(term.term); });
   check.Require(!std::holds_alternative<MalaSolver>(spec.solver), "step_halving", "has no meaning for mala, which adapts its steps");
@@ -467,12 +301,12 @@ void CheckStepHalving(Checker& check, const FlowSpec& spec) {
 }  // namespace
 
 absl::Status Validate(const FlowSpec& spec) {
-  Checker check(spec.dimension);
+  SpecChecker check(spec.dimension);
   check.AtLeast(spec.dimension, 1, "dimension");
   if (!check.status().ok()) return check.status();
   CheckLatentSpace(check, spec);
   if (!check.status().ok()) return check.status();
-  Checker start(std::holds_alternative<Empirical>(spec.initial) ? spec.dimension : StateDimension(spec));
+  SpecChecker start(std::holds_alternative<Empirical>(spec.initial) ? spec.dimension : StateDimension(spec));
   std::visit(InitialChecker{start}, spec.initial);
   if (!start.status().ok()) return start.status();
   check.Require(!spec.terms.empty(), "terms", "is empty");
@@ -483,7 +317,7 @@ absl::Status Validate(const FlowSpec& spec) {
     std::visit(TermChecker{check, spec, weight, path}, spec.terms[i].term);
   }
   std::visit(SolverChecker{check, spec}, spec.solver);
-  std::visit(ModelChecker{check, spec.initial}, spec.model);
+  CheckModel(check, spec.model, spec.initial);
   check.Above(spec.sliced_step_size, 0, "sliced_step_size");
   check.AtLeast(spec.num_steps, 1, "num_steps");
   CheckStepHalving(check, spec);
@@ -494,7 +328,7 @@ absl::Status Validate(const FlowSpec& spec) {
 }
 
 absl::Status ValidateMixture(const GaussianMixture& mixture, int dimension) {
-  Checker check(dimension);
+  SpecChecker check(dimension);
   check.AtLeast(dimension, 1, "dimension");
   check.Mixture(mixture, "mixture");
   return check.status();

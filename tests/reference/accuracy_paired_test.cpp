@@ -14,8 +14,8 @@ struct Setting {
 
 class PairedAccuracyTest : public ::testing::TestWithParam<Setting> {};
 
-// The scheme's own error on Gaussians with a step of 0.1 is .0002 (d = 2) and .0009 (d = 12) at t = 0.5; the rest of the tolerance is for the
-// short minimisations of this test, about three times what was measured over ten seeds.
+// The scheme's own error on Gaussians with a step of 0.1 is .0002 (d = 2) and .0009 (d = 12) at t = 0.5; the rest of the tolerance is for
+// the short minimisations of this test, about three times what was measured over ten seeds.
 TEST_P(PairedAccuracyTest, SecondOrderFollowsOrnsteinUhlenbeck) {
   engine::SetThreads(1);
   const auto [dimension, tolerance] = GetParam();
@@ -31,7 +31,8 @@ TEST_P(PairedAccuracyTest, SecondOrderFollowsOrnsteinUhlenbeck) {
 
 INSTANTIATE_TEST_SUITE_P(Dimensions, PairedAccuracyTest, ::testing::Values(Setting{2, 0.001}, Setting{8, 0.004}));
 
-// Of first order the scheme itself is off by .0066 at t = 0.5 with a step of 0.1, and by less later; the rest is for the short minimisations.
+// Of first order the scheme itself is off by .0066 at t = 0.5 with a step of 0.1, and by less later; the rest is for the short
+// minimisations.
 TEST(JkoIcnnAccuracyTest, FollowsOrnsteinUhlenbeck) {
   engine::SetThreads(1);
   const engine::JkoIcnnSolver solver{.inner = {.iterations = 120, .batch_size = 512}};

@@ -1,5 +1,6 @@
-// Prints what theory says of a job on Gaussians: gaussian_flows JOB.yaml. The job is an Ornstein–Uhlenbeck problem from the standard Gaussian,
-// with a quadratic potential, an entropy, and a schedule in the Wasserstein clock. One JSON list on standard output, an entry a step from 1:
+// Prints what theory says of a job on Gaussians: gaussian_flows JOB.yaml. The job is an Ornstein–Uhlenbeck problem from the standard
+// Gaussian, with a quadratic potential, an entropy, and a schedule in the Wasserstein clock. One JSON list on standard output, an entry a
+// step from 1:
 //   {"step", "time", "sliced": {"mean", "covariance"}, "wasserstein": {"mean", "covariance"}, "between": symmetric KL of the two}
 // `sliced` is the SW-JKO oracle, `wasserstein` the law of the process. Reproduction runs it; it is no part of the server.
 #include <yaml-cpp/yaml.h>

@@ -9,8 +9,8 @@ namespace sliceflow::engine {
 
 // u ↦ ∇φ(u), φ(u) = ½|Lu|² + ⟨b, u⟩ + ⟨w, z_n⟩/width with
 //   z_1 = s(A_1 u + b_1),   z_l = s(W_l z_{l−1} + A_l u + b_l),   s the softplus, W_l and w the softplus of what is trained.
-// s is convex and grows, W_l and w are positive, so φ is convex; LᵀL makes it strictly so. The quadratic part holds every linear map between
-// Gaussians. Hessian and map are written out, so that a gradient of either takes one backward pass:
+// s is convex and grows, W_l and w are positive, so φ is convex; LᵀL makes it strictly so. The quadratic part holds every linear map
+// between Gaussians. Hessian and map are written out, so that a gradient of either takes one backward pass:
 //   ∇²φ = LᵀL + Σ_l J_lᵀ diag(λ_l s″(a_l)) J_l,   a_l what s is applied to, J_l = ∂a_l/∂u, λ_l = ∂φ/∂z_l.
 // Cost for n points: O(n · layers · width² · d) time, O(n · layers · width · d) memory, and n determinants of d × d matrices.
 // Near the identity at the initial parameters, not on it: positive weights are never 0.

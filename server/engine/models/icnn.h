@@ -11,10 +11,10 @@
 
 namespace sliceflow::engine {
 
-// x = mean + deviation · (T_k ∘ … ∘ T_1)((z − mean)/deviation), z from the base, mean and deviation the base's, T_i = ∇φ_i the gradient of an
-// input-convex network (ConvexGradientLayer). The flat parameters are those of the links in turn, so that a longer tensor is a longer chain: JKO-ICNN
-// adds a link each step, other solvers train one. Cost of a batch: that of a layer for each link.
-// The base is ρ₀ where that has a density; otherwise a Gaussian.
+// x = mean + deviation · (T_k ∘ … ∘ T_1)((z − mean)/deviation), z from the base, mean and deviation the base's, T_i = ∇φ_i the gradient of
+// an input-convex network (ConvexGradientLayer). The flat parameters are those of the links in turn, so that a longer tensor is a longer
+// chain: JKO-ICNN adds a link each step, other solvers train one. Cost of a batch: that of a layer for each link. The base is ρ₀ where that
+// has a density; otherwise a Gaussian.
 class Icnn final : public Model {
  public:
   // `links`: of the initial parameters. Without any the model is its base.

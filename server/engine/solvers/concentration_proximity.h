@@ -5,8 +5,8 @@
 
 namespace sliceflow::engine {
 
-// `Concentrated` of server/engine/gaussian_slices.h: biased for laws that are not spherical, with an error that falls with the dimension; it sees means and
-// total variances only, so that it does not hold the shape of ρ near that of ρ_k.
+// `Concentrated` of server/engine/gaussian_slices.h: biased for laws that are not spherical, with an error that falls with the dimension;
+// it sees means and total variances only, so that it does not hold the shape of ρ near that of ρ_k.
 class ConcentrationProximity final : public Proximity {
  public:
   void Refresh(at::Generator& /*random*/) override {}

@@ -8,9 +8,10 @@
 
 namespace sliceflow::engine {
 
-// max_θ W2²(θ♯μ, θ♯ν) (Deshpande et al. 2019): from the best of `num_projections` random directions by ten steps of ascent, each to the leading direction of
-// the coupled differences, θ ← M_θ θ/|M_θ θ|, M_θ = E[(x − y)(x − y)ᵀ] under the optimal coupling along θ. Ascent finds a local maximum, so the value
-// is a lower bound. Its gradient is that along the maximiser (Danskin). Moving a Dirac by v costs |v|², as in W2²: its clock is that of Wasserstein.
+// max_θ W2²(θ♯μ, θ♯ν) (Deshpande et al. 2019): from the best of `num_projections` random directions by ten steps of ascent, each to the
+// leading direction of the coupled differences, θ ← M_θ θ/|M_θ θ|, M_θ = E[(x − y)(x − y)ᵀ] under the optimal coupling along θ. Ascent
+// finds a local maximum, so the value is a lower bound. Its gradient is that along the maximiser (Danskin). Moving a Dirac by v costs |v|²,
+// as in W2²: its clock is that of Wasserstein.
 class MaxSlicedProximity final : public Proximity {
  public:
   MaxSlicedProximity(int64_t num_projections, int dimension, uint64_t seed);

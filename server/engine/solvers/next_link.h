@@ -6,9 +6,9 @@
 
 namespace sliceflow::engine {
 
-// ρ_{k+1} = (∇φ)♯ρ_k, φ an input-convex network: at any φ the map is the transport map, so E|∇φ(x) − x|² is W2²(ρ_{k+1}, ρ_k) itself (Brenier 1991).
-// Begins at the link before, and near the identity in the first step. The links before are constants: an iteration's gradient goes through
-// one link, its samples through all, so its cost grows with the step (Mokrov et al. 2021; Alvarez-Melis et al. 2021).
+// ρ_{k+1} = (∇φ)♯ρ_k, φ an input-convex network: at any φ the map is the transport map, so E|∇φ(x) − x|² is W2²(ρ_{k+1}, ρ_k) itself
+// (Brenier 1991). Begins at the link before, and near the identity in the first step. The links before are constants: an iteration's
+// gradient goes through one link, its samples through all, so its cost grows with the step (Mokrov et al. 2021; Alvarez-Melis et al. 2021).
 class NextLink final : public Candidate {
  public:
   // Borrows `model`. `seed`: the flow's.

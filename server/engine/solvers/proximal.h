@@ -16,9 +16,9 @@ namespace sliceflow::engine {
 // J(ρ) = P(ρ) + F(ρ), D² the proximity's:
 //   order 1   P(ρ) = D²(ρ, ρ_k)/(2τ)                             (Jordan, Kinderlehrer & Otto 1998)
 //   order 2   P(ρ) = D²(ρ, ρ_k)/τ − D²(ρ, ρ_{k−1})/(4τ)          (variational BDF2, Matthes & Plazotta 2019); the first step is of order 1
-// minimised over what the candidate trains, by a fresh optimizer from where the candidate starts. A step that ends above where it began was thrown out by
-// steps too large for the objective: it is tried again from ρ_k with a third of the learning rate, up to `max_attempts` times, and the best
-// is taken.
+// minimised over what the candidate trains, by a fresh optimizer from where the candidate starts. A step that ends above where it began was
+// thrown out by steps too large for the objective: it is tried again from ρ_k with a third of the learning rate, up to `max_attempts`
+// times, and the best is taken.
 class ProximalSolver final : public Solver {
  public:
   // `tau`: the step size in the clock of D².
