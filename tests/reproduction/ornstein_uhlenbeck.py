@@ -97,9 +97,9 @@ class OrnsteinUhlenbeck:
         self.dimensions = (2,) if options.quick else (2, 4, 6, 8, 10, 12)
         self.seeds = range(1, (1 if options.quick else options.seeds) + 1)
         self.published = published["ornstein_uhlenbeck"]["symmetric_kl"]
-        self.paired = {(d, s): flow_unit("paired JKO", "wasserstein", "ornstein_uhlenbeck", d, s, 25) for d in self.dimensions for s in self.seeds}
-        self.sliced = {(d, s): flow_unit("SW-JKO", "sliced", "ornstein_uhlenbeck_sliced", d, s, 40) for d in self.dimensions for s in self.seeds}
-        self.stationary = {(kind, d, s): stationary_unit(kind, file, d, s, 40)
+        self.paired = {(d, s): flow_unit("paired JKO", "wasserstein", "ornstein_uhlenbeck", d, s, 8 + d) for d in self.dimensions for s in self.seeds}
+        self.sliced = {(d, s): flow_unit("SW-JKO", "sliced", "ornstein_uhlenbeck_sliced", d, s, 8 + d) for d in self.dimensions for s in self.seeds}
+        self.stationary = {(kind, d, s): stationary_unit(kind, file, d, s, 8 + d)
                            for kind, file in (("paired JKO", "ornstein_uhlenbeck"), ("SW-JKO", "ornstein_uhlenbeck_sliced"))
                            for d in self.dimensions for s in self.seeds}
         icnn = () if options.quick else (2, 6, 12)

@@ -33,7 +33,7 @@ class Unit:
     """`measure(server, job)` takes the figures, a dict of JSON values, from the finished job; `prepare(server)` uploads what it needs.
 
     `inputs` is what determines the result beside the job: data sets by digest, sample counts of measurements. `seconds` is what it takes
-    on two cores, for the estimate. `folder_name` names the experiment.
+    on two cores, for the estimate.
     """
 
     experiment: str
