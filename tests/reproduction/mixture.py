@@ -41,7 +41,7 @@ class Mixture:
     def __init__(self, options: Options, published: dict):
         self.published = published["mixture"]["kl_target"]
         dimensions = () if options.quick else (2, 6, 12)
-        self.all = {d: [Unit("mixture", f"mixture, d = {d}, seed {seed}", job_of(d, seed), functools.partial(measure, target(d, seed)), 60,
+        self.all = {d: [Unit("mixture", f"mixture, d = {d}, seed {seed}", job_of(d, seed), functools.partial(measure, target(d, seed)), 120 + 10 * d,
                              {"samples": SAMPLES}) for seed in range(1, options.seeds + 1)] for d in dimensions}
 
     def units(self) -> list[Unit]:
