@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "absl/strings/str_cat.h"
+#include "server/engine/expressions/expression.h"
 #include "server/engine/flow.h"
 #include "server/engine/functionals/logistic_regression_rows.h"
 #include "server/engine/spec_checker.h"
