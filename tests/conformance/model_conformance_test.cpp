@@ -57,7 +57,7 @@ const ModelCase kCases[] = {
     {"Cnn", CnnModel{.height = 4, .width = 8, .channels = 2, .noise_dimension = 6, .base_channels = 4}, 64, testing::StandardGaussian(64),
      kPushforward},
     {"Generator", testing::SmallGenerator(), 2, testing::StandardGaussian(2), kPushforward},
-    {"GridLine", GridModel{.lower = {-7}, .upper = {13}, .nodes = 200}, 1, Gaussian{.mean = {3}, .covariance = {4}}, {.identity = false}},
+    {"GridLine", GridModel{.lower = {-7}, .upper = {13}, .nodes = 120}, 1, Gaussian{.mean = {3}, .covariance = {4}}, {.identity = false}},
     {"GridPlane",
      GridModel{.lower = {-6, -6}, .upper = {8, 4}, .nodes = 120},
      2,

@@ -145,7 +145,7 @@ class CliTest(unittest.TestCase):
         self.assertEqual(self.cli("validate", "-", stdin=specification).stderr, "")
 
     def test_list_filters_and_limits(self):
-        jobs = json.loads(self.cli("list", "--json", "--filter", "state = SUCCEEDED").stdout)["jobs"]
+        jobs = json.loads(self.cli("list", "--json", "--filter", "state = SUCCEEDED", "--limit", "1000").stdout)["jobs"]
         self.assertIn(self.done, [job["name"] for job in jobs])
         self.assertEqual({job["state"] for job in jobs}, {"SUCCEEDED"})
         self.assertEqual(len(json.loads(self.cli("list", "--json", "--limit", "1").stdout)["jobs"]), 1)
