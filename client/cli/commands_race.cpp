@@ -90,7 +90,7 @@ class Race {
     v1::Job job = file;
     SetKind(*job.mutable_spec()->mutable_solver(), solver);
     absl::StatusOr<v1::Job> checked = Check(job);
-    const absl::Status refusal = checked.status();
+    absl::Status refusal = checked.status();
     if (!checked.ok() && ExitCodeOf(refusal) != kExitRefused) return refusal;
     for (const std::string& model : KindsOf(*v1::Model::descriptor())) {
       if (checked.ok()) break;

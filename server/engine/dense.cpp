@@ -40,6 +40,13 @@ Moments MomentsOf(const at::Tensor& samples) {
   return moments;
 }
 
+std::vector<float> ToFloats(const at::Tensor& tensor) {
+  if (!tensor.defined()) return {};
+  const at::Tensor flat = tensor.contiguous();
+  const float* data = flat.const_data_ptr<float>();
+  return {data, data + flat.numel()};
+}
+
 at::Tensor ViewOf(const Table& table) {
   return at::from_blob(const_cast<float*>(table.values.data()), {table.rows, table.columns}, at::TensorOptions(at::kFloat));
 }

@@ -26,6 +26,9 @@ struct Moments {
 };
 Moments MomentsOf(const at::Tensor& samples);
 
+// The entries of a float tensor in row-major order; none of an undefined one.
+std::vector<float> ToFloats(const at::Tensor& tensor);
+
 // A float tensor, rows × columns, over the table's own memory, which must outlive it. Read only.
 at::Tensor ViewOf(const Table& table);
 

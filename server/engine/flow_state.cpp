@@ -8,6 +8,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "absl/strings/str_cat.h"
+#include "server/engine/dense.h"
 #include "server/engine/initial/registry.h"
 #include "server/engine/initial_fit.h"
 #include "server/engine/models/registry.h"
@@ -27,13 +28,6 @@ double Extent(const InitialDistribution& initial) {
   const double mean = initial.mean().abs().max().item<double>();
   const double deviation = initial.deviation().max().item<double>();
   return std::max(1.0, mean + deviation);
-}
-
-std::vector<float> ToFloats(const at::Tensor& tensor) {
-  if (!tensor.defined()) return {};
-  const at::Tensor flat = tensor.contiguous();
-  const float* data = flat.const_data_ptr<float>();
-  return {data, data + flat.numel()};
 }
 
 }  // namespace

@@ -15,12 +15,6 @@ namespace {
 
 constexpr int64_t kMetricSamples = 8192;
 
-std::vector<float> ToFloats(const at::Tensor& tensor) {
-  const at::Tensor flat = tensor.contiguous();
-  const float* data = flat.const_data_ptr<float>();
-  return {data, data + flat.numel()};
-}
-
 }  // namespace
 
 LatentFlow::LatentFlow(FlowSpec spec, uint64_t fingerprint)

@@ -94,7 +94,7 @@ class CompiledRowMap final : public RowMap {
   // rows_ rows from `first`; where there are fewer, the last is repeated.
   at::Tensor Piece(const at::Tensor& x, int64_t first) const {
     const int64_t size = std::min(rows_, x.size(0) - first);
-    const at::Tensor piece = x.narrow(0, first, size);
+    at::Tensor piece = x.narrow(0, first, size);
     if (size == rows_) return piece;
     return at::cat({piece, piece.narrow(0, size - 1, 1).expand({rows_ - size, signature_.inputs})});
   }

@@ -25,7 +25,7 @@ SlicedProximity::SlicedProximity(const SwJkoSolver& spec, int dimension, uint64_
 void SlicedProximity::Refresh(at::Generator& random) { directions_ = DrawDirections(sampling_, num_projections_, dimension_, random); }
 
 at::Tensor SlicedProximity::Differentiable(const at::Tensor& x, const at::Tensor& y) {
-  const at::Tensor sliced = distance_.Differentiable(x, y, directions_);
+  at::Tensor sliced = distance_.Differentiable(x, y, directions_);
   if (!control_variate_) return sliced;
   return sliced + GaussianSlices(x, y, rule_) - GaussianSlices(x, y, directions_);
 }

@@ -25,13 +25,13 @@ InnerMinimisation Minimisation() {
 }
 
 // Descends ∫½|x − b|² dρ in Wasserstein steps of τ = 1.
-FlowSpec TowardsPoint(const std::vector<double>& point, InitialSpec initial, ModelSpec model, SolverSpec solver) {
+FlowSpec TowardsPoint(const std::vector<double>& point, InitialSpec initial, ModelSpec model, const SolverSpec& solver) {
   const auto dimension = static_cast<int>(point.size());
   FlowSpec spec = testing::OrnsteinUhlenbeckSpec(dimension);
   spec.initial = std::move(initial);
   spec.terms = {{1, QuadraticPotential{.center = point, .precision = testing::Identity(dimension)}}};
   spec.model = std::move(model);
-  spec.solver = std::move(solver);
+  spec.solver = solver;
   spec.sliced_step_size = 1.0 / dimension;
   spec.num_steps = 2;
   return spec;

@@ -24,12 +24,12 @@ std::optional<Metric> Find(const StepReport& report, const std::string& name) {
 
 // Of |x|²/2 every particle's coordinate is multiplied by a factor that the scheme and its step alone determine. Plain descent at a
 // constant rate, as large as the smallest τ allows, leaves nothing of the minimisation but rounding.
-FlowSpec Contraction(int dimension, SolverSpec solver) {
+FlowSpec Contraction(int dimension, const SolverSpec& solver) {
   FlowSpec spec = testing::RingSpec(64);
   spec.dimension = dimension;
   spec.initial = testing::StandardGaussian(dimension);
   spec.terms = {{1, QuadraticPotential{.center = testing::Repeat(dimension, 0), .precision = testing::Identity(dimension)}}};
-  spec.solver = std::move(solver);
+  spec.solver = solver;
   spec.sliced_step_size = kTau / dimension;
   spec.num_steps = kSteps;
   spec.step_halving = true;
