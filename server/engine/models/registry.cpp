@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <ATen/ATen.h>
+
 #include "server/engine/dense.h"
 #include "server/engine/flow.h"
 #include "server/engine/initial/gaussian_mixture.h"
