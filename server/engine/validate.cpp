@@ -231,9 +231,7 @@ struct SolverChecker {
     Inner(solver.inner, "solver.jko_icnn");
     check.Require(std::holds_alternative<IcnnModel>(spec.model), "solver.jko_icnn",
                   "adds a convex map each step, and the model is not icnn");
-    const bool density = std::holds_alternative<Gaussian>(spec.initial) || std::holds_alternative<GaussianMixture>(spec.initial) ||
-                         std::holds_alternative<UniformBox>(spec.initial);
-    check.Require(density, "solver.jko_icnn", "maps an initial distribution that has a density, which this one has not");
+    check.Require(HasDensity(spec.initial), "solver.jko_icnn", "maps an initial distribution that has a density, which this one has not");
   }
   void operator()(const EntropicJkoSolver& solver) const {
     check.Above(solver.regularization, 0, "solver.entropic_jko.regularization");

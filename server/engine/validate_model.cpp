@@ -63,9 +63,7 @@ struct ModelChecker {
     check.Vector(grid.lower, "model.grid.lower");
     check.Vector(grid.upper, "model.grid.upper");
     check.AtLeast(static_cast<double>(grid.nodes), 2, "model.grid.nodes");
-    const bool density = std::holds_alternative<Gaussian>(initial) || std::holds_alternative<GaussianMixture>(initial) ||
-                         std::holds_alternative<UniformBox>(initial);
-    check.Require(density, "model.grid", "needs an initial distribution with a density");
+    check.Require(HasDensity(initial), "model.grid", "needs an initial distribution with a density");
     if (!check.status().ok()) return;
     for (size_t i = 0; i < grid.lower.size(); ++i) check.Above(grid.upper[i], grid.lower[i], absl::StrCat("model.grid.upper[", i, "]"));
   }
@@ -84,6 +82,11 @@ bool IsOfDecodedSamples(const MetricSpec& metric) {
 }
 
 }  // namespace
+
+bool HasDensity(const InitialSpec& initial) {
+  return std::holds_alternative<Gaussian>(initial) || std::holds_alternative<GaussianMixture>(initial) ||
+         std::holds_alternative<UniformBox>(initial);
+}
 
 void CheckModel(SpecChecker& check, const ModelSpec& model, const InitialSpec& initial) { std::visit(ModelChecker{check, initial}, model); }
 

@@ -6,6 +6,9 @@
 
 namespace sliceflow::engine {
 
+// Whether ρ₀ is known by its density, so that it can be put on a grid or pushed through a chain of maps.
+bool HasDensity(const InitialSpec& initial);
+
 void CheckModel(SpecChecker& check, const ModelSpec& model, const InitialSpec& initial);
 
 // Of a flow between codes, also what stands beside it.
