@@ -24,14 +24,8 @@ class CouplingLayer final : public Layer {
     at::Tensor kept;
     at::Tensor moved;
   };
-  struct ScaleShift {
-    at::Tensor s;
-    at::Tensor t;
-  };
-
   Halves Split(const at::Tensor& points) const;
   at::Tensor Join(const at::Tensor& kept, const at::Tensor& moved) const;
-  ScaleShift Network(absl::Span<const at::Tensor> parameters, const at::Tensor& kept) const;
 
   int64_t kept_;
   int64_t moved_;
