@@ -20,7 +20,7 @@ bench: deps
 	@scripts/bench
 
 reproduce: deps
-	@scripts/build sliceflowd sliceflow-worker sliceflow gaussian_flows
+	@scripts/build sliceflowd sliceflow-worker sliceflow gaussian_flows inner_iteration_bench
 	@scripts/reproduce
 
 lint: deps

@@ -112,8 +112,8 @@ void AddFunctionals(Kinds& kinds) {
 
 void AddModels(Kinds& kinds) {
   Add(kinds, "realNvp", "a normalising flow of affine coupling layers",
-      {{"couplings", "int32", "5", "1 to 64"},
-       {"hiddenWidth", "int32", "100", "1 to 4096"},
+      {{"couplings", "int32", "4", "1 to 64"},
+       {"hiddenWidth", "int32", "32", "1 to 4096"},
        {"learnedLinear", "bool", "true", "a learned linear layer between couplings"}},
       Density::kHas);
   Add(kinds, "particles", "free particles", {{"count", "int32", "1000", "at least 1"}});
@@ -173,8 +173,8 @@ constexpr ParameterRow kMinimisation[] = {
 
 void AddSolvers(Kinds& kinds) {
   AddRows(Add(kinds, "swJko", "the sliced-Wasserstein JKO scheme, of first or second order",
-              {{"numProjections", "int32", "1000", "random directions, at least 1"},
-               {"order", "int32", "1", "1 or 2"},
+              {{"numProjections", "int32", "100", "random directions, at least 1"},
+               {"order", "int32", "2", "1 or 2"},
                {"projectionSampling", "string", "AUTOMATIC", "AUTOMATIC, INDEPENDENT, ORTHOGONAL or QUASI_MONTE_CARLO"},
                {"controlVariate", "bool", "false", "whether Gaussians of the same moments steady the directions"},
                {"variant", "string", "SLICED", "SLICED, MAX_SLICED or CONCENTRATION"}}),

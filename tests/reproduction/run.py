@@ -18,10 +18,12 @@ from ornstein_uhlenbeck import OrnsteinUhlenbeck
 from report import page
 from ring import Ring
 from schemes import SchemesCompared
+from settings import Settings
 from service import ROOT, Server
 from units import Store, Unit, run_unit
 
-EXPERIMENTS = [OrnsteinUhlenbeck, Mixture, LogisticRegression, Ring, ClosedForms, Images, HighDimension, SchemesCompared]
+EXPERIMENTS = [OrnsteinUhlenbeck, Mixture, LogisticRegression, Ring, ClosedForms, Images, HighDimension, SchemesCompared,
+               Settings]
 
 
 def interrupt(_signal, _frame) -> None:

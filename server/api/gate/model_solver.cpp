@@ -28,8 +28,8 @@ void BoundRealNvp(Context& context, const std::string& path, const v1::RealNvp& 
 }
 
 void CheckRealNvp(Context& context, const std::string& path, v1::RealNvp& model) {
-  if (!model.has_couplings()) model.set_couplings(5);
-  if (!model.has_hidden_width()) model.set_hidden_width(100);
+  if (!model.has_couplings()) model.set_couplings(4);
+  if (!model.has_hidden_width()) model.set_hidden_width(32);
   if (!model.has_learned_linear()) model.set_learned_linear(true);
   CheckCount(context, absl::StrCat(path, ".couplings"), model.couplings(), 1, 64);
   CheckCount(context, absl::StrCat(path, ".hidden_width"), model.hidden_width(), 1, 4096);
@@ -168,8 +168,8 @@ void CheckMinimisation(Context& context, const std::string& path, Scheme& scheme
 }
 
 template <typename Scheme>
-void CheckOrder(Context& context, const std::string& path, Scheme& scheme, int default_order) {
-  if (!scheme.has_order()) scheme.set_order(default_order);
+void CheckOrder(Context& context, const std::string& path, Scheme& scheme) {
+  if (!scheme.has_order()) scheme.set_order(2);
   if (scheme.order() == 1 || scheme.order() == 2) return;
   context.findings.Invalid(absl::StrCat(path, ".order"), absl::StrCat("must be 1 or 2, is ", scheme.order()));
 }
@@ -188,9 +188,9 @@ void CheckVariant(Context& context, const std::string& path, v1::SwJko& scheme) 
 
 void CheckSwJko(Context& context, const std::string& path, v1::SwJko& scheme) {
   CheckMinimisation(context, path, scheme);
-  CheckOrder(context, path, scheme, /*default_order=*/1);
+  CheckOrder(context, path, scheme);
   CheckVariant(context, path, scheme);
-  if (!scheme.has_num_projections()) scheme.set_num_projections(1000);
+  if (!scheme.has_num_projections()) scheme.set_num_projections(100);
   CheckCount(context, absl::StrCat(path, ".num_projections"), scheme.num_projections(), 1, context.limits.max_projections);
   CheckValues(context, absl::StrCat(path, ".num_projections"), scheme.num_projections());
   if (scheme.projection_sampling() == v1::SwJko::PROJECTION_SAMPLING_UNSPECIFIED) scheme.set_projection_sampling(v1::SwJko::AUTOMATIC);
@@ -203,7 +203,7 @@ void CheckSwJko(Context& context, const std::string& path, v1::SwJko& scheme) {
 
 void CheckPairedJko(Context& context, const std::string& path, v1::PairedJko& scheme) {
   CheckMinimisation(context, path, scheme);
-  CheckOrder(context, path, scheme, /*default_order=*/2);
+  CheckOrder(context, path, scheme);
 }
 
 void CheckJkoIcnn(Context& context, const std::string& path, v1::FlowSpec& spec) {

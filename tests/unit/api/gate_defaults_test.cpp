@@ -19,12 +19,12 @@ TEST_F(GateDefaultsTest, TheSmallestJobIsFilledIn) {
       dimension: 2
       initial { gaussian { mean: [0, 0] covariance { values: [1, 0, 0, 1] } } }
       functional { terms { weight: 1 potential { quadratic { center: [0, 0] precision { values: [1, 0, 0, 1] } } } } }
-      solver { sw_jko { inner_iterations: 200 num_projections: 1000 batch_size: 1024 max_attempts: 3 order: 1 tolerance: 0
+      solver { sw_jko { inner_iterations: 200 num_projections: 100 batch_size: 1024 max_attempts: 3 order: 2 tolerance: 0
                         projection_sampling: AUTOMATIC
                         control_variate: false
                         variant: SLICED
                         optimizer { adam { learning_rate: 0.005 beta1: 0.9 beta2: 0.999 } rate_schedule: COSINE } } }
-      model { real_nvp { couplings: 5 hidden_width: 100 learned_linear: true } }
+      model { real_nvp { couplings: 4 hidden_width: 32 learned_linear: true } }
       schedule { step_size: 0.1 clock: WASSERSTEIN num_steps: 3 }
       output { samples_per_step: 1000 checkpoint_every: 1 }
     }

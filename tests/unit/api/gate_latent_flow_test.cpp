@@ -37,7 +37,7 @@ TEST_F(LatentFlowGateTest, IsFilledInFromTheOnlyDataSet) {
   v1::LatentFlow expected;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
       "dataset: 'datasets/images' latent_dimension: 3 hidden_width: 256 hidden_layers: 2 training_iterations: 2000 batch_size: 128 "
-      "real_nvp { couplings: 5 hidden_width: 100 learned_linear: true }",
+      "real_nvp { couplings: 4 hidden_width: 32 learned_linear: true }",
       &expected));
   EXPECT_EQ(spec.model().latent_flow().DebugString(), expected.DebugString());
   // Initial distributions are between codes.
