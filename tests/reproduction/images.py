@@ -40,7 +40,7 @@ small classifier that the suite trains itself, on training digits that no flow s
 other network. It is to be at most half of that of shuffled pixels, which takes shapes but not sharp ones: a *Gaussian fit* has the mean and the
 covariance of the known digits and nothing else. *Known digits* are those that the flows are given: what is left of both figures where nothing is
 wrong. The last row of a model is the median distance of a sample to the nearest known digit, over the same of held-out digits: far below 1 would
-be copying, and noisy samples are above. For RealNVP on pixels the paper shows pictures and no figure."""
+be copying, and noisy samples are above."""
 
 
 def measure(server: Server, job: FinishedJob) -> dict:
