@@ -66,11 +66,19 @@ def particles(points: list[tuple[str, np.ndarray]], radius: float, path: pathlib
     return finish(figure, path)
 
 
-def images(models: list[tuple[str, np.ndarray]], path: pathlib.Path) -> str:
-    """A grid of 8 by 8 digits for each model."""
-    figure, axes = plt.subplots(1, len(models), figsize=(3.6 * len(models), 3.9), layout="constrained", squeeze=False)
-    for axis, (title, x) in zip(axes[0], models):
-        grid = np.clip(x[:64], 0, 1).reshape(8, 8, 28, 28).transpose(0, 2, 1, 3).reshape(224, 224)
-        axis.imshow(grid, cmap="gray_r", interpolation="nearest")
-        axis.set(xticks=[], yticks=[], title=title)
+def montage(x: np.ndarray, across: int = 8) -> np.ndarray:
+    """Images of 28 by 28 in rows of so many."""
+    return np.clip(x, 0, 1).reshape(-1, across, 28, 28).transpose(0, 2, 1, 3).reshape(-1, across * 28)
+
+
+def images(models: list[tuple[str, np.ndarray, np.ndarray]], path: pathlib.Path) -> str:
+    """Of each model 64 digits, and below them pairs: 8 of them over the known digits nearest to them."""
+    figure, axes = plt.subplots(2, len(models), figsize=(3.6 * len(models), 4.9), layout="constrained", squeeze=False, height_ratios=(4, 1))
+    for (above, below), (title, x, pairs) in zip(axes.T, models):
+        for axis, shown in ((above, x[:64]), (below, pairs)):
+            axis.imshow(montage(shown), cmap="gray_r", interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+        above.set(title=title)
+        below.set(xlabel="closest samples over the known digits nearest to them")
+        below.xaxis.label.set_size(7)
     return finish(figure, path)

@@ -138,10 +138,10 @@ class Server:
             raise JobFailed(f"{name} ended as {final.get('state')}: {final.get('error', {}).get('message', watch.stderr.read())}")
         return FinishedJob(name, final["spec"], reports)
 
-    def distance(self, first: str | dict, second: str | dict, kind: str, samples: int) -> float:
-        """ComputeDistance; a dict is a known law as job files write it."""
+    def distance(self, first: str | dict, second: str | dict, kind: str, samples: int, *options) -> float:
+        """ComputeDistance; a dict is a known law as job files write it; options as of the command."""
         sides = [self.write(side, f"law_{at}.yaml") if isinstance(side, dict) else side for at, side in enumerate((first, second))]
-        return value_of(self.cli("distance", *sides, "--kind", kind, "--samples", samples), "value")
+        return value_of(self.cli("distance", *sides, "--kind", kind, "--samples", samples, *options), "value")
 
     def delete(self, job: FinishedJob) -> None:
         self.cli("delete", job.name)
