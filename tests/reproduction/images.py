@@ -16,17 +16,18 @@ from service import BIN, FinishedJob, Server
 from units import Store, Unit, changed, published_job
 
 NOISE_SHARE, SHUFFLED_SHARE, NEAREST = 1 / 20, 1 / 2, 0.5
-CODES = {"swJko": {"innerIterations": 400, "numProjections": 300, "batchSize": 512, "optimizer": {"adam": {"learningRate": 0.005}}}}
+LATENT = {"latentDimension": 16, "realNvp": {"couplings": 5, "hiddenWidth": 100}}
+CODES = {"swJko": {"order": 1, "innerIterations": 400, "numProjections": 300, "batchSize": 512, "optimizer": {"adam": {"learningRate": 0.005}}}}
 # What each model has of its own in the published job. A CNN's pixels cannot leave [0, 1], so it starts from noise that is there; the
 # auto-encoder's latent flow starts from the standard Gaussian between its codes, the default.
 MODELS = {
     "RealNVP": {},
     "CNN": {"model": {"cnn": {"height": 28, "width": 28}}, "initial": {"uniformBox": {"lower": [0.0] * 784, "upper": [1.0] * 784}}},
-    "latent flow": {"model": {"latentFlow": {"latentDimension": 16, "trainingIterations": 3000}}, "initial": {}, "solver": CODES},
+    "latent flow": {"model": {"latentFlow": {**LATENT, "trainingIterations": 3000}}, "initial": {}, "solver": CODES},
 }
 # Less of everything: half of the auto-encoder's training, which is nearly all of the time, and a quarter of the flow's.
 QUICK_MODELS = {
-    "latent flow": {"model": {"latentFlow": {"latentDimension": 16, "trainingIterations": 1500}}, "initial": {},
+    "latent flow": {"model": {"latentFlow": {**LATENT, "trainingIterations": 1500}}, "initial": {},
                     "solver": {"swJko": {**CODES["swJko"], "innerIterations": 100, "batchSize": 256}}},
 }
 REFERENCES = {"noise": "datasets/noise", "shuffled pixels": "datasets/shuffled-pixels", "Gaussian fit": "datasets/gaussian",

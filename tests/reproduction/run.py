@@ -18,8 +18,8 @@ from ornstein_uhlenbeck import OrnsteinUhlenbeck
 from report import page
 from ring import Ring
 from schemes import SchemesCompared
-from settings import Settings
 from service import ROOT, Server
+from settings import Settings
 from units import Store, Unit, run_unit
 
 EXPERIMENTS = [OrnsteinUhlenbeck, Mixture, LogisticRegression, Ring, ClosedForms, Images, HighDimension, SchemesCompared,
