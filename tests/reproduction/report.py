@@ -106,7 +106,8 @@ def page(sections: list[Section], pictures: str, sources: dict, how: str, versio
         "# Reproduction of published results", "",
         f"Written by `{how}`; nothing here is typed by hand but the published figures, which are read from "
         "`tests/reproduction/published.json`. Every flow ran on a server, from a job file of `examples/published/`.", "",
-        f"sliceflow {version}, on {machine()}. Seconds are of computing on that machine, without waiting. "
+        f"sliceflow {version}, on {machine()}. Seconds are of computing, without waiting in a queue; "
+        "other work on the same cores makes them longer. "
         f"**{met} of {len(judged)} targets met{f', {absent} rows not run' if absent else ''}.** "
         "A figure is the mean ± standard deviation over seeds; a target is judged by the mean.", ""]
     tail = ["## Sources", "", *[f"- {text}." for text in sources.values()], ""]

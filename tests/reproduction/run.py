@@ -52,7 +52,7 @@ def write_page(experiments: list, store: Store, reasons: dict[str, str], options
     pictures = page_path.parent / "images/reproduction"
     pictures.mkdir(parents=True, exist_ok=True)
     sections = [experiment.section(store, reasons, pictures) for experiment in experiments if experiment.units()]
-    how = "QUICK=1 make reproduce" if options.quick else f"SEEDS={options.seeds} make reproduce"
+    how = "QUICK=1 make reproduce" if options.quick else f"SEEDS={options.seeds} THREADS={options.threads} make reproduce"
     page_path.write_text(page(sections, "images/reproduction", published["sources"], how, version))
     print(page_path.relative_to(ROOT))
     return sections
