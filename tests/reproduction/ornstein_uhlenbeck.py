@@ -147,7 +147,8 @@ class OrnsteinUhlenbeck:
 
 
 TEXT = """Random problems `F = ∫½(x−b)ᵀA(x−b)dρ + ∫ρ log ρ` from the standard Gaussian, as published: eigenvalues of A⁻¹ uniform in [1, 2], b
-standard normal. Symmetric KL by the densities of both sides at 100,000 samples each (a server's `symmetricKl` distance), as published too. Paired
-JKO follows the Wasserstein flow and is judged by the process's closed form. SW-JKO follows the gradient flow of another distance, which on Gaussians
+standard normal. Symmetric KL by the densities of both sides at 100,000 samples each (a server's `symmetricKl` distance), as published too, and at
+10,000 for JKO-ICNN, whose samples are pulled back through the chain of its maps. Paired JKO follows the Wasserstein flow and is judged by
+the process's closed form. SW-JKO follows the gradient flow of another distance, which on Gaussians
 is known as well (`tests/reference`): it is judged by that oracle, and how far the two flows are apart stands beside it, so that geometry is not taken
 for error. Both have the same stationary law."""

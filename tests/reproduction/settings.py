@@ -19,9 +19,11 @@ ITERATION_RATIO, SETTINGS_RATIO = 3, 20
 FINE = 0.01
 
 TEXT = """Ornstein–Uhlenbeck in the plane by SW-JKO to t = 0.8. Symmetric KL is to the law of the sliced flow itself, by the oracle at steps of 0.01, so that
-neither order is favoured. An iteration at the published settings is timed on one thread, in turns with the same written plainly with LibTorch
+neither order is favoured. Learning rate and step size are ours, the other settings the published ones. An iteration at
+the published settings is timed on one thread, in turns with the same written plainly with LibTorch
 (`tests/benchmarks`); seconds are of whole flows, reports included. Defaults are `swJko: {}` and `realNvp: {}` at four times the
-step size, which second order allows; the ratio counts where their symmetric KL is no larger than that of the published settings."""
+step size, which second order allows; the ratio counts only if their symmetric KL is no larger than that of the published settings for
+every seed."""
 
 
 def law_at_end(server: Server, job: dict) -> dict:
@@ -68,9 +70,9 @@ class Settings:
                 rows.append(Row.of((name, what), "", units, figure, store, reasons))
         rows.append(Row.of(("published settings", "a plain LibTorch iteration over ours"), "", self.published, "plain over ours", store, reasons,
                            Target(ITERATION_RATIO, at_most=False)))
-        pairs = [(store.get(a), store.get(b)) for a, b in zip(self.published, self.defaults)]
-        reached = [(a, b) for a, b in pairs if a and b and b["symmetric KL"] <= a["symmetric KL"]]
+        pairs = [(a, b) for first, second in zip(self.published, self.defaults) if (a := store.get(first)) and (b := store.get(second))]
+        reached = all(b["symmetric KL"] <= a["symmetric KL"] for a, b in pairs)
         why = next((reasons[unit.key] for unit in self.units() if unit.key in reasons), "the defaults did not reach the same symmetric KL")
-        rows.append(Row(("defaults", "published seconds over ours, to the same symmetric KL"), "", tuple(a["seconds"] / b["seconds"] for a, b in reached),
+        rows.append(Row(("defaults", "published seconds over ours, to the same symmetric KL"), "", tuple(a["seconds"] / b["seconds"] for a, b in pairs if reached),
                         target=Target(SETTINGS_RATIO, at_most=False), not_run=why))
         return Section(self.title, TEXT, ("", ""), rows)

@@ -23,11 +23,12 @@ using Weights = kernels::CouplingNetwork<const float>;
 // Points are cut into as many parts whatever the number of threads, so that sums over them are the same.
 constexpr int64_t kParts = 8;
 
-CouplingShape ShapeOf(absl::Span<const int64_t> values) {
-  return {.kept = values[0],
-          .moved = values[1],
-          .hidden = values[2],
-          .first_kept = values[3] != 0,
+// Of the layer with these parameters, as in CouplingLayer::shapes.
+CouplingShape ShapeOf(absl::Span<const at::Tensor> p, bool first_kept) {
+  return {.kept = p[0].size(1),
+          .moved = p[5].size(0) / 2,
+          .hidden = p[0].size(0),
+          .first_kept = first_kept,
           .scale_bound = static_cast<float>(CouplingLayer::kScaleBound)};
 }
 
@@ -57,7 +58,7 @@ void ForEachRun(int64_t count, const Work& work) {
 // `record`: for all points where the way back will need it, else for one run of each part.
 Pushed Push(const CouplingShape& shape, const Weights& weights, const at::Tensor& u, const at::Tensor& record, bool whole_record) {
   Pushed pushed{.v = at::empty_like(u), .log_determinant = at::empty({u.size(0)}, u.options())};
-  const at::Tensor scratch = at::empty({kParts, shape.scratch_size()}, u.options());
+  const at::Tensor scratch = at::empty({kParts, shape.forward_scratch_size()}, u.options());
   const float* from = u.const_data_ptr<float>();
   float* v = pushed.v.data_ptr<float>();
   float* log_determinant = pushed.log_determinant.data_ptr<float>();
@@ -66,7 +67,7 @@ Pushed Push(const CouplingShape& shape, const Weights& weights, const at::Tensor
   ForEachRun(u.size(0), [&](int64_t part, int64_t first, int64_t count) {
     const int64_t run = whole_record ? first / kCouplingPoints : part;
     kernels::CouplingForward(shape, weights, from + first * shape.dimension(), count, v + first * shape.dimension(),
-                             log_determinant + first, records + run * RecordSize(shape), scratches + part * shape.scratch_size());
+                             log_determinant + first, records + run * RecordSize(shape), scratches + part * shape.forward_scratch_size());
   });
   return pushed;
 }
@@ -74,35 +75,34 @@ Pushed Push(const CouplingShape& shape, const Weights& weights, const at::Tensor
 class CouplingFunction : public torch::autograd::Function<CouplingFunction> {
  public:
   static variable_list forward(AutogradContext* context, const at::Tensor& u, const at::Tensor& w1, const at::Tensor& b1,
-                               const at::Tensor& w2, const at::Tensor& b2, const at::Tensor& w3, const at::Tensor& b3,
-                               const std::vector<int64_t>& shape_values) {
-    const CouplingShape shape = ShapeOf(shape_values);
+                               const at::Tensor& w2, const at::Tensor& b2, const at::Tensor& w3, const at::Tensor& b3, bool first_kept) {
+    const at::Tensor parameters[] = {w1, b1, w2, b2, w3, b3};
+    const CouplingShape shape = ShapeOf(parameters, first_kept);
     const int64_t runs = (u.size(0) + kCouplingPoints - 1) / kCouplingPoints;
     const at::Tensor record = at::empty({runs, RecordSize(shape)}, u.options());
-    const at::Tensor parameters[] = {w1, b1, w2, b2, w3, b3};
     Pushed pushed = Push(shape, WeightsOf(parameters), u, record, /*whole_record=*/true);
     context->save_for_backward({w1, b1, w2, b2, w3, b3, record});
-    context->saved_data["shape"] = shape_values;
+    context->saved_data["first_kept"] = first_kept;
     return {std::move(pushed.v), std::move(pushed.log_determinant)};
   }
 
   static variable_list backward(AutogradContext* context, variable_list by) {
-    const CouplingShape shape = ShapeOf(context->saved_data["shape"].toIntVector());
     const variable_list saved = context->get_saved_variables();
+    const auto parameters = absl::MakeConstSpan(saved).first(6);
+    const CouplingShape shape = ShapeOf(parameters, context->saved_data["first_kept"].toBool());
     const at::Tensor by_v = by[0].contiguous();
     const at::Tensor by_log = by[1].contiguous();
     at::Tensor by_u = at::empty_like(by_v);
     FlatParameters sizes;
-    for (size_t i = 0; i < 6; ++i) sizes.Add(saved[i].sizes().vec());
+    for (const at::Tensor& parameter : parameters) sizes.Add(parameter.sizes().vec());
     const at::Tensor sums = at::zeros({kParts, sizes.size()}, by_v.options());
-    const at::Tensor scratch = at::empty({kParts, shape.scratch_size()}, by_v.options());
+    const at::Tensor scratch = at::empty({kParts, shape.backward_scratch_size()}, by_v.options());
     ForEachRun(by_v.size(0), [&](int64_t part, int64_t first, int64_t count) {
-      kernels::CouplingBackward(shape, WeightsOf(absl::MakeConstSpan(saved).first(6)),
-                                saved[6].const_data_ptr<float>() + first / kCouplingPoints * RecordSize(shape),
-                                by_v.const_data_ptr<float>() + first * shape.dimension(), by_log.const_data_ptr<float>() + first, count,
-                                by_u.data_ptr<float>() + first * shape.dimension(),
-                                GradientAt(shape, sums.data_ptr<float>() + part * sizes.size()),
-                                scratch.data_ptr<float>() + part * shape.scratch_size());
+      kernels::CouplingBackward(
+          shape, WeightsOf(parameters), saved[6].const_data_ptr<float>() + first / kCouplingPoints * RecordSize(shape),
+          by_v.const_data_ptr<float>() + first * shape.dimension(), by_log.const_data_ptr<float>() + first, count,
+          by_u.data_ptr<float>() + first * shape.dimension(), GradientAt(shape, sums.data_ptr<float>() + part * sizes.size()),
+          scratch.data_ptr<float>() + part * shape.backward_scratch_size());
     });
     variable_list result{by_u};
     for (at::Tensor& gradient : sizes.Split(sums.sum(0))) result.push_back(std::move(gradient));
@@ -164,13 +164,12 @@ at::Tensor CouplingLayer::Join(const at::Tensor& kept, const at::Tensor& moved) 
 }
 
 Pushed CouplingLayer::Forward(absl::Span<const at::Tensor> p, const at::Tensor& u) const {
-  const std::vector<int64_t> values{kept_, moved_, hidden_width_, first_kept_ ? 1 : 0};
   const at::Tensor points = u.contiguous();
   if (NeedsGraph(p, points)) {
-    variable_list pushed = CouplingFunction::apply(points, p[0], p[1], p[2], p[3], p[4], p[5], values);
+    variable_list pushed = CouplingFunction::apply(points, p[0], p[1], p[2], p[3], p[4], p[5], first_kept_);
     return {.v = std::move(pushed[0]), .log_determinant = std::move(pushed[1])};
   }
-  const CouplingShape shape = ShapeOf(values);
+  const CouplingShape shape = ShapeOf(p, first_kept_);
   const at::Tensor record = at::empty({kParts, RecordSize(shape)}, points.options());
   return Push(shape, WeightsOf(p), points, record, /*whole_record=*/false);
 }

@@ -249,7 +249,7 @@ void Backward(const CouplingShape& shape, const CouplingNetwork<const float>& ne
   const Places places(shape);
   const int64_t panels = (count + kPanel - 1) / kPanel;
   // A panel's derivatives: by the points, by the network's output, by its second and first layer before tanh.
-  const int64_t stride = shape.scratch_size() / kCouplingPoints * kPanel;
+  const int64_t stride = shape.backward_scratch_size() / kCouplingPoints * kPanel;
   const int64_t out_at = shape.dimension() * kPanel, second_at = out_at + 2 * shape.moved * kPanel,
                 first_at = second_at + shape.hidden * kPanel;
   for (int64_t panel = 0; panel < panels; ++panel) {

@@ -24,8 +24,9 @@ struct CouplingShape {
   int64_t dimension() const { return kept + moved; }
   // Floats that the forward pass keeps for each panel: the points, both hidden layers, s.
   int64_t record_size() const { return (dimension() + 2 * hidden + moved) * kPanel; }
-  // Floats that a call needs besides.
-  int64_t scratch_size() const { return (dimension() + 2 * moved + 2 * hidden) * kCouplingPoints; }
+  // Floats that a call needs besides: forward for a panel at a time, back for all of its points.
+  int64_t forward_scratch_size() const { return 2 * moved * kPanel; }
+  int64_t backward_scratch_size() const { return (dimension() + 2 * moved + 2 * hidden) * kCouplingPoints; }
 };
 
 // W₁ (hidden × kept), b₁, W₂ (hidden × hidden), b₂, W₃ (2 moved × hidden), b₃; Float is const float, or float for their gradients.
@@ -40,13 +41,13 @@ struct CouplingNetwork {
 };
 
 // v_kept = u_kept, v_moved = u_moved · exp(s) + t, log_determinant = Σ s for `count` ≤ kCouplingPoints points, u and v row-major.
-// `record` takes record_size() floats for each panel begun, `scratch` scratch_size() in all; both are aligned as
+// `record` takes record_size() floats for each panel begun, `scratch` forward_scratch_size() in all; both are aligned as
 // hwy::AllocateAligned does. Nothing here allocates.
 void CouplingForward(const CouplingShape& shape, const CouplingNetwork<const float>& network, const float* u, int64_t count, float* v,
                      float* log_determinant, float* record, float* scratch);
 
 // From the derivatives by v and by the log-determinants to those by u, which are written, and by the network, which are added. `record` is
-// what CouplingForward left for the same points.
+// what CouplingForward left for the same points, `scratch` takes backward_scratch_size().
 void CouplingBackward(const CouplingShape& shape, const CouplingNetwork<const float>& network, const float* record, const float* by_v,
                       const float* by_log_determinant, int64_t count, float* by_u, const CouplingNetwork<float>& by_network,
                       float* scratch);
