@@ -73,6 +73,7 @@ class Settings:
         pairs = [(a, b) for first, second in zip(self.published, self.defaults) if (a := store.get(first)) and (b := store.get(second))]
         reached = all(b["symmetric KL"] <= a["symmetric KL"] for a, b in pairs)
         why = next((reasons[unit.key] for unit in self.units() if unit.key in reasons), "the defaults did not reach the same symmetric KL")
-        rows.append(Row(("defaults", "published seconds over ours, to the same symmetric KL"), "", tuple(a["seconds"] / b["seconds"] for a, b in pairs if reached),
+        ratios = tuple(a["seconds"] / b["seconds"] for a, b in pairs if reached)
+        rows.append(Row(("defaults", "published seconds over ours, to the same symmetric KL"), "", ratios,
                         target=Target(SETTINGS_RATIO, at_most=False), not_run=why))
         return Section(self.title, TEXT, ("", ""), rows)
