@@ -1,6 +1,7 @@
 #include "server/engine/models/convex_gradient_layer.h"
 
 #include <cmath>
+#include <utility>
 
 #include <ATen/ATen.h>
 
@@ -102,16 +103,19 @@ at::Tensor ConvexGradientLayer::Inverse(absl::Span<const at::Tensor> parameters,
     const at::Tensor direction = at::linalg_solve(at.hessian, (target - at.gradient).unsqueeze(2)).squeeze(2);
     // Every point takes the largest of the shares 1, ½, ¼, … of its Newton step that brings it nearer.
     at::Tensor share = at::ones_like(residual);
-    at::Tensor next;
     for (int halving = 0; halving < kHalvings; ++halving) {
-      next = u + share.unsqueeze(1) * direction;
-      const at::Tensor farther = (target - At(exact, next).gradient).norm(2, {1}) > residual;
-      if (!farther.any().item<bool>()) break;
+      const at::Tensor next = u + share.unsqueeze(1) * direction;
+      Derivatives there = At(exact, next);
+      const at::Tensor distance = (target - there.gradient).norm(2, {1});
+      const at::Tensor farther = distance > residual;
+      if (halving + 1 == kHalvings || !farther.any().item<bool>()) {
+        u = next;
+        at = std::move(there);
+        residual = distance;
+        break;
+      }
       share = at::where(farther, share * 0.5, share);
     }
-    u = next;
-    at = At(exact, u);
-    residual = (target - at.gradient).norm(2, {1});
   }
   return u.to(at::kFloat);
 }
