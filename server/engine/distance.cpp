@@ -83,10 +83,13 @@ bool MayBeInfinite(const DistanceSpec& spec) {
          std::holds_alternative<GaussianSymmetricKlDistance>(spec);
 }
 
+absl::Status TooFarOut() { return absl::OutOfRangeError("the samples lie too far out for the distance to be a float32"); }
+
 absl::StatusOr<DrawnSide> Draw(const Side& side, const DistanceRequest& request, uint64_t index) {
   absl::StatusOr<at::Tensor> samples = side.Samples(request.samples, DeriveSeed(request.seed, Purpose::kDistance, index));
   if (!samples.ok()) return samples.status();
   if (samples->size(0) < 2) return absl::InvalidArgumentError("a distance needs at least two samples of each side");
+  if (!at::isfinite(*samples).all().item<bool>()) return TooFarOut();
   return DrawnSide{side, *std::move(samples)};
 }
 
@@ -110,11 +113,11 @@ absl::StatusOr<Distance> Compute(const DistanceRequest& request, const Operand& 
   if (!estimate.ok()) return estimate.status();
   const bool finite = std::abs(estimate->value) <= kLargest && std::isfinite(estimate->standard_error);
   if (!finite && !(MayBeInfinite(request.distance) && estimate->value == HUGE_VAL)) {
-    return absl::OutOfRangeError("the samples lie too far out for the distance to be a float32");
+    return TooFarOut();
   }
   Distance distance = computer.distance;
   distance.value = estimate->value;
-  distance.standard_error = estimate->standard_error;
+  distance.standard_error = std::isfinite(estimate->value) ? estimate->standard_error : 0;
   distance.first_samples = computer.first.samples.size(0);
   distance.second_samples = computer.second.samples.size(0);
   return distance;

@@ -69,6 +69,14 @@ EnergyInequality Evaluator::Inequality(const Energy& before, const Energy& now, 
   return result;
 }
 
+std::optional<Divergence> CheckFigures(const std::vector<Metric>& figures) {
+  for (const Metric& figure : figures) {
+    if (!std::isnan(figure.value) && !std::isnan(figure.standard_error)) continue;
+    return Divergence{"metrics", absl::StrCat("the metric ", figure.name, " is ", figure.value, " ± ", figure.standard_error)};
+  }
+  return std::nullopt;
+}
+
 std::optional<Divergence> CheckBatch(const Batch& batch, double limit) {
   const double largest = batch.x.detach().abs().max().item<double>();
   if (std::isnan(largest)) return Divergence{"model", "samples are not finite"};

@@ -51,6 +51,9 @@ class Evaluator {
   Noise noise_;
 };
 
+// The first figure that is not a number, if any. Infinity is one: a divergence may be infinite.
+std::optional<Divergence> CheckFigures(const std::vector<Metric>& figures);
+
 // The first cause for a batch not to be usable (not finite, further than `limit` from the origin), if any.
 std::optional<Divergence> CheckBatch(const Batch& batch, double limit);
 

@@ -52,26 +52,35 @@ FlowState::FlowState(FlowSpec spec, uint64_t fingerprint) : spec_(std::move(spec
                                       .seed = spec_.seed});
 }
 
-absl::Status FlowState::FitToInitial(at::Tensor& parameters, const StopLatch& stop) {
-  const InitialFit fit = engine::FitToInitial(*model_, *initial_, parameters, InnerOf(spec_.solver), limit_, spec_.seed, stop);
+absl::Status FlowState::FitToInitial(at::Tensor& parameters, const StopLatch& stop, ProgressCallback progress) {
+  InnerProgress inner;
+  const InitialFit fit = engine::FitToInitial(*model_, *initial_, parameters, InnerOf(spec_.solver), limit_, spec_.seed, stop,
+                                              [&](int total_iterations, double value) {
+                                                ++inner.iteration;
+                                                inner.total_iterations = total_iterations;
+                                                inner.loss = value;
+                                                progress(inner);
+                                              });
   if (fit.minimised.stopped) return absl::CancelledError("stopped while the model was fitted to the initial distribution");
   if (fit.minimised.divergence.has_value()) {
-    return absl::InternalError(absl::StrCat("the fit to the initial distribution diverged: ", fit.minimised.divergence->detail));
+    return absl::InvalidArgumentError(absl::StrCat("the fit to the initial distribution diverged: ", fit.minimised.divergence->detail,
+                                                   "; a smaller solver learningRate may help"));
   }
   parameters = fit.minimised.parameters;
   report_.inner_iterations = fit.minimised.iterations;
   report_.gradient_norm = fit.minimised.gradient_norm;
+  report_.converged = fit.minimised.at_rest;
   report_.distance_squared = fit.residual.value;
   report_.distance_standard_error = fit.residual.standard_error;
   return absl::OkStatus();
 }
 
-absl::Status FlowState::Start(const StopLatch& stop, ProgressCallback /*progress*/) {
+absl::Status FlowState::Start(const StopLatch& stop, ProgressCallback progress) {
   at::Generator random = MakeGenerator(spec_.seed, model_->exact() ? Purpose::kInitialPositions : Purpose::kInitialParameters);
   at::Tensor parameters = model_->InitialParameters(random).contiguous();
   report_ = NewReport(0);
   if (!model_->starts_exact()) {
-    absl::Status fitted = FitToInitial(parameters, stop);
+    absl::Status fitted = FitToInitial(parameters, stop, progress);
     if (!fitted.ok()) return fitted;
   }
   position_ = {.parameters = parameters};
@@ -84,6 +93,9 @@ absl::Status FlowState::Start(const StopLatch& stop, ProgressCallback /*progress
   report_.energy_standard_error = evaluator_->StandardError(energy);
   report_.term_energies = energy.terms;
   report_.metrics = ComputeMetrics(parameters, 0);
+  if (const std::optional<Divergence> wrong = CheckFigures(report_.metrics)) {
+    return absl::InvalidArgumentError(absl::StrCat(wrong->term, ": at the initial distribution ", wrong->detail));
+  }
   return absl::OkStatus();
 }
 
@@ -119,6 +131,9 @@ StepResult FlowState::Step(const StopLatch& stop, ProgressCallback progress) {
     progress(inner);
   });
   if (outcome.stopped) return {.termination = Terminate(Termination::Reason::kStopped, {})};
+  if (!outcome.divergence.has_value() && !std::isfinite(outcome.distance.value)) {
+    outcome.divergence = Divergence{"model", absl::StrCat("the squared distance moved is ", outcome.distance.value)};
+  }
   if (outcome.divergence.has_value()) return {.termination = Terminate(Termination::Reason::kDiverged, *outcome.divergence)};
   report.energy = outcome.energy.total;
   report.energy_standard_error = evaluator_->StandardError(outcome.energy);
@@ -131,6 +146,9 @@ StepResult FlowState::Step(const StopLatch& stop, ProgressCallback progress) {
   report.converged = outcome.converged;
   report.metrics = ComputeMetrics(outcome.position.parameters, report.wasserstein_time);
   report.metrics.insert(report.metrics.end(), outcome.figures.begin(), outcome.figures.end());
+  if (const std::optional<Divergence> wrong = CheckFigures(report.metrics)) {
+    return {.termination = Terminate(Termination::Reason::kDiverged, *wrong)};
+  }
   position_ = std::move(outcome.position);
   report_ = report;
   return {.report = std::move(report)};

@@ -42,7 +42,7 @@ class FlowState final : public FlowCore {
   // Outside any graph.
   Batch TransportInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const;
   StepReport NewReport(int step) const;
-  absl::Status FitToInitial(at::Tensor& parameters, const StopLatch& stop);
+  absl::Status FitToInitial(at::Tensor& parameters, const StopLatch& stop, ProgressCallback progress);
   Termination Terminate(Termination::Reason reason, const Divergence& cause) const;
 
   FlowSpec spec_;

@@ -30,7 +30,7 @@ Estimate Residual(const Model& model, const InitialDistribution& initial, const 
 }  // namespace
 
 InitialFit FitToInitial(const Model& model, const InitialDistribution& initial, const at::Tensor& start, InnerMinimisation inner,
-                        double limit, uint64_t seed, const StopLatch& stop) {
+                        double limit, uint64_t seed, const StopLatch& stop, InnerCallback progress) {
   inner.iterations = std::max(kLeastIterations, 2 * inner.iterations);
   inner.tolerance = 0;
   at::Generator random = MakeGenerator(seed, Purpose::kFit);
@@ -46,7 +46,8 @@ InitialFit FitToInitial(const Model& model, const InitialDistribution& initial, 
     result.value = result.loss.item<double>();
     return result;
   };
-  InitialFit fit{.minimised = Minimise(start, inner, /*rate=*/1, objective, stop, [](double) {})};
+  InitialFit fit{.minimised =
+                     Minimise(start, inner, /*rate=*/1, objective, stop, [&](double value) { progress(inner.iterations, value); })};
   if (fit.minimised.stopped || fit.minimised.divergence.has_value()) return fit;
   fit.residual = Residual(model, initial, fit.minimised.parameters, seed, distance);
   return fit;

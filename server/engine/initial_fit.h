@@ -11,6 +11,7 @@
 #include "server/engine/initial/initial.h"
 #include "server/engine/models/model.h"
 #include "server/engine/solvers/minimise.h"
+#include "server/engine/solvers/solver.h"
 
 namespace sliceflow::engine {
 
@@ -20,8 +21,8 @@ struct InitialFit {
 };
 
 // Minimises SW2²(ρ, ρ₀) from `start` by the optimizer and batches of `inner`, for twice its iterations and at least 500. `limit`: the
-// coordinate beyond which samples count as exploding.
+// coordinate beyond which samples count as exploding. `progress` is told of every iteration.
 InitialFit FitToInitial(const Model& model, const InitialDistribution& initial, const at::Tensor& start, InnerMinimisation inner,
-                        double limit, uint64_t seed, const StopLatch& stop);
+                        double limit, uint64_t seed, const StopLatch& stop, InnerCallback progress);
 
 }  // namespace sliceflow::engine

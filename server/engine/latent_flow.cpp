@@ -57,6 +57,9 @@ absl::Status LatentFlow::Start(const StopLatch& stop, ProgressCallback progress)
   if (!started.ok()) return started;
   Report();
   report_.metrics.push_back({"reconstruction_error", training.lost.value, training.lost.standard_error});
+  if (const std::optional<Divergence> wrong = CheckFigures(report_.metrics)) {
+    return absl::InvalidArgumentError(absl::StrCat(wrong->term, ": at the initial distribution ", wrong->detail));
+  }
   return absl::OkStatus();
 }
 
@@ -75,7 +78,15 @@ absl::Status LatentFlow::Resume(absl::string_view checkpoint) {
 StepResult LatentFlow::Step(const StopLatch& stop, ProgressCallback progress) {
   StepResult result = inner_->Step(stop, progress);
   if (result.termination.has_value()) return result;
+  const double energy_before = report_.energy;
   Report();
+  if (const std::optional<Divergence> wrong = CheckFigures(report_.metrics)) {
+    return {.termination = Termination{.reason = Termination::Reason::kDiverged,
+                                       .step = report_.step,
+                                       .term = wrong->term,
+                                       .last_finite_energy = energy_before,
+                                       .detail = wrong->detail}};
+  }
   return {.report = report_};
 }
 

@@ -42,15 +42,15 @@ StepOutcome Mala::Step(int step, const Position& before, const StopLatch& stop, 
     if (outcome.stopped) return outcome;
     at::Generator random = MakeGenerator(context_.seed, Purpose::kInner, static_cast<uint64_t>(step), static_cast<uint64_t>(i));
     const at::Tensor noise = at::randn(x.sizes(), random, x.options());
-    const at::Tensor proposed = x + h * here.velocity + std::sqrt(2 * diffusion_ * h) * noise;
-    outcome.divergence = CheckBatch({.x = proposed}, context_.limit);
-    if (outcome.divergence.has_value()) return outcome;
+    // A move too large for the limit or the potential is one more that is rejected: the size adapts. Evaluated is where such a particle is.
+    at::Tensor proposed = x + h * here.velocity + std::sqrt(2 * diffusion_ * h) * noise;
+    const at::Tensor within = proposed.abs().amax(1) <= context_.limit;
+    proposed = at::where(within.unsqueeze(1), proposed, x);
     const Drift there = DriftOf(context_.terms, proposed, data_random, /*thorough=*/true);
-    outcome.divergence = there.divergence;
-    if (outcome.divergence.has_value()) return outcome;
     const at::Tensor log_ratio = (here.per_sample - there.per_sample) / diffusion_ + LogMove(x, proposed, there.velocity, h, diffusion_) -
                                  LogMove(proposed, x, here.velocity, h, diffusion_);
-    const at::Tensor accept = at::rand({x.size(0)}, random, at::TensorOptions(at::kDouble)).log() < log_ratio;
+    const at::Tensor possible = within & at::isfinite(there.per_sample);
+    const at::Tensor accept = (at::rand({x.size(0)}, random, at::TensorOptions(at::kDouble)).log() < log_ratio) & possible;
     const at::Tensor rows = accept.unsqueeze(1);
     x = at::where(rows, proposed, x);
     here.velocity = at::where(rows, there.velocity, here.velocity);

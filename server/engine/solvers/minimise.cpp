@@ -15,6 +15,9 @@ constexpr double kLastRate = 0.01;  // of the first
 constexpr int kWindow = 10;
 constexpr int kRestingWindows = 2;
 constexpr int kCooldown = 20;
+constexpr int kLastIterations = 10;  // over which the gradient is averaged
+constexpr double kRestShare = 0.1;   // of the first gradient's norm
+constexpr double kRestErrors = 2;    // standard errors of the mean gradient
 
 // Falls from 1 to kLastRate over `iterations`.
 double Cosine(int iteration, int iterations) {
@@ -47,6 +50,28 @@ class Plateau {
   int resting_ = 0;
 };
 
+// What at_rest is about.
+class MeanGradient {
+ public:
+  void Add(const at::Tensor& gradient, double norm) {
+    sum_ = sum_.defined() ? sum_ + gradient : gradient;
+    squares_ += norm * norm;
+    ++count_;
+  }
+
+  bool AtRest(double first_norm) const {
+    if (count_ < 2) return false;
+    const double mean_square = std::pow(sum_.norm().item<double>() / count_, 2);
+    const double error_square = (squares_ / count_ - mean_square) / (count_ - 1);
+    return mean_square <= std::pow(kRestShare * first_norm, 2) + kRestErrors * kRestErrors * error_square;
+  }
+
+ private:
+  at::Tensor sum_;
+  double squares_ = 0;
+  int count_ = 0;
+};
+
 }  // namespace
 
 Minimisation Minimise(const at::Tensor& parameters, const InnerMinimisation& inner, double rate,
@@ -55,6 +80,8 @@ Minimisation Minimise(const at::Tensor& parameters, const InnerMinimisation& inn
   Minimisation result{.parameters = parameters.detach().clone()};
   const std::unique_ptr<Optimizer> optimizer = MakeOptimizer(inner.optimizer, result.parameters.numel());
   Plateau plateau(inner.tolerance);
+  MeanGradient last;
+  double first_norm = 0;
   int cooled = 0;
   for (int i = 0; i < inner.iterations; ++i) {
     if (stop.triggered()) {
@@ -73,15 +100,18 @@ Minimisation Minimise(const at::Tensor& parameters, const InnerMinimisation& inn
       result.divergence = Divergence{"model", "the gradient with respect to the model's parameters is not finite"};
       return result;
     }
+    if (i == 0) first_norm = result.gradient_norm;
+    if (i + kLastIterations >= inner.iterations || cooled + kLastIterations >= kCooldown) last.Add(gradient, result.gradient_norm);
     double share = inner.rate_schedule == RateSchedule::kCosine ? Cosine(i, inner.iterations) : 1;
     if (plateau.reached()) share *= Cosine(cooled++, kCooldown);
     optimizer->Step(result.parameters, gradient, rate * share);
     ++result.iterations;
     progress(value.value);
     result.settled = cooled >= kCooldown;
-    if (result.settled) return result;
+    if (result.settled) break;
     if (inner.tolerance > 0 && !plateau.reached()) plateau.Add(value.decrease);
   }
+  result.at_rest = last.AtRest(first_norm);
   return result;
 }
 

@@ -14,9 +14,8 @@ Drift DriftOf(std::vector<Term>& terms, const at::Tensor& x, const at::Generator
   for (const Term& term : terms) {
     const TermValue value =
         term.functional->Evaluate({.x = x}, {.random = random, .thorough = thorough, .with_gradient = true, .entropy_as_noise = true});
-    if (!std::isfinite(value.value)) {
+    if (!std::isfinite(value.value) && !drift.divergence.has_value()) {
       drift.divergence = Divergence{term.name, absl::StrCat("its value is ", value.value)};
-      return drift;
     }
     drift.value += term.weight * value.value;
     if (value.gradient.defined()) drift.velocity.sub_(value.gradient, n * term.weight);

@@ -110,7 +110,7 @@ StepOutcome ProximalSolver::Judge(const Minimisation& minimised, const Start& st
   }
   outcome.inequality = context_.evaluator.Inequality(start.energy, outcome.energy, growth);
   outcome.gradient_norm = minimised.gradient_norm;
-  outcome.converged = outcome.inequality->holds && (inner_.tolerance == 0 || minimised.settled);
+  outcome.converged = outcome.inequality->holds && minimised.at_rest && (inner_.tolerance == 0 || minimised.settled);
   if (order_ == 2) outcome.position.memory = start.position.parameters;
   return outcome;
 }

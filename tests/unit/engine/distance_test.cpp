@@ -332,6 +332,8 @@ TEST(DistanceTest, RefusesWhatHasNoAnswer) {
   ExpectRefused({.distance = SlicedWassersteinDistance{.order = 0.5}}, law, law, invalid, "order");
   ExpectRefused({.distance = SlicedWassersteinDistance{.num_projections = 0}}, law, law, invalid, "num_projections");
   ExpectRefused({.distance = MmdDistance{.bandwidth = -1}}, law, law, invalid, "bandwidth");
+  const GaussianMixture far = MakeGaussian({1e39, 0}, Identity(2));
+  ExpectRefused({.distance = WassersteinDistance{}, .samples = 100}, far, far, absl::StatusCode::kOutOfRange, "too far out");
   ExpectRefused({.distance = BuresDistance{}}, MakeTable(1, {0, 3e38f}), line, absl::StatusCode::kOutOfRange, "too far out");
   ExpectRefused({.distance = SlicedWassersteinDistance{}}, MakeTable(1, {0, 3e38f}), line, absl::StatusCode::kOutOfRange, "too far out");
   ExpectRefused({.distance = KlDistance{}}, law, plane, absl::StatusCode::kFailedPrecondition, "densities");

@@ -83,6 +83,66 @@ TEST(FlowTest, ProgressIsToldOfEveryIteration) {
   EXPECT_EQ(result->report.inner_iterations, calls);
 }
 
+// Particles under ½|x|² alone from 10 e₁: the implicit step's minimum, x/(1 + τ), is known, and what is called converged is near it.
+FlowSpec FarContraction(InnerMinimisation inner) {
+  FlowSpec spec = RingSpec(64);
+  spec.initial = Gaussian{.mean = {10, 0}, .covariance = testing::Identity(2, 0.01)};
+  spec.terms = {{1, QuadraticPotential{.center = {0, 0}, .precision = testing::Identity(2)}}};
+  spec.solver = PairedJkoSolver{.inner = inner, .order = 1};
+  spec.sliced_step_size = 0.25;
+  return spec;
+}
+
+double MeanOfFirstCoordinate(Flow& flow) {
+  const SampleBatch samples = *flow.Samples(64, std::nullopt);
+  double sum = 0;
+  for (size_t i = 0; i < samples.values.size(); i += 2) sum += samples.values[i];
+  return sum / 64;
+}
+
+TEST(FlowTest, ConvergedIsSaidOfStepsThatReachTheirMinimum) {
+  const std::unique_ptr<Flow> flow = MakeFlow(FarContraction({.iterations = 300, .optimizer = AdamOptions{.learning_rate = 0.1}}));
+  EXPECT_TRUE(MustStep(*flow).converged);
+  EXPECT_NEAR(MeanOfFirstCoordinate(*flow), 10 / 1.5, 0.1);
+}
+
+TEST(FlowTest, ConvergedIsNotSaidOfStepsThatAreOnTheirWay) {
+  const InnerMinimisation on_the_way[] = {
+      {.iterations = 200, .optimizer = AdamOptions{.learning_rate = 0.005}},
+      {.iterations = 200, .optimizer = AdamOptions{.learning_rate = 0.005}, .tolerance = 0.01},
+      {.iterations = 200, .optimizer = AdamOptions{.learning_rate = 1e-9}, .tolerance = 0.01},
+      {.iterations = 1, .optimizer = AdamOptions{.learning_rate = 0.1}},
+  };
+  for (const InnerMinimisation& inner : on_the_way) {
+    const std::unique_ptr<Flow> flow = MakeFlow(FarContraction(inner));
+    EXPECT_FALSE(MustStep(*flow).converged) << inner.iterations << " iterations, tolerance " << inner.tolerance;
+    EXPECT_GT(MeanOfFirstCoordinate(*flow), 9);
+  }
+}
+
+// F = −½|x|² with a step longer than 1 has no minimum.
+TEST(FlowTest, ConvergedIsNotSaidOfAnEnergyWithoutABound) {
+  FlowSpec spec = FarContraction({.iterations = 100, .optimizer = AdamOptions{.learning_rate = 0.1}});
+  spec.terms[0].weight = -1;
+  spec.sliced_step_size = 2.5;
+  const std::unique_ptr<Flow> flow = MakeFlow(spec);
+  EXPECT_FALSE(MustStep(*flow).converged);
+}
+
+TEST(FlowTest, TheFitTellsItsProgress) {
+  FlowSpec spec = OrnsteinUhlenbeckSpec(2);
+  spec.initial = Dirac{.point = {1, 2}};
+  const StopLatch stop;
+  int calls = 0;
+  const auto progress = [&](const InnerProgress& inner) {
+    EXPECT_EQ(inner.step, 0);
+    EXPECT_EQ(inner.iteration, ++calls);
+  };
+  const absl::StatusOr<std::unique_ptr<Flow>> flow = Flow::Create(spec, stop, progress);
+  ASSERT_TRUE(flow.ok()) << flow.status();
+  EXPECT_EQ((*flow)->report().inner_iterations, calls);
+}
+
 TEST(FlowTest, StoppedStepLeavesTheFlowWhereItWas) {
   const std::unique_ptr<Flow> flow = MakeFlow(OrnsteinUhlenbeckSpec(2));
   const std::string before = *flow->Save();

@@ -70,6 +70,15 @@ TEST(RelativeEntropyToTargetMetricTest, IsZeroAtTheTargetAndRefusedWithoutADensi
   EXPECT_THAT(Create(spec).status().message(), HasSubstr("metrics[0].mode_coverage.target.components[0].weight"));
 }
 
+// A target that is 0 at every sample in float has a divergence that is no number in float: that is an error, not a figure.
+TEST(RelativeEntropyToTargetMetricTest, ThatIsNoNumberIsRefusedByName) {
+  FlowSpec spec = OrnsteinUhlenbeckSpec(2);
+  spec.metrics = {RelativeEntropyToTargetMetric{{{{1, {Repeat(2, 0), Identity(2, 1e-44)}}}}}};
+  const absl::Status status = Create(spec).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("metrics: at the initial distribution the metric kl_to_target is inf ± nan"));
+}
+
 TEST(ModeCoverageMetricTest, CountsComponentsThatHoldHalfTheirWeight) {
   FlowSpec spec = OrnsteinUhlenbeckSpec(2);
   spec.initial = Corners({1, 1});

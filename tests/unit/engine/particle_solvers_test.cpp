@@ -115,6 +115,16 @@ TEST(MalaTest, LeavesTheTargetInvariantAndAdaptsItsMoves) {
   EXPECT_NEAR(flow->report().metrics[0].value, 0.57, 0.05);
 }
 
+// Moves of a step far too large are rejected, not the end of the flow, until they have shrunk.
+TEST(MalaTest, FindsItsWayFromAStepFarTooLarge) {
+  FlowSpec spec = ParticleSpec(MalaSolver{.inner_iterations = 100}, 2000);
+  spec.sliced_step_size = 1e5;
+  spec.num_steps = 6;
+  const std::unique_ptr<Flow> flow = RunToTheEnd(spec);
+  EXPECT_NEAR(flow->report().metrics[0].value, 0.57, 0.1);
+  EXPECT_NEAR(FirstColumn(*flow->Samples(2000, std::nullopt)).mean, 1, 4 * std::sqrt(0.5 / 2000));
+}
+
 TEST(ParticleSolversTest, RefuseWhatTheyCannotMove) {
   const StopLatch stop;
   FlowSpec spec = OrnsteinUhlenbeckSpec(2);
