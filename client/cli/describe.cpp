@@ -26,6 +26,7 @@ std::string StepLine(const v1::StepReport& report, int total_steps) {
                       Number(report.sliced_time()), Number(report.energy()), Number(report.energy_standard_error()));
   if (report.step() > 0) absl::StrAppend(&line, "  moved² ", Number(report.distance_squared()));
   if (report.has_energy_inequality()) absl::StrAppend(&line, "  ", InequalityText(report.energy_inequality()));
+  if (!report.converged()) absl::StrAppend(&line, "  not converged");
   if (report.metrics_size() > 0) absl::StrAppend(&line, "  ", MetricsText(report));
   return line + absl::StrFormat("  %.1f s", report.seconds());
 }
@@ -114,6 +115,7 @@ std::string JobText(const v1::Job& job) {
     rows.push_back({"time", absl::StrCat(Number(step.wasserstein_time()), " (sliced ", Number(step.sliced_time()), ")")});
     rows.push_back({"energy", absl::StrCat(Number(step.energy()), " ± ", Number(step.energy_standard_error()))});
     if (step.has_energy_inequality()) rows.push_back({"inequality", InequalityText(step.energy_inequality())});
+    rows.push_back({"converged", step.converged() ? "yes" : "no: more iterations or a larger learning rate may help"});
     if (step.metrics_size() > 0) rows.push_back({"metrics", MetricsText(step)});
   }
   rows.push_back({"dimension", absl::StrCat(job.spec().dimension())});

@@ -102,6 +102,7 @@ void AddStep(const ProgressState& state, int width, Lines* lines) {
   lines->Add(EnergyLine(state, width));
   lines->Add(TimesLine(state));
   if (step.has_energy_inequality()) lines->Add(InequalityText(step.energy_inequality()), step.energy_inequality().holds() ? "" : "33");
+  if (!step.converged()) lines->Add("the step did not converge: more iterations or a larger learning rate may help", "33");
   if (step.metrics_size() > 0) lines->Add(MetricsText(step));
 }
 

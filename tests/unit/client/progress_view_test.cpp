@@ -33,6 +33,7 @@ client::WatchUpdate Step(int step, double energy) {
   report.mutable_energy_inequality()->set_slack(0.02);
   report.mutable_energy_inequality()->set_standard_error(0.004);
   report.mutable_energy_inequality()->set_holds(true);
+  report.set_converged(true);
   report.set_seconds(2);
   return update;
 }
@@ -68,6 +69,12 @@ TEST(ProgressView, AViolatedInequalityIsSeen) {
   ProgressState state = HalfWay();
   state.last_step->mutable_energy_inequality()->set_holds(false);
   EXPECT_THAT(absl::StrJoin(RenderProgress(state, absl::Seconds(9), {60, 24}, false), "\n"), HasSubstr("inequality VIOLATED"));
+}
+
+TEST(ProgressView, AStepThatDidNotConvergeIsSeen) {
+  ProgressState state = HalfWay();
+  state.last_step->set_converged(false);
+  EXPECT_THAT(absl::StrJoin(RenderProgress(state, absl::Seconds(9), {80, 24}, false), "\n"), HasSubstr("did not converge"));
 }
 
 TEST(ProgressView, StaysInsideTheTerminal) {

@@ -1,5 +1,6 @@
 #include "client/cli/source_text.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -89,6 +90,7 @@ TEST(Describe, EventLines) {
   report.mutable_energy_inequality()->set_slack(0.02);
   report.mutable_energy_inequality()->set_standard_error(0.005);
   report.mutable_energy_inequality()->set_holds(true);
+  report.set_converged(true);
   report.set_seconds(1.25);
   v1::MetricValue& metric = *report.add_metrics();
   metric.set_name("accuracy");
@@ -96,6 +98,8 @@ TEST(Describe, EventLines) {
   EXPECT_EQ(
       EventLine(event, 9),
       "step 3/9  time 0.3 (sliced 0.15)  energy -1.25 ± 0.01  moved² 0.5  inequality holds (slack 0.02 ± 0.005)  accuracy 0.77  1.2 s");
+  report.set_converged(false);
+  EXPECT_THAT(EventLine(event, 9), ::testing::HasSubstr("  not converged  accuracy"));
   event.mutable_state_changed()->set_state(v1::Job::FAILED);
   event.mutable_state_changed()->mutable_error()->set_message("diverged at step 4");
   EXPECT_EQ(EventLine(event, 9), "FAILED: diverged at step 4");
