@@ -1,105 +1,65 @@
-// What every functional must do, whatever it is. A new kind is instantiated by one entry of kCases.
+// What every functional must do, whatever it is. A new kind is instantiated by one entry of FunctionalCases.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
-#include <iterator>
-#include <string>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "server/engine/functionals/registry.h"
 #include "server/engine/random.h"
-#include "tests/unit/engine/specs.h"
+#include "tests/conformance/functional_cases.h"
 
 namespace sliceflow::engine {
 namespace {
 
-// What a kind of functional claims of itself.
-struct Capabilities {
-  bool sample_gradient = true;  // its derivative with respect to samples is not zero
-  bool density = false;         // reads log-densities
-  bool per_sample = true;       // is a mean over samples, with a standard error
-  double difference_step =
-      0.01;  // of finite differences; shorter where the gradient has jumps (sorted projections changing places, kinks at 0)
-};
-
-struct FunctionalCase {
-  std::string name;
-  TermSpec spec;
-  int dimension = 2;
-  Capabilities capabilities;
-};
-
-TablePtr RandomTable(int64_t rows, int64_t columns, bool labelled) {
-  at::Generator random = MakeGenerator(11, Purpose::kSamples);
-  const at::Tensor values = at::randn({rows, columns}, random, at::TensorOptions(at::kFloat));
-  if (labelled) values.select(1, columns - 1).copy_(values.select(1, 0).gt(0.2).to(at::kFloat));
-  const float* data = values.const_data_ptr<float>();
-  return std::make_shared<Table>(Table{.rows = rows, .columns = columns, .values = {data, data + values.numel()}});
+std::vector<double> DoublesOf(const at::Tensor& tensor) {
+  const at::Tensor values = tensor.to(at::kDouble).contiguous();
+  return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
 }
 
-FunctionalCase Quadratic() { return {"Quadratic", QuadraticPotential{.center = {1.7, 0.4}, .precision = {2.5, 0.3, 0.3, 0.5}}}; }
-FunctionalCase Mixture() {
-  const WeightedGaussian left{.weight = 1, .gaussian = {.mean = {-1, 0}, .covariance = {0.5, 0.1, 0.1, 0.4}}};
-  const WeightedGaussian right{.weight = 3, .gaussian = {.mean = {1, 1}, .covariance = {0.3, 0, 0, 0.6}}};
-  return {"GaussianMixture", GaussianMixturePotential{.mixture = {{left, right}}}};
-}
-FunctionalCase RingCase() { return {"Ring", RingPotential{.center = {0.2, -0.1}, .radius = 1.2, .stiffness = 5}}; }
-FunctionalCase Regression() {
-  return {"BayesianLogisticRegression", BayesianLogisticRegressionPotential{.table = RandomTable(50, 3, true)}, 4};
-}
-FunctionalCase DoubleWell() {
-  return {"DoubleWell", DoubleWellPotential{.center = {0.3, -0.2, 0.1}, .distance = 1.2, .depth = 0.7, .stiffness = 2}, 3};
-}
-FunctionalCase Rosenbrock() { return {"Rosenbrock", RosenbrockPotential{.a = 0.8, .b = 5, .scale = 0.3}, 3}; }
-FunctionalCase PowerLaw() { return {"PowerLaw", PowerLawInteraction{.attraction = 3, .repulsion = 1.5}}; }
-FunctionalCase GaussianKernelCase() { return {"GaussianKernel", GaussianInteraction{.bandwidth = 0.8}}; }
-FunctionalCase Morse() {
-  return {"Morse",
-          MorseInteraction{.attraction = 1.5, .attraction_length = 1.2, .repulsion = 2, .repulsion_length = 0.6},
-          2,
-          {.difference_step = 0.002}};
-}
-FunctionalCase KellerSegel() { return {"KellerSegel", KellerSegelInteraction{.chi = 3, .softening = 0.1}}; }
-FunctionalCase EntropyCase() { return {"Entropy", EntropyTerm{}, 2, {.sample_gradient = false, .density = true}}; }
-FunctionalCase Sliced() {
-  return {"SlicedWasserstein",
-          SlicedWassersteinTerm{.table = RandomTable(40, 2, false), .num_projections = 64},
-          2,
-          {.per_sample = false, .difference_step = 0.002}};
-}
-FunctionalCase PorousMedium() {
-  return {"PorousMedium", PorousMediumTerm{.exponent = 2.5}, 2, {.sample_gradient = false, .density = true}};
-}
-FunctionalCase GaussianMmd() { return {"GaussianMmd", GaussianMmdTerm{.table = RandomTable(30, 2, false)}}; }
-FunctionalCase EnergyDistance() { return {"EnergyDistance", EnergyDistanceTerm{.table = RandomTable(30, 2, false)}}; }
-FunctionalCase InverseMultiquadric() {
-  return {"InverseMultiquadricMmd", InverseMultiquadricMmdTerm{.table = RandomTable(30, 2, false), .scale = 0.7}};
-}
-FunctionalCase RelativeEntropy() {
-  return {"RelativeEntropy",
-          RelativeEntropyTerm{.potential = QuadraticPotential{.center = {1, 0}, .precision = {2, 0.3, 0.3, 1}}},
-          2,
-          {.density = true}};
+Points PointsOf(const Batch& batch) {
+  return {.count = batch.x.size(0),
+          .dimension = batch.x.size(1),
+          .x = DoublesOf(batch.x),
+          .log_density = batch.log_density.defined() ? DoublesOf(batch.log_density) : std::vector<double>{}};
 }
 
-FunctionalCase ExpressionCase() {
-  return {"Expression", ExpressionPotential{"def V(x):\n    return torch.logsumexp(2 * x, 1) + 0.1 * (x ** 4).sum(1)\n"}};
-}
-// Not even, and not finite where a sample meets itself.
-FunctionalCase KernelCase() {
-  return {"ExpressionKernel",
-          ExpressionInteraction{"def W(z):\n    s = (z * z).sum(1)\n    return s * s / 4 - torch.log(s) + 0.5 * z[:, 0]\n"}};
+// Central differences in double with respect to each of `coordinates`. A step of 1e-6 leaves a truncation error of 1e-12 and a rounding
+// error of 1e-10 of the value, and is too short for two projections of the cases' samples to change places.
+std::vector<double> Differences(const Formula& formula, Points points, std::vector<double> Points::*coordinates) {
+  constexpr double kStep = 1e-6;
+  std::vector<double> differences;
+  for (double& coordinate : points.*coordinates) {
+    const double here = coordinate;
+    coordinate = here + kStep;
+    const double forward = formula(points);
+    coordinate = here - kStep;
+    differences.push_back((forward - formula(points)) / (2 * kStep));
+    coordinate = here;
+  }
+  return differences;
 }
 
-constexpr FunctionalCase (*kCases[])() = {Quadratic,      Mixture,  RingCase,           Regression,  DoubleWell,     Rosenbrock,
-                                          ExpressionCase, PowerLaw, GaussianKernelCase, Morse,       KellerSegel,    KernelCase,
-                                          EntropyCase,    Sliced,   PorousMedium,       GaussianMmd, EnergyDistance, InverseMultiquadric,
-                                          RelativeEntropy};
-static_assert(std::size(kCases) == std::variant_size_v<TermSpec>, "every kind of functional has its conformance case");
+// A float is good to 6e-8. A derivative of a functional is a sum of some 40 terms, each a few operations long and, where they cancel, up to
+// ten times the sum: a hundred-thousandth of the largest entry holds everywhere, and no wrong factor, sign or term does.
+constexpr double kGradientTolerance = 1e-5;
+// Values are means of as many, which do not cancel as much.
+constexpr double kValueTolerance = 1e-6;
+
+void ExpectGradient(const at::Tensor& closed, const std::vector<double>& numeric) {
+  const std::vector<double> entries = closed.defined() ? DoublesOf(closed) : std::vector<double>(numeric.size(), 0.0);
+  ASSERT_EQ(entries.size(), numeric.size());
+  double scale = 0;
+  for (const double entry : numeric) scale = std::max(scale, std::abs(entry));
+  for (size_t i = 0; i < numeric.size(); ++i) EXPECT_NEAR(entries[i], numeric[i], kGradientTolerance * scale) << "entry " << i;
+}
 
 class FunctionalConformanceTest : public ::testing::TestWithParam<size_t> {
  protected:
-  FunctionalConformanceTest() : case_(kCases[GetParam()]()) {
+  FunctionalConformanceTest() : case_(FunctionalCases()[GetParam()]) {
     functional_ = MakeFunctional(case_.spec, {.dimension = case_.dimension, .batch_size = kCount, .seed = 3});
     at::Generator random = MakeGenerator(5, Purpose::kSamples);
     batch_.x = at::randn({kCount, case_.dimension}, random, at::TensorOptions(at::kFloat));
@@ -108,10 +68,10 @@ class FunctionalConformanceTest : public ::testing::TestWithParam<size_t> {
 
   // The same random numbers every time.
   TermValue Evaluate(const Batch& batch, bool with_gradient = false) {
-    return functional_->Evaluate(batch, {.random = MakeGenerator(9, Purpose::kInner), .with_gradient = with_gradient});
+    return functional_->Evaluate(batch, {.random = CaseRandom(), .with_gradient = with_gradient});
   }
 
-  static constexpr int64_t kCount = 40;
+  static constexpr int64_t kCount = kCaseSamples;
   FunctionalCase case_;
   std::unique_ptr<Functional> functional_;
   Batch batch_;
@@ -121,38 +81,24 @@ TEST_P(FunctionalConformanceTest, CasesStandInTheOrderOfTheVariant) { EXPECT_EQ(
 
 TEST_P(FunctionalConformanceTest, DeclaresWhatItNeeds) { EXPECT_EQ(functional_->needs_density(), case_.capabilities.density); }
 
-// Central differences along random directions. Values are sums of floats, good to about 1e-6 of their size, and a step h leaves a
-// truncation error of h²: 2 % of the derivative's scale covers both, and a wrong factor or sign does not pass.
-TEST_P(FunctionalConformanceTest, GradientMatchesFiniteDifferences) {
-  const TermValue value = Evaluate(batch_, /*with_gradient=*/true);
-  EXPECT_EQ(value.gradient.defined(), case_.capabilities.sample_gradient);
-  if (!case_.capabilities.sample_gradient) return;
-  const double step = case_.capabilities.difference_step;
-  for (uint64_t trial = 0; trial < 5; ++trial) {
-    at::Generator random = MakeGenerator(21, Purpose::kSamples, trial);
-    const at::Tensor direction = at::randn(batch_.x.sizes(), random, at::TensorOptions(at::kFloat));
-    Batch forward{.x = batch_.x + step * direction, .log_density = batch_.log_density};
-    Batch backward{.x = batch_.x - step * direction, .log_density = batch_.log_density};
-    const double numeric = (Evaluate(forward).value - Evaluate(backward).value) / (2 * step);
-    const double closed = (value.gradient * direction).sum().item<double>();
-    const double scale = value.gradient.norm().item<double>() * direction.norm().item<double>() / std::sqrt(batch_.x.numel());
-    EXPECT_NEAR(closed, numeric, 0.02 * scale + 1e-5) << "direction " << trial;
-  }
+// Against the case's formula in double. Terms that draw are compared at the case's draw: directions of the sliced distance; other cases
+// have settings with which nothing is drawn (all pairs, all rows).
+TEST_P(FunctionalConformanceTest, ValueIsThatOfTheFormulaInDouble) {
+  ASSERT_TRUE(case_.formula) << "a kind without a formula";
+  const double exact = case_.formula(PointsOf(batch_));
+  EXPECT_NEAR(Evaluate(batch_).value, exact, kValueTolerance * (1 + std::abs(exact)));
 }
 
-TEST_P(FunctionalConformanceTest, DensityDerivativeMatchesFiniteDifferences) {
+TEST_P(FunctionalConformanceTest, GradientIsThatOfTheFormulaInDouble) {
+  const TermValue value = Evaluate(batch_, /*with_gradient=*/true);
+  EXPECT_EQ(value.gradient.defined(), case_.capabilities.sample_gradient);
+  ExpectGradient(value.gradient, Differences(case_.formula, PointsOf(batch_), &Points::x));
+}
+
+TEST_P(FunctionalConformanceTest, DensityDerivativeIsThatOfTheFormulaInDouble) {
   const TermValue value = Evaluate(batch_, /*with_gradient=*/true);
   EXPECT_EQ(value.density_gradient.defined(), case_.capabilities.density);
-  if (!case_.capabilities.density) return;
-  const double step = case_.capabilities.difference_step;
-  at::Generator random = MakeGenerator(22, Purpose::kSamples);
-  const at::Tensor direction = at::randn({kCount}, random, at::TensorOptions(at::kFloat));
-  const Batch forward{.x = batch_.x, .log_density = batch_.log_density + step * direction};
-  const Batch backward{.x = batch_.x, .log_density = batch_.log_density - step * direction};
-  const double numeric = (Evaluate(forward).value - Evaluate(backward).value) / (2 * step);
-  const double closed = (value.density_gradient * direction).sum().item<double>();
-  const double scale = value.density_gradient.norm().item<double>() * direction.norm().item<double>() / std::sqrt(kCount);
-  EXPECT_NEAR(closed, numeric, 0.02 * scale + 1e-5);
+  ExpectGradient(value.density_gradient, Differences(case_.formula, PointsOf(batch_), &Points::log_density));
 }
 
 // The order of samples means nothing. Sums in another order differ by rounding only.
@@ -212,8 +158,36 @@ TEST_P(FunctionalConformanceTest, TakesASingleSample) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, FunctionalConformanceTest, ::testing::Range<size_t>(0, std::size(kCases)),
-                         [](const auto& info) { return kCases[info.param]().name; });
+INSTANTIATE_TEST_SUITE_P(Kinds, FunctionalConformanceTest, ::testing::Range<size_t>(0, std::variant_size_v<TermSpec>),
+                         [](const auto& info) { return FunctionalCases()[info.param].name; });
+
+// An interaction over random pairs is the same mean over the pairs of its draw: the samples shuffled into a circle, each meeting those at
+// three random distances. With them known, its formula is as plain as that over all pairs.
+TEST(RandomPairsConformanceTest, ValueAndGradientAreThoseOfTheFormulaOverThePairsDrawn) {
+  constexpr int64_t kCount = kCaseSamples;
+  constexpr int kRounds = 3;
+  at::Generator random = MakeGenerator(5, Purpose::kSamples);
+  const Batch batch{.x = at::randn({kCount, 2}, random, at::TensorOptions(at::kFloat)), .log_density = {}};
+  const PowerLawInteraction spec{.attraction = 3, .repulsion = 1.5, .random_pairs = kRounds * kCount};
+  const TermValue value = MakeFunctional(spec, {.dimension = 2, .batch_size = kCount, .seed = 3})
+                              ->Evaluate(batch, {.random = CaseRandom(), .with_gradient = true});
+  at::Generator draw = CaseRandom();
+  const at::Tensor order = at::randperm(kCount, draw, at::TensorOptions(at::kLong));
+  const at::Tensor apart = at::randperm(kCount - 1, draw, at::TensorOptions(at::kLong)) + 1;
+  std::set<std::pair<int64_t, int64_t>> pairs;
+  for (int64_t i = 0; i < kCount; ++i) {
+    for (int round = 0; round < kRounds; ++round) {
+      pairs.emplace(order[i].item<int64_t>(), order[(i + apart[round].item<int64_t>()) % kCount].item<int64_t>());
+    }
+  }
+  const Formula formula = [&](const Points& points) {
+    const auto kernel = [](const double* z) { return std::pow(Norm(z, 2), 3) / 3 - std::pow(Norm(z, 2), 1.5) / 1.5; };
+    return HalfMeanOverPairs(points, kernel, [&](int64_t i, int64_t j) { return pairs.contains({i, j}); });
+  };
+  const double exact = formula(PointsOf(batch));
+  EXPECT_NEAR(value.value, exact, kValueTolerance * (1 + std::abs(exact)));
+  ExpectGradient(value.gradient, Differences(formula, PointsOf(batch), &Points::x));
+}
 
 }  // namespace
 }  // namespace sliceflow::engine

@@ -5,7 +5,7 @@
 namespace sliceflow::reference {
 namespace {
 
-TEST(AccuracyTest, OrnsteinUhlenbeckInThePlane) { ExpectCloseToOracle(2, 0.01); }
+TEST(AccuracyTest, OrnsteinUhlenbeckInThePlane) { ExpectCloseToOracle(2, 0.002); }
 
 }  // namespace
 }  // namespace sliceflow::reference

@@ -5,7 +5,7 @@
 namespace sliceflow::reference {
 namespace {
 
-TEST(AccuracyTest, OrnsteinUhlenbeckInFourDimensions) { ExpectCloseToOracle(4, 0.02); }
+TEST(AccuracyTest, OrnsteinUhlenbeckInFourDimensions) { ExpectCloseToOracle(4, 0.004); }
 
 }  // namespace
 }  // namespace sliceflow::reference

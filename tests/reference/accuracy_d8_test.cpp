@@ -5,7 +5,7 @@
 namespace sliceflow::reference {
 namespace {
 
-TEST(AccuracyTest, OrnsteinUhlenbeckInEightDimensions) { ExpectCloseToOracle(8, 0.05); }
+TEST(AccuracyTest, OrnsteinUhlenbeckInEightDimensions) { ExpectCloseToOracle(8, 0.01); }
 
 }  // namespace
 }  // namespace sliceflow::reference

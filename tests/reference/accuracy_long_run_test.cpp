@@ -11,17 +11,18 @@ namespace sliceflow::reference {
 namespace {
 
 // By Wasserstein time 6 the slowest mode, of rate at least ½, has decayed by e⁻³ in the mean and e⁻⁶ in the covariance, starting
-// within a few units; 12 leaves nothing of it.
+// within a few units; 12 leaves nothing of it. The target of the published experiments is .002; what is left of it, measured .0005, is of
+// the short minimisations.
 TEST(AccuracyTest, OrnsteinUhlenbeckReachesItsStationaryLaw) {
   engine::SetThreads(1);
   const engine::SwJkoSolver solver{.inner = {.iterations = 100, .batch_size = 512}, .num_projections = 100};
   const OrnsteinUhlenbeckProblem problem = RandomProblem(2, 1);
   const auto distances =
       RunAgainstOracle(problem, SpecOf(problem, 0.4, 30, solver, engine::RealNvpModel{.couplings = 3, .hidden_width = 32}, 1), {30});
-  EXPECT_LE(distances.at(30).to_stationary, 0.01);
+  EXPECT_LE(distances.at(30).to_stationary, 0.002);
 }
 
-// Aggregation by |z|⁴/4 − |z|²/2 in the plane ends on the circle of radius 1/√3 (3R² = 1).
+// Aggregation by |z|⁴/4 − |z|²/2 in the plane ends on the circle of radius 1/√3 (3R² = 1), to 1 % as in the published experiments, and so thin.
 TEST(AccuracyTest, AggregationEndsOnTheRing) {
   engine::SetThreads(1);
   engine::FlowSpec spec;
@@ -45,8 +46,8 @@ TEST(AccuracyTest, AggregationEndsOnTheRing) {
   const engine::StepReport& report = (*flow)->report();
   std::printf("ring radius %.5f (1/sqrt(3) = %.5f), deviation %.5f\n", report.metrics[0].value, 1 / std::sqrt(3.0),
               report.metrics[1].value);
-  EXPECT_NEAR(report.metrics[0].value, 1 / std::sqrt(3.0), 0.03 / std::sqrt(3.0));
-  EXPECT_LE(report.metrics[1].value, 0.05);
+  EXPECT_NEAR(report.metrics[0].value, 1 / std::sqrt(3.0), 0.01 / std::sqrt(3.0));
+  EXPECT_LE(report.metrics[1].value, 0.01 / std::sqrt(3.0));
 }
 
 }  // namespace

@@ -114,6 +114,31 @@ GaussianLaw OrnsteinUhlenbeckLaw(const GaussianLaw& start, const MatrixXd& A, co
           .covariance = flow * start.covariance * flow + basis * grown.asDiagonal() * basis.transpose()};
 }
 
+GaussianLaw ClassicGaussianFlow(const MatrixXd& A, const VectorXd& b, double tau, int steps, int order) {
+  const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(A);
+  const Eigen::ArrayXd rates = eigen.eigenvalues().array();
+  const Eigen::ArrayXd center = (eigen.eigenvectors().transpose() * b).array();
+  Eigen::ArrayXd mean = Eigen::ArrayXd::Zero(b.size());
+  Eigen::ArrayXd deviation = Eigen::ArrayXd::Ones(b.size());
+  Eigen::ArrayXd mean_before = mean;
+  Eigen::ArrayXd deviation_before = deviation;
+  for (int step = 0; step < steps; ++step) {
+    // BDF2 completes the square: from (4 q_k − q_{k−1})/3 with 2τ/3.
+    const bool second = order == 2 && step > 0;
+    const double share = second ? 1.0 / 3 : 0;
+    const double length = second ? 2 * tau / 3 : tau;
+    const Eigen::ArrayXd mean_from = mean + share * (mean - mean_before);
+    const Eigen::ArrayXd deviation_from = deviation + share * (deviation - deviation_before);
+    mean_before = mean;
+    deviation_before = deviation;
+    const Eigen::ArrayXd leading = 1 + length * rates;
+    mean = (mean_from + length * rates * center) / leading;
+    deviation = (deviation_from + (deviation_from.square() + 4 * length * leading).sqrt()) / (2 * leading);
+  }
+  const MatrixXd& basis = eigen.eigenvectors();
+  return {.mean = basis * mean.matrix(), .covariance = basis * deviation.square().matrix().asDiagonal() * basis.transpose()};
+}
+
 double SymmetricDivergence(const GaussianLaw& p, const GaussianLaw& q) {
   const MatrixXd p_inverse = p.covariance.inverse();
   const MatrixXd q_inverse = q.covariance.inverse();

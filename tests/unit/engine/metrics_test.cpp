@@ -1,4 +1,5 @@
-// Metrics of a step against closed forms, at step 0, where ρ is known.
+// Metrics of a step against closed forms, where ρ is known: at step 0, or of a scheme whose laws are.
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "server/engine/flow.h"
+#include "server/engine/metrics/closed_form.h"
 #include "tests/unit/engine/specs.h"
 
 namespace sliceflow::engine {
@@ -115,6 +117,63 @@ TEST(MomentsMetricTest, AreThoseOfTheParticles) {
   EXPECT_NEAR(Figure(spec, "variance_norm").value, std::sqrt(17), 1e-12);
   EXPECT_NEAR(Figure(spec, "second_moment").value, 5, 1e-12);
   EXPECT_NEAR(Figure(spec, "second_moment").standard_error, 0, 1e-12);
+}
+
+// KL(p‖q) + KL(q‖p) of Gaussians on the line.
+double SymmetricKlOnTheLine(double m, double v, double n, double w) {
+  return 0.5 * (v / w + w / v + (m - n) * (m - n) * (1 / v + 1 / w)) - 1;
+}
+
+// Of four points, whose moments are what they are. dX = −c₁a(X − b)dt + √(2c₂) dB in each coordinate, with c₁ = 2 and c₂ = ½: the mean of a
+// coordinate is b + e^{−c₁at}(m₀ − b) and its variance e^{−2c₁at} v₀ + (c₂/(c₁a))(1 − e^{−2c₁at}).
+TEST(ClosedFormMetricTest, IsTheDivergenceFromOrnsteinUhlenbeckAtItsTime) {
+  FlowSpec spec = OrnsteinUhlenbeckSpec(2);
+  spec.initial = Gaussian{.mean = {1, -2}, .covariance = {0.5, 0, 0, 1.5}};
+  spec.terms = {{0.5, EntropyTerm{}}, {2, QuadraticPotential{.center = {0.5, 1}, .precision = {1.5, 0, 0, 0.8}}}};
+  const ClosedForm metric(spec);
+  // Corners of a rectangle about (1, −2): means (1, −2), variances 0.25 and 4.
+  const Batch corners{.x = at::tensor({0.5f, 0.0f, 1.5f, 0.0f, 0.5f, -4.0f, 1.5f, -4.0f}, at::kFloat).view({4, 2}), .log_density = {}};
+  for (const double t : {0.0, 0.1, 0.7, 40.0}) {
+    double exact = 0;
+    const double rates[2] = {2 * 1.5, 2 * 0.8};
+    const double centers[2] = {0.5, 1};
+    const double means[2] = {1, -2};
+    const double starts[2] = {0.5, 1.5};
+    const double variances[2] = {0.25, 4};
+    for (int k = 0; k < 2; ++k) {
+      const double decay = std::exp(-rates[k] * t);
+      const double mean = centers[k] + decay * (means[k] - centers[k]);
+      const double variance = decay * decay * starts[k] + 0.5 / rates[k] * (1 - decay * decay);
+      exact += SymmetricKlOnTheLine(means[k], variances[k], mean, variance);
+    }
+    const std::vector<Metric> figures = metric.Compute(corners, t);
+    ASSERT_EQ(figures.size(), 1u);
+    EXPECT_EQ(figures[0].name, "closed_form_symmetric_kl");
+    EXPECT_NEAR(figures[0].value, exact, 1e-9 * (1 + exact)) << t;  // in double; the corners are exact in float
+  }
+}
+
+// Through a flow whose law is known at every step: one explicit move of size .4 takes particles from N(0, 1) to mean .8 and variance
+// (1 − .8)² + .8 = .84 in both coordinates, where the process would be at 1 − e^{−.8} and ½(1 + e^{−1.6}).
+TEST(ClosedFormMetricTest, FollowsAFlowInTheWassersteinClock) {
+  constexpr int kParticles = 8000;
+  FlowSpec spec = OrnsteinUhlenbeckSpec(2);
+  spec.model = ParticlesModel{.count = kParticles};
+  spec.solver = EulerMaruyamaSolver{.inner_iterations = 1};
+  spec.sliced_step_size = 0.4 / 2;
+  spec.metrics = {ClosedFormMetric{}};
+  const auto flow = Create(spec);
+  ASSERT_TRUE(flow.ok()) << flow.status();
+  // The fit of n samples alone adds about d(d + 3)/(2n), here .0006, and seldom four times that.
+  EXPECT_GE((*flow)->report().metrics.at(0).value, 0);
+  EXPECT_LE((*flow)->report().metrics.at(0).value, 0.0025);
+  const StopLatch stop;
+  const absl::StatusOr<StepResult> step = (*flow)->Step(stop, [](const InnerProgress&) {});
+  ASSERT_TRUE(step.ok()) << step.status();
+  const double exact = 2 * SymmetricKlOnTheLine(0.8, 0.84, 1 - std::exp(-0.8), 0.5 * (1 + std::exp(-1.6)));
+  // .29. To first order, means good to √(.84/n) move it by .7 of that in each coordinate and variances good to .84 √(2/n) by .2 of that:
+  // .011 together, of which four are allowed. At half or twice the time it would be .59 or .23.
+  EXPECT_NEAR(step->report.metrics.at(0).value, exact, 0.044);
 }
 
 }  // namespace

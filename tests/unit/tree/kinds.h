@@ -9,11 +9,22 @@
 
 namespace sliceflow::tree {
 
+struct OneofField {
+  std::string type;
+  std::string name;
+};
+
 // The fields of every `oneof` inside `message` of a .proto file's text, in order, without those of nested messages.
-std::vector<std::string> OneofFields(const std::string& proto, const std::string& message);
+std::vector<OneofField> OneofFields(const std::string& proto, const std::string& message);
+
+// The comment before `message` at the file's top level, empty where there is none.
+std::string CommentOf(const std::string& proto, const std::string& message);
 
 // Each kind of distribution, functional, model, solver, optimizer and metric of the contract is known to the gate (server/api), to the
 // worker's translation (server/worker), and to at least one job file of examples/.
 Findings CheckKinds(const SourceTree& tree);
+
+// The comment of the message of each functional, model, solver, metric and distance tells what it costs: “Cost”, “Time” or “O(”.
+Findings CheckCosts(const SourceTree& tree);
 
 }  // namespace sliceflow::tree

@@ -11,6 +11,7 @@ namespace sliceflow::tree {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -50,6 +51,7 @@ TEST(ThisTreeTest, NothingNamesAMachine) { EXPECT_CLEAN(CheckMachinePaths(ThisTr
 TEST(ThisTreeTest, NoFileIsDead) { EXPECT_CLEAN(CheckDeadFiles(ThisTree())); }
 
 TEST(ThisTreeTest, NoKindIsForgotten) { EXPECT_CLEAN(CheckKinds(ThisTree())); }
+TEST(ThisTreeTest, EveryKindTellsItsCost) { EXPECT_CLEAN(CheckCosts(ThisTree())); }
 
 // ---- rooms -----------------------------------------------------------------------------------------------------------------------
 
@@ -195,6 +197,8 @@ TEST(CheckDeadFilesTest, FindsWhatNothingUses) {
 
 // ---- kinds -----------------------------------------------------------------------------------------------------------------------
 
+auto Named(const std::string& name) { return Field("name", &OneofField::name, name); }
+
 TEST(CheckKindsTest, ReadsTheOneofsOfAMessage) {
   const std::string proto =
       "message A {\n  oneof kind {\n    // One { of them.\n    B first_one = 1;\n    C second = 2 [deprecated = true];\n  }\n  int32 other "
@@ -202,9 +206,10 @@ TEST(CheckKindsTest, ReadsTheOneofsOfAMessage) {
       "message D {\n  message A {\n    oneof kind {\n      B hidden = 1;\n    }\n  }\n  oneof kind {\n    B third = 1;\n  }\n}\nmessage E "
       "{}\n"
       "message F {\n  oneof kind {\n    B fourth = 1;\n  }\n}\n";
-  EXPECT_THAT(OneofFields(proto, "A"), ElementsAre("first_one", "second"));
-  EXPECT_THAT(OneofFields(proto, "D"), ElementsAre("third"));
-  EXPECT_THAT(OneofFields(proto, "F"), ElementsAre("fourth"));
+  EXPECT_THAT(OneofFields(proto, "A"), ElementsAre(Named("first_one"), Named("second")));
+  EXPECT_THAT(OneofFields(proto, "D"), ElementsAre(Named("third")));
+  EXPECT_THAT(OneofFields(proto, "F"), ElementsAre(Named("fourth")));
+  EXPECT_EQ(OneofFields(proto, "A").front().type, "B");
 }
 
 TEST(CheckKindsTest, FindsAForgottenKind) {
@@ -220,8 +225,24 @@ TEST(CheckKindsTest, FindsAForgottenKind) {
 }
 
 TEST(CheckKindsTest, KnowsTheKindsOfTheContract) {
-  EXPECT_THAT(OneofFields(ThisTree().at("proto/sliceflow/v1/model.proto"), "Model"), testing::Contains("real_nvp"));
-  EXPECT_THAT(OneofFields(ThisTree().at("proto/sliceflow/v1/functional.proto"), "Potential"), testing::Contains("quadratic"));
+  EXPECT_THAT(OneofFields(ThisTree().at("proto/sliceflow/v1/model.proto"), "Model"), testing::Contains(Named("real_nvp")));
+  EXPECT_THAT(OneofFields(ThisTree().at("proto/sliceflow/v1/functional.proto"), "Potential"), testing::Contains(Named("quadratic")));
+}
+
+TEST(CheckKindsTest, ReadsTheCommentOfAMessage) {
+  const std::string proto = "// Of nothing.\n\n// First line.\n// Second.\nmessage A {\n  // Inner.\n}\nmessage Bare {}\n";
+  EXPECT_EQ(CommentOf(proto, "A"), "// First line.\n// Second.\n");
+  EXPECT_EQ(CommentOf(proto, "Bare"), "");
+  EXPECT_EQ(CommentOf(proto, "Missing"), "");
+}
+
+TEST(CheckCostsTest, FindsAKindThatDoesNotTellItsCost) {
+  SourceTree tree = ThisTree();
+  std::string& proto = tree.at("proto/sliceflow/v1/flow.proto");
+  const std::string cost = "Cost: O(n d). Use for laws";
+  ASSERT_NE(proto.find(cost), std::string::npos);
+  proto.replace(proto.find(cost), cost.size(), "Use for laws");
+  EXPECT_THAT(CheckCosts(tree), ElementsAre(HasSubstr("Metric.moments: the comment of MomentsMetric does not tell its cost")));
 }
 
 }  // namespace
