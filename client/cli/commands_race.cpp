@@ -6,9 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
@@ -16,6 +18,7 @@
 #include "client/cli/interrupt.h"
 #include "client/cli/job_file.h"
 #include "client/cli/race.h"
+#include "common/errors.h"
 #include "common/stop_latch.h"
 
 namespace sliceflow::cli {
@@ -49,16 +52,69 @@ void SetKind(google::protobuf::Message& message, const std::string& kind) {
 
 absl::StatusOr<std::vector<std::string>> ReadSolvers(const std::string& text) {
   const std::vector<std::string> known = KindsOf(*v1::Solver::descriptor());
-  std::vector<std::string> solvers = absl::StrSplit(text, ',');
+  std::vector<std::string> solvers;
   std::set<std::string> seen;
-  for (const std::string& solver : solvers) {
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    const std::string solver(absl::StripAsciiWhitespace(part));
     if (std::find(known.begin(), known.end(), solver) == known.end()) {
       return absl::InvalidArgumentError(absl::StrCat("--solvers: there is no '", solver, "'; there are ", absl::StrJoin(known, ", ")));
     }
     if (!seen.insert(solver).second) return absl::InvalidArgumentError(absl::StrCat("--solvers: ", solver, " is named twice"));
+    solvers.push_back(solver);
   }
   return solvers;
 }
+
+absl::Status NoSuchFigure(const std::string& metric, const std::vector<std::string>& names) {
+  return absl::InvalidArgumentError(absl::StrCat("--metric: steps have no '", metric, "'; they have ", absl::StrJoin(names, ", ")));
+}
+
+absl::Status CheckMetric(const std::string& metric, const v1::FlowSpec& spec) {
+  const std::vector<std::string> names = FiguresOf(spec);
+  const bool known = metric.empty() || std::find(names.begin(), names.end(), metric) != names.end();
+  return known ? absl::OkStatus() : NoSuchFigure(metric, names);
+}
+
+// Why no model goes with a solver: with the file's own, and with the one that takes away most of what stands against that.
+class Obstacles {
+ public:
+  explicit Obstacles(absl::Status own) : own_(std::move(own)), nearest_remain_(ViolationsOf(own_).size()) {}
+
+  void Add(const std::string& model, const absl::Status& refusal) {
+    const std::vector<FieldViolation> violations = ViolationsOf(refusal);
+    const auto remain =
+        static_cast<size_t>(std::count_if(violations.begin(), violations.end(), [this](const auto& v) { return IsOwn(v); }));
+    const bool nearer = remain < nearest_remain_ || (remain == nearest_remain_ && !model_.empty() && violations.size() < nearest_.size());
+    if (!nearer) return;
+    model_ = model;
+    nearest_ = violations;
+    nearest_remain_ = remain;
+  }
+
+  absl::Status ToStatus(const std::string& solver) const {
+    FieldViolations all;
+    for (const FieldViolation& violation : ViolationsOf(own_)) all.Add(violation.field, violation.description);
+    const size_t own = all.all().size();
+    for (const FieldViolation& violation : nearest_) {
+      if (IsOwn(violation)) continue;
+      all.Add(violation.field, absl::StrCat("with spec.solver ", solver, " and spec.model ", model_, ": ", violation.description));
+    }
+    return all.all().size() == own ? own_ : all.ToStatus(own_.code());
+  }
+
+ private:
+  bool IsOwn(const FieldViolation& violation) const {
+    const std::vector<FieldViolation> own = ViolationsOf(own_);
+    return std::any_of(own.begin(), own.end(), [&](const FieldViolation& other) {
+      return other.field == violation.field && other.description == violation.description;
+    });
+  }
+
+  absl::Status own_;
+  std::string model_;  // of the nearest
+  std::vector<FieldViolation> nearest_;
+  size_t nearest_remain_;  // how many of the own stand against the nearest
+};
 
 class Race {
  public:
@@ -90,16 +146,18 @@ class Race {
     v1::Job job = file;
     SetKind(*job.mutable_spec()->mutable_solver(), solver);
     absl::StatusOr<v1::Job> checked = Check(job);
-    absl::Status refusal = checked.status();
-    if (!checked.ok() && ExitCodeOf(refusal) != kExitRefused) return refusal;
+    const bool own_model = checked.ok();
+    Obstacles obstacles(checked.status());
     for (const std::string& model : KindsOf(*v1::Model::descriptor())) {
       if (checked.ok()) break;
+      if (ExitCodeOf(checked.status()) != kExitRefused) return checked.status();
       job.mutable_spec()->clear_model();
       SetKind(*job.mutable_spec()->mutable_model(), model);
       checked = Check(job);
+      obstacles.Add(model, checked.status());
     }
-    if (!checked.ok()) return refusal;
-    lanes_.push_back({.solver = solver, .model = KindOf(checked->spec().model()), .own_model = refusal.ok(), .job = std::move(job)});
+    if (!checked.ok()) return obstacles.ToStatus(solver);
+    lanes_.push_back({.solver = solver, .model = KindOf(checked->spec().model()), .own_model = own_model, .job = std::move(job)});
     return absl::OkStatus();
   }
 
@@ -141,9 +199,7 @@ class Race {
   absl::Status Take(const v1::StepReport& report, RaceLane& lane) {
     if (metric_.empty()) metric_ = RaceMetric(report, arguments_.metric);
     if (AddPoint(report, metric_, lane)) return absl::OkStatus();
-    std::vector<std::string> names = {"energy"};
-    for (const v1::MetricValue& metric : report.metrics()) names.push_back(metric.name());
-    return absl::InvalidArgumentError(absl::StrCat("--metric: steps have no '", metric_, "'; they have ", absl::StrJoin(names, ", ")));
+    return NoSuchFigure(metric_, FiguresOf(lane.job.spec()));
   }
 
   // Cancels what still runs and waits for its end, so that the next lane has the machine to itself.
@@ -188,6 +244,7 @@ int RunRace(Context& context, const RaceArguments& arguments) {
   absl::StatusOr<JobFile> file = ReadJobFile(arguments.file);
   if (!file.ok()) return ReportUsage(context.console, file.status());
   if (!file->reading.problems.empty()) return ReportBadFile(context, *file);
+  if (absl::Status status = CheckMetric(arguments.metric, file->job.spec()); !status.ok()) return ReportUsage(context.console, status);
   return Race(context, arguments).Run(file->job, *solvers);
 }
 

@@ -1,5 +1,7 @@
 #include "client/cli/race.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "client/cli/describe.h"
 
@@ -16,6 +18,29 @@ const v1::MetricValue* FindMetric(const v1::StepReport& report, const std::strin
     if (metric.name() == name) return &metric;
   }
   return nullptr;
+}
+
+// What a metric adds to each step, as its comment in the contract says.
+std::vector<std::string> FiguresOf(const v1::Metric& metric) {
+  switch (metric.kind_case()) {
+    case v1::Metric::kHeldOutPrediction:
+      return {"accuracy", "log_likelihood"};
+    case v1::Metric::kRadius:
+      return {"radius_mean", "radius_deviation"};
+    case v1::Metric::kClosedForm:
+      return {"closed_form_symmetric_kl"};
+    case v1::Metric::kTargetDistance:
+      return {"target_distance"};
+    case v1::Metric::kRelativeEntropyToTarget:
+      return {"kl_to_target", "effective_sample_size"};
+    case v1::Metric::kModeCoverage:
+      return {"mode_coverage"};
+    case v1::Metric::kMoments:
+      return {"mean_norm", "variance_norm", "second_moment"};
+    case v1::Metric::KIND_NOT_SET:
+      return {};
+  }
+  return {};
 }
 
 // The newest figure at the time; `-` before the first.
@@ -75,6 +100,15 @@ std::string RaceMetric(const v1::StepReport& report, const std::string& asked) {
     if (FindMetric(report, name) != nullptr) return name;
   }
   return kEnergy;
+}
+
+std::vector<std::string> FiguresOf(const v1::FlowSpec& spec) {
+  std::vector<std::string> names = {kEnergy};
+  for (const v1::Metric& metric : spec.output().metrics()) {
+    for (std::string& name : FiguresOf(metric)) names.push_back(std::move(name));
+  }
+  if (spec.schedule().step_halving()) names.emplace_back("step_halving_difference");
+  return names;
 }
 
 bool AddPoint(const v1::StepReport& report, const std::string& metric, RaceLane& lane) {

@@ -29,6 +29,9 @@ struct RaceLane {
 // The name of the figure to race by: `asked` where it is not empty, else the first known error among the metrics of the report, else `energy`.
 std::string RaceMetric(const v1::StepReport& report, const std::string& asked);
 
+// The figures that every step of such a job has, step 0 among them, by their names in reports. The specification may be without defaults.
+std::vector<std::string> FiguresOf(const v1::FlowSpec& spec);
+
 // Adds the figure that the report has by that name; false where it has none.
 bool AddPoint(const v1::StepReport& report, const std::string& metric, RaceLane& lane);
 

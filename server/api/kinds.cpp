@@ -191,8 +191,8 @@ void AddSolvers(Kinds& kinds) {
   Add(kinds, "entropicJko",
       "the classic JKO scheme with an entropically regularised distance, its blur taken off; needs grid; potentials, entropies, one "
       "porousMedium and radial interactions",
-      {{"regularization", "double", "twice the square of the grid's largest spacing",
-        "squared length, at least the square of that spacing"},
+      {{"regularization", "double", "twice the square of the grid's largest spacing, at most the initial's smallest variance",
+        "squared length, at least the square of that spacing, at most that variance"},
        {"innerIterations", "int32", "1000", "most scaling iterations of a step, at least 1"},
        {"tolerance", "double", "1e-6", "marginal error at which a step ends, at least 1e-12, below 1"}});
 }

@@ -16,6 +16,7 @@ namespace {
 constexpr double kLearningRate = 0.001;
 constexpr int64_t kBlock = 1024;      // rows at once outside a training
 constexpr double kLeastShare = 1e-6;  // of the largest variance of codes, below which a direction is not stretched to 1
+constexpr double kNoShare = 1e-12;    // of it and of the mean's square, below which there is none but for the rounding of float32
 
 // The layers whose weights and biases are `parts`; none but the last is bent.
 at::Tensor Apply(absl::Span<const at::Tensor> parts, at::Tensor x) {
@@ -129,9 +130,11 @@ at::Tensor AutoEncoder::Whitened(const at::Tensor& parameters, const at::Tensor&
   const Moments codes = MomentsOf(Encode(parameters, rows));
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> axes(codes.covariance);
   const double largest = axes.eigenvalues().maxCoeff();
-  const double least = largest > 0 ? kLeastShare * largest : 1;
-  const Eigen::VectorXd deviations = axes.eigenvalues().cwiseMax(least).cwiseSqrt();
-  const at::Tensor shrink = ToTensor(Eigen::MatrixXd(deviations.cwiseInverse().asDiagonal() * axes.eigenvectors().transpose()));
+  // Where codes do not vary, rows have one code and every code is decoded as it.
+  const Eigen::ArrayXd varies = (axes.eigenvalues().array() > kNoShare * (largest + codes.mean.squaredNorm())).cast<double>();
+  const Eigen::VectorXd deviations = varies * axes.eigenvalues().array().max(kLeastShare * largest).sqrt();
+  const Eigen::VectorXd inverses = (deviations.array() > 0).select(deviations.cwiseInverse(), 0);
+  const at::Tensor shrink = ToTensor(Eigen::MatrixXd(inverses.asDiagonal() * axes.eigenvectors().transpose()));
   const at::Tensor stretch = ToTensor(Eigen::MatrixXd(axes.eigenvectors() * deviations.asDiagonal()));
   const at::Tensor mean = ToTensor(codes.mean);
 

@@ -35,7 +35,8 @@ class AutoEncoder {
 
   // Minimises the mean squared error on mini-batches of `rows` by Adam, whose rate falls by a cosine from 0.001 to a hundredth of it. Points
   // are trained on in units of their mean and deviation, and codes are whitened at the end (mean 0, covariance the identity over the
-  // rows, except in directions that carry less than a millionth of the variance of the first); both are folded into the outer layers.
+  // rows, except in directions that carry less than a millionth of the variance of the first; where codes do not vary at all they are 0, and
+  // what they are does not change what is decoded); both are folded into the outer layers.
   // `minimised.stopped` and `divergence` say where it did not end.
   Training Train(const at::Tensor& rows, const LatentSpace& spec, uint64_t seed, const StopLatch& stop, ProgressCallback progress) const;
 

@@ -76,6 +76,11 @@ bool HoldsBetweenCodes(const TermSpec& term) {
          std::holds_alternative<EntropyTerm>(term);
 }
 
+bool Varies(const Table& table) {
+  const std::vector<float>& values = table.values;
+  return !std::equal(values.begin() + table.columns, values.end(), values.begin());
+}
+
 bool IsOfDecodedSamples(const MetricSpec& metric) {
   return std::holds_alternative<TargetDistanceMetric>(metric) || std::holds_alternative<RadiusMetric>(metric) ||
          std::holds_alternative<MomentsMetric>(metric) || std::holds_alternative<ModeCoverageMetric>(metric);
@@ -94,6 +99,9 @@ void CheckLatentSpace(SpecChecker& check, const FlowSpec& spec) {
   if (!spec.latent.has_value()) return;
   const LatentSpace& latent = *spec.latent;
   check.Data(latent.table, spec.dimension, 2, "model.latent_flow.dataset");
+  if (!check.status().ok()) return;
+  check.Require(Varies(*latent.table), "model.latent_flow.dataset",
+                "has rows that are all equal, which leaves nothing to encode; must have rows that differ");
   check.AtLeast(latent.dimension, 1, "model.latent_flow.latent_dimension");
   check.AtLeast(latent.hidden_width, 1, "model.latent_flow.hidden_width");
   check.AtLeast(latent.hidden_layers, 1, "model.latent_flow.hidden_layers");

@@ -15,6 +15,15 @@ std::vector<double> Numbers(const Repeated& numbers) {
   return {numbers.begin(), numbers.end()};
 }
 
+// Row-major of `dimension`; the identity where it is left out, as large ones are.
+std::vector<double> Entries(const contract::Matrix& matrix, int dimension) {
+  if (matrix.values_size() > 0) return Numbers(matrix.values());
+  const auto d = static_cast<size_t>(dimension);
+  std::vector<double> identity(d * d, 0);
+  for (size_t i = 0; i < d; ++i) identity[i * d + i] = 1;
+  return identity;
+}
+
 absl::Status Unknown(absl::string_view what) { return absl::InvalidArgumentError(absl::StrCat("this worker knows no such ", what)); }
 
 absl::StatusOr<engine::TablePtr> FindTable(const std::string& name, const Tables& tables) {
@@ -28,7 +37,8 @@ template <typename Mixture>
 engine::GaussianMixture TranslateComponents(const Mixture& mixture) {
   engine::GaussianMixture translated;
   for (const auto& component : mixture.components()) {
-    translated.components.push_back({component.weight(), {Numbers(component.mean()), Numbers(component.covariance().values())}});
+    translated.components.push_back(
+        {component.weight(), {Numbers(component.mean()), Entries(component.covariance(), component.mean_size())}});
   }
   return translated;
 }
@@ -74,7 +84,8 @@ engine::DoubleWellPotential TranslateDoubleWell(const contract::DoubleWellPotent
 absl::StatusOr<engine::PotentialSpec> TranslatePotential(const contract::Potential& potential, const Tables& tables) {
   switch (potential.kind_case()) {
     case contract::Potential::kQuadratic:
-      return engine::QuadraticPotential{Numbers(potential.quadratic().center()), Numbers(potential.quadratic().precision().values())};
+      return engine::QuadraticPotential{Numbers(potential.quadratic().center()),
+                                        Entries(potential.quadratic().precision(), potential.quadratic().center_size())};
     case contract::Potential::kGaussianMixture:
       return engine::GaussianMixturePotential{TranslateComponents(potential.gaussian_mixture())};
     case contract::Potential::kRing:
@@ -328,7 +339,7 @@ double SlicedStepSize(const contract::Schedule& schedule, int dimension) {
 }  // namespace
 
 engine::Gaussian TranslateGaussian(const contract::GaussianDistribution& gaussian) {
-  return {Numbers(gaussian.mean()), Numbers(gaussian.covariance().values())};
+  return {Numbers(gaussian.mean()), Entries(gaussian.covariance(), gaussian.mean_size())};
 }
 
 engine::GaussianMixture TranslateMixture(const contract::GaussianMixture& mixture) { return TranslateComponents(mixture); }

@@ -207,7 +207,23 @@ class CliTest(unittest.TestCase):
         spec = json.loads(self.cli("get", race["lanes"][0]["job"], "--json").stdout)["spec"]
         self.assertEqual(spec["solver"]["swJko"]["batchSize"], 64)
         self.assertEqual(self.cli("race", file, "--solvers", "swJko,unheardOf", code=2).stdout, "")
-        self.assertIn("they have energy, closed_form_symmetric_kl", self.cli("race", file, "--solvers", "swJko", "--metric", "luck", code=2).stderr)
+
+    def test_race_refuses_a_figure_that_steps_do_not_have_before_any_job(self):
+        file = self.job_file(changed(lambda spec: spec["output"].update(metrics=[{"closedForm": {}}])), "race.yaml")
+        before = self.cli("list", "--json").stdout
+        refused = self.cli("race", file, "--solvers", " swJko , pairedJko", "--metric", "luck", code=2)
+        self.assertIn("steps have no 'luck'; they have energy, closed_form_symmetric_kl", refused.stderr)
+        self.assertEqual(self.cli("list", "--json").stdout, before)
+
+    def test_race_tells_what_stands_against_the_model_that_would_fit(self):
+        metric = self.job_file(changed(lambda spec: spec["output"].update(metrics=[{"relativeEntropyToTarget": {}}])), "race.yaml")
+        refused = self.cli("race", metric, "--solvers", "pairedJko, mala", code=4).stderr
+        self.assertIn("spec.solver.mala: moves particles, so it needs spec.model particles", refused)
+        self.assertIn("metrics[0].relativeEntropyToTarget: with spec.solver mala and spec.model particles: needs a model with a density", refused)
+        beside = self.job_file(changed(lambda spec: spec.update(initial={"gaussian": {"mean": [3, 0]}})), "race.yaml")
+        refused = self.cli("race", beside, "--solvers", "swJko,entropicJko", code=4).stderr
+        self.assertIn("spec.solver.entropicJko: works on the nodes of a grid, so it needs spec.model grid", refused)
+        self.assertIn("with spec.solver entropicJko and spec.model grid: the box must hold spec.initial", refused)
 
     def test_race_cancels_what_runs_when_the_time_is_over(self):
         file = self.job_file(changed(never_ending), "race.yaml")

@@ -209,8 +209,8 @@ TEST_F(JobTest, DivergingJobFailsNamingStepTermAndLastFiniteEnergy) {
   v1::FlowSpec& spec = *request.mutable_spec();
   spec.clear_functional();
   v1::FunctionalTerm& term = *spec.mutable_functional()->add_terms();
-  term.set_weight(-1);
-  for (const double entry : {1e30, 0.0, 0.0, 1e30}) term.mutable_potential()->mutable_quadratic()->mutable_precision()->add_values(entry);
+  term.set_weight(-1e15);
+  for (const double entry : {1e15, 0.0, 0.0, 1e15}) term.mutable_potential()->mutable_quadratic()->mutable_precision()->add_values(entry);
   spec.mutable_solver()->mutable_sw_jko()->mutable_optimizer()->mutable_adam()->set_learning_rate(10);
   spec.mutable_schedule()->set_step_size(1e6);
   const v1::Job job = client_.WaitForEnd(client_.Create(request).name());

@@ -1,5 +1,7 @@
 #include "server/api/gate/checks.h"
 
+#include <algorithm>
+
 #include <Eigen/Eigenvalues>
 
 #include "common/ids.h"
@@ -12,13 +14,29 @@ constexpr double kAsymmetry = 1e-9;
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-bool AllFinite(Context& context, const std::string& field, const Vector& values) {
+bool IsTooLarge(double value) { return !(std::abs(value) <= kLargestMagnitude); }
+
+// The first that is wrong is told.
+bool AreNumbers(Context& context, const std::string& field, const Vector& values) {
   for (int i = 0; i < values.size(); ++i) {
-    if (std::isfinite(values[i])) continue;
-    context.findings.Invalid(absl::StrCat(field, "[", i, "]"), absl::StrCat("must be a finite number, is ", values[i]));
+    if (!IsTooLarge(values[i])) continue;
+    CheckNumber(context.findings, absl::StrCat(field, "[", i, "]"), values[i]);
     return false;
   }
   return true;
+}
+
+// A definite matrix's eigenvalues, in growing order.
+void CheckEigenvalues(Context& context, const std::string& field, const Eigen::VectorXd& eigenvalues, double scale) {
+  const double smallest = eigenvalues(0);
+  const double largest = eigenvalues(eigenvalues.size() - 1);
+  // Below this share of the largest entry the inverse has no digit left in float32.
+  if (!(smallest > 1e-10 * scale)) {
+    context.findings.Invalid(field, absl::StrCat("must be positive definite: its smallest eigenvalue is ", smallest));
+  } else if (smallest < kLeastMagnitude || largest > kLargestMagnitude) {
+    context.findings.Invalid(field, absl::StrCat("must have eigenvalues between ", kLeastMagnitude, " and ", kLargestMagnitude,
+                                                 "; they go from ", smallest, " to ", largest));
+  }
 }
 
 }  // namespace
@@ -45,9 +63,36 @@ bool Range::Contains(double value) const {
   return std::isfinite(value) && above && below;
 }
 
-void CheckNumber(Context& context, const std::string& field, double value, const Range& range) {
-  if (range.Contains(value)) return;
-  context.findings.Invalid(field, absl::StrCat("must be a finite number ", range.Words(), ", is ", value));
+void CheckNumber(Findings& findings, const std::string& field, double value, const Range& range) {
+  if (!range.Contains(value)) return findings.Invalid(field, absl::StrCat("must be a finite number ", range.Words(), ", is ", value));
+  const bool tiny = range.low == 0 && value > 0 && value < kLeastMagnitude;
+  if (!tiny && !IsTooLarge(value)) return;
+  const char* zero = range.low == 0 && !range.low_open ? "0 or " : "";
+  const double least = range.low == 0 ? kLeastMagnitude : range.low;
+  findings.Invalid(field,
+                   absl::StrCat("must be ", zero, "between ", least, " and ", std::min(range.high, kLargestMagnitude), ", is ", value));
+}
+
+void CheckNumber(Findings& findings, const std::string& field, double value) {
+  if (!IsTooLarge(value)) return;
+  findings.Invalid(field, absl::StrCat("must be a finite number between ", -kLargestMagnitude, " and ", kLargestMagnitude, ", is ", value));
+}
+
+void CheckFactor(Findings& findings, const std::string& field, double value) {
+  if (!std::isfinite(value) || value == 0) {
+    return findings.Invalid(field, absl::StrCat("must be a finite number other than 0, is ", value));
+  }
+  if (!IsTooLarge(value) && std::abs(value) >= kLeastMagnitude) return;
+  findings.Invalid(field, absl::StrCat("must be of a magnitude between ", kLeastMagnitude, " and ", kLargestMagnitude, ", is ", value));
+}
+
+void CheckInterval(Findings& findings, const std::string& path, const Vector& lower, const Vector& upper) {
+  for (int i = 0; i < lower.size() && i < upper.size(); ++i) {
+    if (IsTooLarge(lower[i]) || IsTooLarge(upper[i]) || static_cast<float>(upper[i]) > static_cast<float>(lower[i])) continue;
+    const char* apart = upper[i] > lower[i] ? " by what float32 can tell" : "";
+    findings.Invalid(absl::StrCat(path, ".upper[", i, "]"),
+                     absl::StrCat("must be above lower[", i, "] = ", lower[i], apart, ", is ", upper[i]));
+  }
 }
 
 void CheckCount(Context& context, const std::string& field, int64_t value, int64_t low, int64_t limit) {
@@ -73,26 +118,41 @@ void CheckVector(Context& context, const std::string& field, Vector& values, dou
     context.findings.Invalid(field, absl::StrCat("must have ", context.dimension, " numbers, one for each dimension; has ", values.size()));
     return;
   }
-  AllFinite(context, field, values);
+  AreNumbers(context, field, values);
 }
 
-void CheckDefiniteMatrix(Context& context, const std::string& field, v1::Matrix& matrix, bool present) {
+std::optional<v1::Matrix> DefaultMatrix(Context& context, const std::string& field) {
+  const int64_t d = context.dimension;
+  if (d == 0) return std::nullopt;
+  if (d * d <= context.fill_left) {
+    context.fill_left -= d * d;
+    v1::Matrix identity;
+    identity.mutable_values()->Resize(static_cast<int>(d * d), 0);
+    for (int64_t i = 0; i < d; ++i) identity.set_values(static_cast<int>(i * d + i), 1);
+    return identity;
+  }
+  if (d * d > context.identity_left) {
+    context.findings.BeyondLimit(
+        field, absl::StrCat("its default is a matrix of ", d * d, " numbers, and beside the other defaults there is room for ",
+                            context.identity_left, "; use a smaller dimension, fewer components or fewer such terms, or uniformBox for an ",
+                            "initial distribution"));
+    return std::nullopt;
+  }
+  context.identity_left -= d * d;
+  return std::nullopt;
+}
+
+void CheckDefiniteMatrix(Context& context, const std::string& field, const v1::Matrix& matrix) {
   const int64_t d = context.dimension;
   if (d == 0) return;
-  Vector& values = *matrix.mutable_values();
+  const Vector& values = matrix.values();
   const std::string values_field = absl::StrCat(field, ".values");
-  if (!present) {
-    if (!MayFill(context, field, d * d)) return;
-    values.Resize(static_cast<int>(d * d), 0);
-    for (int64_t i = 0; i < d; ++i) values.Set(static_cast<int>(i * d + i), 1);
-    return;
-  }
   if (values.size() != d * d) {
     context.findings.Invalid(values_field,
                              absl::StrCat("must have ", d * d, " numbers, the rows of a ", d, " x ", d, " matrix; has ", values.size()));
     return;
   }
-  if (!AllFinite(context, values_field, values)) return;
+  if (!AreNumbers(context, values_field, values)) return;
   const Eigen::Map<const RowMajor> entries(values.data(), d, d);
   const double scale = entries.cwiseAbs().maxCoeff();
   for (int64_t i = 0; i < d; ++i) {
@@ -103,10 +163,8 @@ void CheckDefiniteMatrix(Context& context, const std::string& field, v1::Matrix&
       return;
     }
   }
-  const double smallest = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(entries, Eigen::EigenvaluesOnly).eigenvalues()(0);
-  // Below this share of the largest entry the inverse has no digit left in float32.
-  if (smallest > 1e-10 * scale) return;
-  context.findings.Invalid(values_field, absl::StrCat("must be positive definite: its smallest eigenvalue is ", smallest));
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(entries, Eigen::EigenvaluesOnly);
+  CheckEigenvalues(context, values_field, solver.eigenvalues(), scale);
 }
 
 std::optional<v1::Dataset> FindDataset(Context& context, const std::string& field, const std::string& name) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/api/gate/findings.h"
@@ -13,6 +14,9 @@
 
 namespace sliceflow::api {
 
+// Of the matrices that a specification leaves to be identities: two of dimension 4096, 256 MiB of doubles.
+inline constexpr int64_t kMostIdentities = int64_t{1} << 25;
+
 // What the parts of a specification are checked against.
 struct Context {
   Findings& findings;
@@ -21,12 +25,13 @@ struct Context {
   int dimension = 0;        // 0 when it is itself wrong: then nothing that depends on it is checked
   int state_dimension = 0;  // that the flow runs in, another than `dimension` in a latent space; 0 as above
   bool model_has_density = true;
-  std::string model_kind;         // its name in job files
-  bool entropy_is_noise = false;  // the solver turns an entropy into noise
-  double hidden_values = 0;       // that a model keeps of one sample for its gradient
-  double link_parameters = 0;     // of one map of a chain
-  double parameters_a_step = 0;   // that the model grows by with each step
-  int64_t fill_left = 0;          // numbers that defaults may still add, so that a short request does not become a huge job
+  std::string model_kind;                   // its name in job files
+  bool entropy_is_noise = false;            // the solver turns an entropy into noise
+  double hidden_values = 0;                 // that a model keeps of one sample for its gradient
+  double link_parameters = 0;               // of one map of a chain
+  double parameters_a_step = 0;             // that the model grows by with each step
+  int64_t fill_left = 0;                    // numbers that defaults may still add, so that a short request does not become a huge job
+  int64_t identity_left = kMostIdentities;  // numbers that identities which are not filled in may still stand for in a worker
 };
 
 using Vector = google::protobuf::RepeatedField<double>;
@@ -43,24 +48,40 @@ struct Range {
 inline Range Above(double low) { return {.low = low, .low_open = true}; }
 inline Range AtLeast(double low) { return {.low = low}; }
 
+// Magnitudes of numbers in a specification, 0 apart. The engine computes in float32, which reaches from 1e-38 to 3e38: the square
+// of such a number, summed over thousands of coordinates, is still inside.
+inline constexpr double kLeastMagnitude = 1e-15;
+inline constexpr double kLargestMagnitude = 1e15;
+
 // Whether a default of so many numbers may be filled in; records it where not.
 bool MayFill(Context& context, const std::string& field, int64_t count);
 
-void CheckNumber(Context& context, const std::string& field, double value, const Range& range);
+// A number in the range and of a magnitude as above; one that may be 0 and is tiny must be 0.
+void CheckNumber(Findings& findings, const std::string& field, double value, const Range& range);
+// A number of either sign, also a tiny one.
+void CheckNumber(Findings& findings, const std::string& field, double value);
+// A number of either sign other than 0.
+void CheckFactor(Findings& findings, const std::string& field, double value);
+// Two ends that a float32 tells apart.
+void CheckInterval(Findings& findings, const std::string& path, const Vector& lower, const Vector& upper);
 // A count from `low` to the server's `limit`.
 void CheckCount(Context& context, const std::string& field, int64_t value, int64_t low, int64_t limit);
 // Rows of `dimension` numbers: at most the server's limit of values of one tensor.
 void CheckValues(Context& context, const std::string& field, int64_t rows);
 // `dimension` finite numbers; left out, `fill` in every coordinate.
 void CheckVector(Context& context, const std::string& field, Vector& values, double fill);
-// `dimension²` numbers that form a symmetric positive definite matrix; left out, the identity.
-void CheckDefiniteMatrix(Context& context, const std::string& field, v1::Matrix& matrix, bool present);
+// `dimension²` numbers that form a symmetric positive definite matrix, with eigenvalues of a magnitude as above.
+void CheckDefiniteMatrix(Context& context, const std::string& field, const v1::Matrix& matrix);
+// The identity as a default of the field. Nothing where it would make the specification too large: then the field stays left out, which says
+// the same to a worker. Too many of those are recorded.
+std::optional<v1::Matrix> DefaultMatrix(Context& context, const std::string& field);
 // A mean and a covariance.
 template <typename Message>
 void CheckGaussian(Context& context, const std::string& path, Message& gaussian) {
   CheckVector(context, absl::StrCat(path, ".mean"), *gaussian.mutable_mean(), 0);
-  const bool present = gaussian.has_covariance();
-  CheckDefiniteMatrix(context, absl::StrCat(path, ".covariance"), *gaussian.mutable_covariance(), present);
+  const std::string field = absl::StrCat(path, ".covariance");
+  if (gaussian.has_covariance()) return CheckDefiniteMatrix(context, field, gaussian.covariance());
+  if (std::optional<v1::Matrix> identity = DefaultMatrix(context, field)) *gaussian.mutable_covariance() = *std::move(identity);
 }
 // Components of a mixture: weights, means, covariances.
 template <typename Mixture>
@@ -74,7 +95,7 @@ void CheckMixture(Context& context, const std::string& path, Mixture& mixture) {
     auto& component = *mixture.mutable_components(i);
     const std::string at = absl::StrCat(field, "[", i, "]");
     if (!component.has_weight()) component.set_weight(1);
-    CheckNumber(context, absl::StrCat(at, ".weight"), component.weight(), Above(0));
+    CheckNumber(context.findings, absl::StrCat(at, ".weight"), component.weight(), Above(0));
     CheckGaussian(context, at, component);
   }
 }

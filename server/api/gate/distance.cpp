@@ -15,6 +15,7 @@ constexpr int64_t kMaxPairSamples = 20'000;                 // of sums over all 
 constexpr int64_t kMaxPairValues = int64_t{1} << 22;        // samples times dimension, of the same
 constexpr int64_t kMaxProjectedSamples = int64_t{1} << 28;  // samples times directions
 constexpr int64_t kMaxFittedDimension = 512;                // of decompositions in O(d³)
+constexpr int64_t kMostIdentityEntries = int64_t{1} << 22;  // of what is left out: decompositions in O(d³), and somebody waits
 constexpr int kMaxWeights = 16;                             // of features
 constexpr int64_t kMaxWeightValues = int64_t{1} << 22;      // what one tensor of an expression may have
 
@@ -149,7 +150,7 @@ class DistanceGate {
         return CheckSliced(*distance.mutable_sliced_wasserstein());
       case v1::Distance::kMmd:
         if (!distance.mmd().has_bandwidth()) return;
-        return CheckNumber(context_, "distance.mmd.bandwidth", distance.mmd().bandwidth(), Above(0));
+        return CheckNumber(context_.findings, "distance.mmd.bandwidth", distance.mmd().bandwidth(), Above(0));
       case v1::Distance::kBures:
         return CheckFit("distance.bures");
       case v1::Distance::kGaussianSymmetricKl:
@@ -171,7 +172,7 @@ class DistanceGate {
   void CheckSliced(v1::SlicedWassersteinDistance& distance) {
     if (!distance.has_order()) distance.set_order(2);
     if (!distance.has_num_projections()) distance.set_num_projections(1000);
-    CheckNumber(context_, "distance.sliced_wasserstein.order", distance.order(), {.low = 1, .high = 16});
+    CheckNumber(context_.findings, "distance.sliced_wasserstein.order", distance.order(), {.low = 1, .high = 16});
     CheckCount(context_, "distance.sliced_wasserstein.num_projections", distance.num_projections(), 1, context_.limits.max_projections);
   }
 
@@ -238,6 +239,7 @@ absl::StatusOr<v1::ComputeDistanceRequest> CheckComputeDistance(v1::ComputeDista
   }
   Context context{findings, datasets, limits};
   context.fill_left = limits.max_spec_bytes / static_cast<int64_t>(sizeof(double));
+  context.identity_left = kMostIdentityEntries;
   DistanceGate(context, find_step, request).Check();
   if (!findings.empty()) return findings.ToStatus();
   return request;

@@ -9,8 +9,8 @@ constexpr int kDefaultProjections = 1000;  // where the solver has none
 void CheckPowerLaw(Context& context, const std::string& path, v1::PowerLawKernel& kernel) {
   if (!kernel.has_attraction()) kernel.set_attraction(4);
   if (!kernel.has_repulsion()) kernel.set_repulsion(2);
-  CheckNumber(context, absl::StrCat(path, ".repulsion"), kernel.repulsion(), Above(0));
-  CheckNumber(context, absl::StrCat(path, ".attraction"), kernel.attraction(), {.low = 0, .low_open = true, .high = 16});
+  CheckNumber(context.findings, absl::StrCat(path, ".repulsion"), kernel.repulsion(), Above(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".attraction"), kernel.attraction(), {.low = 0, .low_open = true, .high = 16});
   if (kernel.attraction() <= kernel.repulsion()) {
     context.findings.Invalid(absl::StrCat(path, ".attraction"),
                              absl::StrCat("must be above repulsion = ", kernel.repulsion(), ", is ", kernel.attraction()));
@@ -22,17 +22,17 @@ void CheckMorse(Context& context, const std::string& path, v1::MorseKernel& kern
   if (!kernel.has_attraction_length()) kernel.set_attraction_length(1);
   if (!kernel.has_repulsion()) kernel.set_repulsion(2);
   if (!kernel.has_repulsion_length()) kernel.set_repulsion_length(0.5);
-  CheckNumber(context, absl::StrCat(path, ".attraction"), kernel.attraction(), AtLeast(0));
-  CheckNumber(context, absl::StrCat(path, ".attraction_length"), kernel.attraction_length(), Above(0));
-  CheckNumber(context, absl::StrCat(path, ".repulsion"), kernel.repulsion(), AtLeast(0));
-  CheckNumber(context, absl::StrCat(path, ".repulsion_length"), kernel.repulsion_length(), Above(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".attraction"), kernel.attraction(), AtLeast(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".attraction_length"), kernel.attraction_length(), Above(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".repulsion"), kernel.repulsion(), AtLeast(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".repulsion_length"), kernel.repulsion_length(), Above(0));
 }
 
 void CheckKellerSegel(Context& context, const std::string& path, v1::KellerSegelKernel& kernel) {
   if (!kernel.has_chi()) kernel.set_chi(1);
   if (!kernel.has_softening()) kernel.set_softening(0.001);
-  CheckNumber(context, absl::StrCat(path, ".chi"), kernel.chi(), Above(0));
-  CheckNumber(context, absl::StrCat(path, ".softening"), kernel.softening(), AtLeast(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".chi"), kernel.chi(), Above(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".softening"), kernel.softening(), AtLeast(0));
 }
 
 void CheckInteraction(Context& context, const std::string& path, v1::Interaction& interaction) {
@@ -44,7 +44,7 @@ void CheckInteraction(Context& context, const std::string& path, v1::Interaction
     case v1::Interaction::kGaussian: {
       auto& kernel = *interaction.mutable_gaussian();
       if (!kernel.has_bandwidth()) kernel.set_bandwidth(1);
-      return CheckNumber(context, absl::StrCat(path, ".gaussian.bandwidth"), kernel.bandwidth(), Above(0));
+      return CheckNumber(context.findings, absl::StrCat(path, ".gaussian.bandwidth"), kernel.bandwidth(), Above(0));
     }
     case v1::Interaction::kMorse:
       return CheckMorse(context, absl::StrCat(path, ".morse"), *interaction.mutable_morse());
@@ -78,14 +78,14 @@ void CheckMmd(Context& context, const std::string& path, v1::Mmd& term) {
     case v1::Mmd::kGaussian: {
       auto& kernel = *term.mutable_gaussian();
       if (!kernel.has_bandwidth()) kernel.set_bandwidth(0);
-      return CheckNumber(context, absl::StrCat(path, ".gaussian.bandwidth"), kernel.bandwidth(), AtLeast(0));
+      return CheckNumber(context.findings, absl::StrCat(path, ".gaussian.bandwidth"), kernel.bandwidth(), AtLeast(0));
     }
     case v1::Mmd::kEnergyDistance:
       return;
     case v1::Mmd::kInverseMultiquadric: {
       auto& kernel = *term.mutable_inverse_multiquadric();
       if (!kernel.has_scale()) kernel.set_scale(0);
-      return CheckNumber(context, absl::StrCat(path, ".inverse_multiquadric.scale"), kernel.scale(), AtLeast(0));
+      return CheckNumber(context.findings, absl::StrCat(path, ".inverse_multiquadric.scale"), kernel.scale(), AtLeast(0));
     }
   }
 }
@@ -108,9 +108,7 @@ void CheckInternalEnergy(Context& context, const std::string& path, const v1::Fu
 
 void CheckTerm(Context& context, const std::string& path, v1::FunctionalTerm& term, int solver_projections) {
   if (!term.has_weight()) term.set_weight(1);
-  if (!std::isfinite(term.weight()) || term.weight() == 0) {
-    context.findings.Invalid(absl::StrCat(path, ".weight"), absl::StrCat("must be a finite number other than 0, is ", term.weight()));
-  }
+  CheckFactor(context.findings, absl::StrCat(path, ".weight"), term.weight());
   switch (term.kind_case()) {
     case v1::FunctionalTerm::kPotential:
       return CheckPotential(context, absl::StrCat(path, ".potential"), *term.mutable_potential());
@@ -126,7 +124,7 @@ void CheckTerm(Context& context, const std::string& path, v1::FunctionalTerm& te
       auto& medium = *term.mutable_porous_medium();
       if (!medium.has_exponent()) medium.set_exponent(2);
       const Range range{.low = 1, .low_open = true, .high = 16};
-      return CheckNumber(context, absl::StrCat(path, ".porous_medium.exponent"), medium.exponent(), range);
+      return CheckNumber(context.findings, absl::StrCat(path, ".porous_medium.exponent"), medium.exponent(), range);
     }
     case v1::FunctionalTerm::kMmd:
       return CheckMmd(context, absl::StrCat(path, ".mmd"), *term.mutable_mmd());

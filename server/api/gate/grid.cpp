@@ -13,6 +13,7 @@ constexpr int kLeastNodes = 8;
 constexpr int kDefaultIterations = 1000;
 constexpr double kDefaultTolerance = 1e-6;
 constexpr double kDefaultRegularization = 2;  // squared spacings
+constexpr double kRounding = 1e-9;            // of a bound that is computed
 
 // Along one axis of the box.
 struct Axis {
@@ -85,7 +86,9 @@ std::vector<std::pair<double, Part>> PartsOf(const v1::Distribution& initial, in
 }
 
 // Potentials, entropies and so on are known where ρ is known by its values at nodes; records what is not.
-void CheckNodalTerms(Context& context, const std::string& path, const v1::Functional& functional) {
+void CheckNodalTerms(Context& context, const std::string& path, const v1::FlowSpec& spec) {
+  const v1::Functional& functional = spec.functional();
+  const char* other = spec.model().has_grid() ? "swJko, which takes the same grid" : "pairedJko";
   int porous = 0;
   for (int i = 0; i < functional.terms_size(); ++i) {
     const v1::FunctionalTerm& term = functional.terms(i);
@@ -96,11 +99,40 @@ void CheckNodalTerms(Context& context, const std::string& path, const v1::Functi
     if (term.interaction().has_expression()) kind = "an interaction by an expression";
     if (kind == nullptr) continue;
     context.findings.Invalid(path, absl::StrCat("needs terms that are known at the nodes of a grid, and spec.functional.terms[", i, "] is ",
-                                                kind, "; with such a term use swJko, which takes the same grid"));
+                                                kind, "; with such a term use ", other));
   }
   if (porous > 1) {
-    context.findings.Invalid(
-        path, absl::StrCat("takes one porousMedium, and spec.functional has ", porous, "; with more use swJko, which takes the same grid"));
+    context.findings.Invalid(path, absl::StrCat("takes one porousMedium, and spec.functional has ", porous, "; with more use ", other));
+  }
+}
+
+// The smallest variance of ρ₀ on a line parallel to an axis; infinite where something else is wrong with it.
+double SmallestVariance(const v1::FlowSpec& spec) {
+  double narrowest = HUGE_VAL;
+  for (int i = 0; i < spec.dimension(); ++i) {
+    for (const auto& [weight, part] : PartsOf(spec.initial(), spec.dimension(), i, AxisOf(spec.model().grid(), i))) {
+      narrowest = std::min(narrowest, part.deviation);
+    }
+  }
+  return narrowest * narrowest;
+}
+
+// The blur that the scheme leaves is wrong by a share of about (γ/(4 variance))²: a sixteenth where γ is the variance, and past that its
+// energies rise.
+void CheckRegularization(Context& context, const std::string& field, v1::FlowSpec& spec) {
+  v1::EntropicJko& solver = *spec.mutable_solver()->mutable_entropic_jko();
+  const double square = std::pow(LargestSpacing(spec.model().grid()), 2);
+  const double variance = SmallestVariance(spec);
+  if (!solver.has_regularization()) solver.set_regularization(std::max(square, std::min(kDefaultRegularization * square, variance)));
+  const double regularization = solver.regularization();
+  if (!std::isfinite(regularization) || regularization < square * (1 - kRounding)) {
+    context.findings.Invalid(field, absl::StrCat("must be a finite number, at least the square of the grid's largest spacing = ", square,
+                                                 ", is ", regularization, "; for less, take more nodes"));
+  } else if (regularization > variance * (1 + kRounding)) {
+    context.findings.Invalid(field,
+                             absl::StrCat("must be at most the smallest variance of spec.initial = ", variance, ", is ", regularization,
+                                          variance < square ? "; the square of the grid's largest spacing is above that, so take more nodes"
+                                                            : "; left out, it is the grid's own"));
   }
 }
 
@@ -108,8 +140,8 @@ void CheckNodalTerms(Context& context, const std::string& path, const v1::Functi
 
 void CheckGrid(Context& context, const std::string& path, v1::Grid& grid) {
   if (context.dimension > 2) {
-    context.findings.Invalid(
-        path, absl::StrCat("needs spec.dimension 1 or 2, and it is ", context.dimension, "; in higher dimensions use realNvp"));
+    context.findings.Invalid(path, absl::StrCat("needs spec.dimension 1 or 2, and it is ", context.dimension,
+                                                "; in higher dimensions use realNvp with pairedJko"));
     return;
   }
   const bool plane = context.dimension == 2;
@@ -117,11 +149,7 @@ void CheckGrid(Context& context, const std::string& path, v1::Grid& grid) {
   CheckCount(context, absl::StrCat(path, ".nodes"), grid.nodes(), kLeastNodes, plane ? 256 : 1024);
   CheckVector(context, absl::StrCat(path, ".lower"), *grid.mutable_lower(), -5);
   CheckVector(context, absl::StrCat(path, ".upper"), *grid.mutable_upper(), 5);
-  for (int i = 0; i < grid.lower_size() && i < grid.upper_size(); ++i) {
-    if (grid.upper(i) > grid.lower(i) || !std::isfinite(grid.lower(i)) || !std::isfinite(grid.upper(i))) continue;
-    context.findings.Invalid(absl::StrCat(path, ".upper[", i, "]"),
-                             absl::StrCat("must be above lower[", i, "] = ", grid.lower(i), ", is ", grid.upper(i)));
-  }
+  CheckInterval(context.findings, path, grid.lower(), grid.upper());
   // In the plane a sample's own profile along the second axis is kept for the gradient, in doubles and a few times.
   constexpr double kCopies = 16;
   if (plane) context.hidden_values = kCopies * grid.nodes();
@@ -135,7 +163,7 @@ void CheckStartOnGrid(Context& context, const std::string& path, const v1::FlowS
                                                 initial.has_dirac()  ? "dirac"
                                                 : initial.has_ring() ? "ring"
                                                                      : "dataset",
-                                                " use realNvp, which is fitted to it"));
+                                                " use realNvp, which is fitted to it, with pairedJko or swJko"));
     return;
   }
   const v1::Grid& grid = spec.model().grid();
@@ -168,19 +196,13 @@ void CheckEntropicJko(Context& context, const std::string& path, v1::FlowSpec& s
   if (!solver.has_inner_iterations()) solver.set_inner_iterations(kDefaultIterations);
   if (!solver.has_tolerance()) solver.set_tolerance(kDefaultTolerance);
   CheckCount(context, absl::StrCat(path, ".inner_iterations"), solver.inner_iterations(), 1, context.limits.max_inner_iterations);
-  CheckNumber(context, absl::StrCat(path, ".tolerance"), solver.tolerance(), {.low = 1e-12, .high = 1, .high_open = true});
-  CheckNodalTerms(context, path, spec.functional());
+  CheckNumber(context.findings, absl::StrCat(path, ".tolerance"), solver.tolerance(), {.low = 1e-12, .high = 1, .high_open = true});
+  CheckNodalTerms(context, path, spec);
   if (!spec.model().has_grid()) {
     context.findings.Invalid(path, "works on the nodes of a grid, so it needs spec.model grid; with another model use pairedJko");
     return;
   }
-  if (!IsSound(spec.model().grid(), context.dimension)) return;
-  const double square = std::pow(LargestSpacing(spec.model().grid()), 2);
-  if (!solver.has_regularization()) solver.set_regularization(kDefaultRegularization * square);
-  if (std::isfinite(solver.regularization()) && solver.regularization() >= square * (1 - 1e-9)) return;
-  context.findings.Invalid(absl::StrCat(path, ".regularization"),
-                           absl::StrCat("must be a finite number, at least the square of the grid's largest spacing = ", square, ", is ",
-                                        solver.regularization(), "; for less, take more nodes"));
+  if (IsSound(spec.model().grid(), context.dimension)) CheckRegularization(context, absl::StrCat(path, ".regularization"), spec);
 }
 
 }  // namespace sliceflow::api

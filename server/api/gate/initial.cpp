@@ -6,19 +6,15 @@ namespace {
 void CheckBox(Context& context, const std::string& path, v1::UniformBox& box) {
   CheckVector(context, absl::StrCat(path, ".lower"), *box.mutable_lower(), -1);
   CheckVector(context, absl::StrCat(path, ".upper"), *box.mutable_upper(), 1);
-  for (int i = 0; i < box.lower_size() && i < box.upper_size(); ++i) {
-    if (box.upper(i) > box.lower(i) || !std::isfinite(box.lower(i)) || !std::isfinite(box.upper(i))) continue;
-    context.findings.Invalid(absl::StrCat(path, ".upper[", i, "]"),
-                             absl::StrCat("must be above lower[", i, "] = ", box.lower(i), ", is ", box.upper(i)));
-  }
+  CheckInterval(context.findings, path, box.lower(), box.upper());
 }
 
 void CheckRing(Context& context, const std::string& path, v1::RingDistribution& ring) {
   CheckVector(context, absl::StrCat(path, ".center"), *ring.mutable_center(), 0);
   if (!ring.has_radius()) ring.set_radius(1);
   if (!ring.has_thickness()) ring.set_thickness(0.1);
-  CheckNumber(context, absl::StrCat(path, ".radius"), ring.radius(), Above(0));
-  CheckNumber(context, absl::StrCat(path, ".thickness"), ring.thickness(), AtLeast(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".radius"), ring.radius(), Above(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".thickness"), ring.thickness(), AtLeast(0));
 }
 
 }  // namespace

@@ -31,6 +31,16 @@ const v1::FunctionalTerm* FindTerm(const v1::FlowSpec& spec, bool (*is)(const v1
   return found == spec.functional().terms().end() ? nullptr : &*found;
 }
 
+// A covariance, or the identity that it is where it is left out.
+template <typename Component>
+void CopyMatrix(Context& context, const std::string& field, const Component& from, v1::GaussianMixture::Component& to) {
+  if (from.has_covariance()) {
+    *to.mutable_covariance() = from.covariance();
+  } else if (std::optional<v1::Matrix> identity = DefaultMatrix(context, field)) {
+    *to.mutable_covariance() = *std::move(identity);
+  }
+}
+
 void CopyMixture(Context& context, const std::string& field, const v1::GaussianMixturePotential& potential, v1::GaussianMixture& target) {
   int64_t numbers = 0;
   for (const auto& component : potential.components()) numbers += component.mean_size() + component.covariance().values_size();
@@ -39,17 +49,28 @@ void CopyMixture(Context& context, const std::string& field, const v1::GaussianM
     v1::GaussianMixture::Component& copy = *target.add_components();
     copy.set_weight(component.weight());
     *copy.mutable_mean() = component.mean();
-    *copy.mutable_covariance() = component.covariance();
+    CopyMatrix(context, field, component, copy);
   }
 }
 
-// e^{−V c₁/c₂} of a quadratic V is the Gaussian N(b, (c₂/c₁) A⁻¹). What is wrong with A is recorded where A is.
+// e^{−V c₁/c₂} of a quadratic V is the Gaussian N(b, (c₂/c₁) A⁻¹). What is wrong with A is recorded where A is; left out, it is the identity.
 void InvertQuadratic(Context& context, const std::string& field, const v1::QuadraticPotential& potential, double temperature,
                      v1::GaussianMixture& target) {
   const int64_t d = context.dimension;
+  if (!potential.has_precision() && temperature == 1 && potential.center_size() == d) {
+    if (!MayFill(context, field, d)) return;
+    v1::GaussianMixture::Component& component = *target.add_components();
+    component.set_weight(1);
+    *component.mutable_mean() = potential.center();
+    return CopyMatrix(context, field, component, component);
+  }
   if (potential.precision().values_size() != d * d || potential.center_size() != d || !MayFill(context, field, d * d + d)) return;
   const Eigen::Map<const RowMajor> precision(potential.precision().values().data(), d, d);
   const RowMajor inverse = temperature * precision.llt().solve(Eigen::MatrixXd::Identity(d, d));
+  if (const double largest = inverse.cwiseAbs().maxCoeff(); largest > kLargestMagnitude) {
+    return context.findings.Invalid(field, absl::StrCat("by default is the functional's minimum, whose covariance has entries up to ",
+                                                        largest, "; it must have none beyond ", kLargestMagnitude));
+  }
   v1::GaussianMixture::Component& component = *target.add_components();
   component.set_weight(1);
   *component.mutable_mean() = potential.center();

@@ -120,16 +120,16 @@ void CheckAdam(Context& context, const std::string& path, v1::Adam& adam) {
   if (!adam.has_learning_rate()) adam.set_learning_rate(0.005);
   if (!adam.has_beta1()) adam.set_beta1(0.9);
   if (!adam.has_beta2()) adam.set_beta2(0.999);
-  CheckNumber(context, absl::StrCat(path, ".learning_rate"), adam.learning_rate(), {.low = 0, .low_open = true, .high = 10});
-  CheckNumber(context, absl::StrCat(path, ".beta1"), adam.beta1(), kBelowOne);
-  CheckNumber(context, absl::StrCat(path, ".beta2"), adam.beta2(), kBelowOne);
+  CheckNumber(context.findings, absl::StrCat(path, ".learning_rate"), adam.learning_rate(), {.low = 0, .low_open = true, .high = 10});
+  CheckNumber(context.findings, absl::StrCat(path, ".beta1"), adam.beta1(), kBelowOne);
+  CheckNumber(context.findings, absl::StrCat(path, ".beta2"), adam.beta2(), kBelowOne);
 }
 
 void CheckSgd(Context& context, const std::string& path, v1::Sgd& sgd) {
   if (!sgd.has_learning_rate()) sgd.set_learning_rate(0.1);
   if (!sgd.has_momentum()) sgd.set_momentum(0.9);
-  CheckNumber(context, absl::StrCat(path, ".learning_rate"), sgd.learning_rate(), {.low = 0, .low_open = true, .high = 1000});
-  CheckNumber(context, absl::StrCat(path, ".momentum"), sgd.momentum(), kBelowOne);
+  CheckNumber(context.findings, absl::StrCat(path, ".learning_rate"), sgd.learning_rate(), {.low = 0, .low_open = true, .high = 1000});
+  CheckNumber(context.findings, absl::StrCat(path, ".momentum"), sgd.momentum(), kBelowOne);
 }
 
 void CheckOptimizer(Context& context, const std::string& path, v1::Optimizer& optimizer) {
@@ -163,7 +163,7 @@ void CheckMinimisation(Context& context, const std::string& path, Scheme& scheme
                                               " values in hidden layers; this server takes ", context.limits.max_hidden_values));
   }
   CheckCount(context, absl::StrCat(path, ".max_attempts"), scheme.max_attempts(), 1, 10);
-  CheckNumber(context, absl::StrCat(path, ".tolerance"), scheme.tolerance(), kBelowOne);
+  CheckNumber(context.findings, absl::StrCat(path, ".tolerance"), scheme.tolerance(), kBelowOne);
   CheckOptimizer(context, absl::StrCat(path, ".optimizer"), *scheme.mutable_optimizer());
 }
 
@@ -240,15 +240,18 @@ void CheckMala(Context& context, const std::string& path, v1::FlowSpec& spec) {
   if (!solver.has_inner_iterations()) solver.set_inner_iterations(kDefaultMoves);
   CheckCount(context, absl::StrCat(path, ".inner_iterations"), solver.inner_iterations(), 1, context.limits.max_inner_iterations);
   CheckMovesParticles(context, path, spec);
-  bool entropy = false;
-  for (int i = 0; i < spec.functional().terms_size(); ++i) {
-    const v1::FunctionalTerm& term = spec.functional().terms(i);
-    entropy = entropy || HasEntropy(term);
-    if (HasEntropy(term) || term.has_potential()) continue;
+  const auto& terms = spec.functional().terms();
+  // Particles have no density for a porousMedium, and no other noise than an entropy's moves them.
+  const bool porous = std::any_of(terms.begin(), terms.end(), [](const v1::FunctionalTerm& term) { return term.has_porous_medium(); });
+  const char* other = porous ? "pairedJko with the model realNvp" : "eulerMaruyama";
+  for (int i = 0; i < terms.size(); ++i) {
+    if (HasEntropy(terms[i]) || terms[i].has_potential()) continue;
     context.findings.Invalid(path, absl::StrCat("accepts moves by a density known at points, which spec.functional.terms[", i,
-                                                "] does not leave; with such a term use eulerMaruyama"));
+                                                "] does not leave; with such a term use ", other));
   }
-  if (!entropy) context.findings.Invalid(path, "needs a term entropy, without which there is no density to sample; use eulerMaruyama");
+  if (std::none_of(terms.begin(), terms.end(), HasEntropy)) {
+    context.findings.Invalid(path, absl::StrCat("needs a term entropy, without which there is no density to sample; use ", other));
+  }
 }
 
 }  // namespace

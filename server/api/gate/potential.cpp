@@ -8,7 +8,7 @@ void CheckLogisticRegression(Context& context, const std::string& path, v1::Baye
   if (!regression.has_shuffle()) regression.set_shuffle(true);
   if (!regression.has_batch_size()) regression.set_batch_size(0);
   const Range share{.low = 0, .low_open = true, .high = 1, .high_open = true};
-  CheckNumber(context, absl::StrCat(path, ".train_fraction"), regression.train_fraction(), share);
+  CheckNumber(context.findings, absl::StrCat(path, ".train_fraction"), regression.train_fraction(), share);
   CheckCount(context, absl::StrCat(path, ".batch_size"), regression.batch_size(), 0, context.limits.max_batch_size);
 
   const std::string field = absl::StrCat(path, ".dataset");
@@ -41,9 +41,9 @@ void CheckDoubleWell(Context& context, const std::string& path, v1::DoubleWellPo
   if (!well.has_distance()) well.set_distance(1);
   if (!well.has_depth()) well.set_depth(1);
   if (!well.has_stiffness()) well.set_stiffness(1);
-  CheckNumber(context, absl::StrCat(path, ".distance"), well.distance(), Above(0));
-  CheckNumber(context, absl::StrCat(path, ".depth"), well.depth(), Above(0));
-  CheckNumber(context, absl::StrCat(path, ".stiffness"), well.stiffness(), Above(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".distance"), well.distance(), Above(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".depth"), well.depth(), Above(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".stiffness"), well.stiffness(), Above(0));
 }
 
 void CheckRosenbrock(Context& context, const std::string& path, v1::RosenbrockPotential& valley) {
@@ -54,11 +54,9 @@ void CheckRosenbrock(Context& context, const std::string& path, v1::RosenbrockPo
   if (!valley.has_a()) valley.set_a(1);
   if (!valley.has_b()) valley.set_b(100);
   if (!valley.has_scale()) valley.set_scale(0.05);
-  if (!std::isfinite(valley.a())) {
-    context.findings.Invalid(absl::StrCat(path, ".a"), absl::StrCat("must be a finite number, is ", valley.a()));
-  }
-  CheckNumber(context, absl::StrCat(path, ".b"), valley.b(), Above(0));
-  CheckNumber(context, absl::StrCat(path, ".scale"), valley.scale(), Above(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".a"), valley.a());
+  CheckNumber(context.findings, absl::StrCat(path, ".b"), valley.b(), Above(0));
+  CheckNumber(context.findings, absl::StrCat(path, ".scale"), valley.scale(), Above(0));
 }
 
 }  // namespace
@@ -69,8 +67,10 @@ void CheckPotential(Context& context, const std::string& path, v1::Potential& po
       auto& quadratic = *potential.mutable_quadratic();
       const std::string at = absl::StrCat(path, ".quadratic");
       CheckVector(context, absl::StrCat(at, ".center"), *quadratic.mutable_center(), 0);
-      const bool present = quadratic.has_precision();
-      return CheckDefiniteMatrix(context, absl::StrCat(at, ".precision"), *quadratic.mutable_precision(), present);
+      const std::string field = absl::StrCat(at, ".precision");
+      if (quadratic.has_precision()) return CheckDefiniteMatrix(context, field, quadratic.precision());
+      if (std::optional<v1::Matrix> identity = DefaultMatrix(context, field)) *quadratic.mutable_precision() = *std::move(identity);
+      return;
     }
     case v1::Potential::kGaussianMixture:
       return CheckMixture(context, absl::StrCat(path, ".gaussian_mixture"), *potential.mutable_gaussian_mixture());
@@ -79,8 +79,8 @@ void CheckPotential(Context& context, const std::string& path, v1::Potential& po
       CheckVector(context, absl::StrCat(path, ".ring.center"), *ring.mutable_center(), 0);
       if (!ring.has_radius()) ring.set_radius(1);
       if (!ring.has_stiffness()) ring.set_stiffness(10);
-      CheckNumber(context, absl::StrCat(path, ".ring.radius"), ring.radius(), Above(0));
-      return CheckNumber(context, absl::StrCat(path, ".ring.stiffness"), ring.stiffness(), Above(0));
+      CheckNumber(context.findings, absl::StrCat(path, ".ring.radius"), ring.radius(), Above(0));
+      return CheckNumber(context.findings, absl::StrCat(path, ".ring.stiffness"), ring.stiffness(), Above(0));
     }
     case v1::Potential::kBayesianLogisticRegression:
       return CheckLogisticRegression(context, absl::StrCat(path, ".bayesian_logistic_regression"),

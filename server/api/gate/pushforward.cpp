@@ -42,10 +42,9 @@ template <typename Model>
 void CheckRange(Context& context, const std::string& path, Model& model) {
   if (!model.has_lower()) model.set_lower(0);
   if (!model.has_upper()) model.set_upper(1);
-  if (!std::isfinite(model.lower())) {
-    return context.findings.Invalid(absl::StrCat(path, ".lower"), absl::StrCat("must be a finite number, is ", model.lower()));
-  }
-  CheckNumber(context, absl::StrCat(path, ".upper"), model.upper(), Above(model.lower()));
+  CheckNumber(context.findings, absl::StrCat(path, ".lower"), model.lower());
+  if (!std::isfinite(model.lower())) return;
+  CheckNumber(context.findings, absl::StrCat(path, ".upper"), model.upper(), Above(model.lower()));
 }
 
 void CheckMlp(Context& context, const std::string& path, v1::Mlp& model) {
@@ -112,10 +111,7 @@ void CheckCnn(Context& context, const std::string& path, v1::Cnn& model) {
 // The entries of a parameter; 0 where it is wrong.
 double CheckParameter(Findings& findings, const std::string& path, v1::GeneratorParameter& parameter) {
   if (!parameter.has_initial_scale()) parameter.set_initial_scale(parameter.shape_size() > 1 ? 1 : 0);
-  if (!AtLeast(0).Contains(parameter.initial_scale())) {
-    findings.Invalid(absl::StrCat(path, ".initial_scale"),
-                     absl::StrCat("must be a finite number ", AtLeast(0).Words(), ", is ", parameter.initial_scale()));
-  }
+  CheckNumber(findings, absl::StrCat(path, ".initial_scale"), parameter.initial_scale(), AtLeast(0));
   const std::string field = absl::StrCat(path, ".shape");
   if (parameter.shape_size() < 1 || parameter.shape_size() > kMaxSides) {
     findings.Invalid(field, absl::StrCat("must have between 1 and ", kMaxSides, " sides, has ", parameter.shape_size()));

@@ -17,19 +17,24 @@ double StepsTo(const v1::Schedule& schedule) { return std::ceil(schedule.end_tim
 // A chain of maps grows with the steps, and a checkpoint holds all of it.
 void BoundGrowth(Context& context, const std::string& path, const v1::Schedule& schedule) {
   const double steps = schedule.has_num_steps() ? schedule.num_steps() : StepsTo(schedule);
-  const double parameters = steps * context.parameters_a_step;
+  // Flows of τ, τ/2 and τ/4 take 1, 2 and 4 steps at a time.
+  const double maps = schedule.step_halving() ? 7 * steps : steps;
+  const double parameters = maps * context.parameters_a_step;
   if (!(parameters > static_cast<double>(context.limits.max_model_parameters))) return;
-  context.findings.BeyondLimit(path, absl::StrCat("makes a chain of ", steps, " maps with about ", parameters,
-                                                  " parameters; this server takes ", context.limits.max_model_parameters));
+  context.findings.BeyondLimit(
+      path, absl::StrCat("makes ", schedule.step_halving() ? "three chains of together " : "a chain of ", maps, " maps with about ",
+                         parameters, " parameters; this server takes ", context.limits.max_model_parameters));
 }
 
 // Of schemes with noise, smaller steps change less than the noise does.
 void CheckStepHalving(Context& context, const std::string& path, const v1::FlowSpec& spec) {
-  if (spec.solver().has_mala()) context.findings.Invalid(path, "has no meaning for mala, which adapts its steps; use pairedJko");
+  if (spec.solver().has_mala())
+    context.findings.Invalid(path, "has no meaning for mala, which adapts its steps; use pairedJko with the model realNvp");
   if (!spec.solver().has_euler_maruyama()) return;
   for (const v1::FunctionalTerm& term : spec.functional().terms()) {
     if (!HasEntropy(term)) continue;
-    return context.findings.Invalid(path, "cannot be observed through the noise that eulerMaruyama turns an entropy into; use pairedJko");
+    return context.findings.Invalid(
+        path, "cannot be observed through the noise that eulerMaruyama turns an entropy into; use pairedJko with the model realNvp");
   }
 }
 
@@ -39,7 +44,7 @@ void CheckSchedule(Context& context, const std::string& path, v1::FlowSpec& spec
   v1::Schedule& schedule = *spec.mutable_schedule();
   if (schedule.step_halving()) CheckStepHalving(context, absl::StrCat(path, ".step_halving"), spec);
   const Range positive{.low = 0, .low_open = true, .high = kMaxStepSize};
-  CheckNumber(context, absl::StrCat(path, ".step_size"), schedule.step_size(), positive);
+  CheckNumber(context.findings, absl::StrCat(path, ".step_size"), schedule.step_size(), positive);
   if (schedule.clock() == v1::Schedule::CLOCK_UNSPECIFIED) schedule.set_clock(v1::Schedule::WASSERSTEIN);
   if (!v1::Schedule::Clock_IsValid(schedule.clock())) {
     context.findings.Invalid(absl::StrCat(path, ".clock"), absl::StrCat("must be SLICED or WASSERSTEIN, is ", schedule.clock()));
@@ -50,7 +55,7 @@ void CheckSchedule(Context& context, const std::string& path, v1::FlowSpec& spec
       return CheckCount(context, absl::StrCat(path, ".num_steps"), schedule.num_steps(), 1, context.limits.max_steps);
     case v1::Schedule::kEndTime: {
       const std::string field = absl::StrCat(path, ".end_time");
-      CheckNumber(context, field, schedule.end_time(), Above(0));
+      CheckNumber(context.findings, field, schedule.end_time(), Above(0));
       const bool both = positive.Contains(schedule.step_size()) && Above(0).Contains(schedule.end_time());
       if (both && StepsTo(schedule) > static_cast<double>(context.limits.max_steps)) {
         context.findings.BeyondLimit(absl::StrCat(field, " / step_size"), StepsTo(schedule), context.limits.max_steps);

@@ -97,6 +97,28 @@ TEST_F(DistanceGateTest, FeaturesMayBeOfAnyDimensionAndWeightsOfAnyShape) {
             "must be at most 16, are 17");
 }
 
+TEST_F(DistanceGateTest, IdentitiesMayBeLargeButNotAnyLarger) {
+  const auto from_origin = [this](int dimension) {
+    v1::ComputeDistanceRequest request;
+    request.mutable_first()->mutable_gaussian()->mutable_mean()->Resize(dimension, 1);
+    request.mutable_second()->mutable_gaussian();
+    request.mutable_distance()->mutable_kl();
+    return CheckComputeDistance(std::move(request), FindStep, datasets_, limits_);
+  };
+  ASSERT_TRUE(from_origin(1448).ok()) << from_origin(1448).status();
+  EXPECT_FALSE(from_origin(1448)->second().gaussian().has_covariance());
+  EXPECT_EQ(from_origin(1449).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(DistanceGateTest, WeightsOfAMixtureHaveAFiniteSum) {
+  const absl::Status status = CheckText(
+                                  "first { mixture { components { weight: 1e308 mean: 0 } components { weight: 1e308 } } } "
+                                  "second { gaussian {} } distance { kl {} }")
+                                  .status();
+  ASSERT_THAT(ViolationsOf(status), ::testing::SizeIs(2)) << status;
+  EXPECT_EQ(ViolationsOf(status)[0].field, "first.mixture.components[0].weight");
+}
+
 TEST_F(DistanceGateTest, SaysEverythingAtOnce) {
   const absl::Status status = CheckText("first { dataset: 'datasets/nowhere' } samples: 1").status();
   EXPECT_EQ(status.code(), kInvalid);

@@ -17,24 +17,24 @@ TEST_P(GateFunctionalTest, IsRefusedWithFieldAndWords) { ExpectRefused(GetParam(
 
 #define TERM(FIELDS) "spec { functional { terms { " FIELDS " } } }"
 
-INSTANTIATE_TEST_SUITE_P(Potentials, GateFunctionalTest,
-                         ::testing::Values(Mistake{TERM("potential { double_well { center: 1 } }"), kInvalid,
-                                                   "spec.functional.terms[0].potential.double_well.center", "must have 2 numbers"},
-                                           Mistake{TERM("potential { double_well { distance: 0 } }"), kInvalid,
-                                                   "spec.functional.terms[0].potential.double_well.distance", "above 0, is 0"},
-                                           Mistake{TERM("potential { double_well { depth: -1 } }"), kInvalid,
-                                                   "spec.functional.terms[0].potential.double_well.depth", "above 0, is -1"},
-                                           Mistake{TERM("potential { double_well { stiffness: nan } }"), kInvalid,
-                                                   "spec.functional.terms[0].potential.double_well.stiffness", "is nan"},
-                                           Mistake{"spec { dimension: 1 functional { terms { potential { rosenbrock {} } } } }", kInvalid,
-                                                   "spec.functional.terms[0].potential.rosenbrock",
-                                                   "needs spec.dimension of 2 or more, is 1"},
-                                           Mistake{TERM("potential { rosenbrock { a: inf } }"), kInvalid,
-                                                   "spec.functional.terms[0].potential.rosenbrock.a", "must be a finite number, is inf"},
-                                           Mistake{TERM("potential { rosenbrock { b: 0 } }"), kInvalid,
-                                                   "spec.functional.terms[0].potential.rosenbrock.b", "above 0"},
-                                           Mistake{TERM("potential { rosenbrock { scale: -2 } }"), kInvalid,
-                                                   "spec.functional.terms[0].potential.rosenbrock.scale", "above 0, is -2"}));
+INSTANTIATE_TEST_SUITE_P(
+    Potentials, GateFunctionalTest,
+    ::testing::Values(Mistake{TERM("potential { double_well { center: 1 } }"), kInvalid,
+                              "spec.functional.terms[0].potential.double_well.center", "must have 2 numbers"},
+                      Mistake{TERM("potential { double_well { distance: 0 } }"), kInvalid,
+                              "spec.functional.terms[0].potential.double_well.distance", "above 0, is 0"},
+                      Mistake{TERM("potential { double_well { depth: -1 } }"), kInvalid,
+                              "spec.functional.terms[0].potential.double_well.depth", "above 0, is -1"},
+                      Mistake{TERM("potential { double_well { stiffness: nan } }"), kInvalid,
+                              "spec.functional.terms[0].potential.double_well.stiffness", "is nan"},
+                      Mistake{"spec { dimension: 1 functional { terms { potential { rosenbrock {} } } } }", kInvalid,
+                              "spec.functional.terms[0].potential.rosenbrock", "needs spec.dimension of 2 or more, is 1"},
+                      Mistake{TERM("potential { rosenbrock { a: inf } }"), kInvalid, "spec.functional.terms[0].potential.rosenbrock.a",
+                              "must be a finite number between -1e+15 and 1e+15, is inf"},
+                      Mistake{TERM("potential { rosenbrock { b: 0 } }"), kInvalid, "spec.functional.terms[0].potential.rosenbrock.b",
+                              "above 0"},
+                      Mistake{TERM("potential { rosenbrock { scale: -2 } }"), kInvalid,
+                              "spec.functional.terms[0].potential.rosenbrock.scale", "above 0, is -2"}));
 
 INSTANTIATE_TEST_SUITE_P(Interactions, GateFunctionalTest,
                          ::testing::Values(Mistake{TERM("interaction { gaussian { bandwidth: 0 } }"), kInvalid,

@@ -50,6 +50,15 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{ENTROPIC("regularization: 0.01", ""), kInvalid, "spec.solver.entropic_jko.regularization", "is 0.01; for less, take more"},
         Mistake{ENTROPIC("regularization: nan", ""), kInvalid, "spec.solver.entropic_jko.regularization", "is nan"},
         Mistake{ENTROPIC("regularization: inf", ""), kInvalid, "spec.solver.entropic_jko.regularization", "is inf"},
+        Mistake{ENTROPIC("regularization: 100", ""), kInvalid, "spec.solver.entropic_jko.regularization",
+                "must be at most the smallest variance of spec.initial = 1, is 100; left out"},
+        // Of one coordinate given the other: 1 − 0.8².
+        Mistake{ENTROPIC("regularization: 0.5", "initial { gaussian { covariance { values: [1, 0.8, 0.8, 1] } } }"), kInvalid,
+                "spec.solver.entropic_jko.regularization", "smallest variance of spec.initial = 0.36, is 0.5"},
+        // The spacing of the second axis, 0.3, is longer than what is narrow along the first.
+        Mistake{"spec { initial { gaussian { covariance { values: [0.04, 0, 0, 1] } } } "
+                "model { grid { lower: [-1, -9.45] upper: [1, 9.45] } } solver { entropic_jko {} } }",
+                kInvalid, "spec.solver.entropic_jko.regularization", "smallest variance of spec.initial = 0.04, is 0.09; the square"},
         Mistake{ENTROPIC("inner_iterations: 0", ""), kInvalid, "spec.solver.entropic_jko.inner_iterations", "at least 1"},
         Mistake{ENTROPIC("inner_iterations: 1000000", ""), kExhausted, "spec.solver.entropic_jko.inner_iterations", "at most 100000"},
         Mistake{ENTROPIC("tolerance: 0", ""), kInvalid, "spec.solver.entropic_jko.tolerance", "at least 1e-12"},
@@ -78,6 +87,15 @@ TEST_F(GridDefaultsTest, RegularizationFollowsTheGrid) {
   EXPECT_DOUBLE_EQ(solver.regularization(), 2.0 / 49);  // the largest spacing is 9/63
   EXPECT_EQ(solver.inner_iterations(), 1000);
   EXPECT_EQ(solver.tolerance(), 1e-6);
+}
+
+// Two squared spacings of 10/63 are 0.0504.
+TEST_F(GridDefaultsTest, RegularizationIsAtMostTheSmallestVariance) {
+  const absl::StatusOr<v1::Job> job = Check(
+      "spec { dimension: 2 functional { terms { entropy {} } } schedule { step_size: 0.1 num_steps: 3 } model { grid {} } "
+      "initial { mixture { components {} components { covariance { values: [1, 0, 0, 0.04] } } } } solver { entropic_jko {} } }");
+  ASSERT_TRUE(job.ok()) << job.status();
+  EXPECT_DOUBLE_EQ(job->spec().solver().entropic_jko().regularization(), 0.04);
 }
 
 TEST_F(GridDefaultsTest, ALineHasMoreNodes) {

@@ -112,7 +112,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{MODEL("mlp { hidden_layers: 16 hidden_width: 2100 }"), kExhausted, "spec.model.mlp.hidden_width", "4096 are drawn at once"},
         Mistake{MODEL("decoder { lower: 2 }"), kInvalid, "spec.model.decoder.upper", "above 2, is 1"},
         Mistake{MODEL("decoder { upper: nan }"), kInvalid, "spec.model.decoder.upper", "is nan"},
-        Mistake{MODEL("decoder { lower: -inf }"), kInvalid, "spec.model.decoder.lower", "must be a finite number, is -inf"},
+        Mistake{MODEL("decoder { lower: -inf }"), kInvalid, "spec.model.decoder.lower",
+                "must be a finite number between -1e+15 and 1e+15, is -inf"},
         Mistake{"spec { dimension: 2 model { mlp {} } solver { sw_jko { batch_size: 1000000 } } }", kExhausted,
                 "spec.solver.sw_jko.batch_size", "hidden layers"}));
 

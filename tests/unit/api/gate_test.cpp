@@ -384,19 +384,19 @@ TEST_F(GateTest, AnOversizedSpecificationIsRefusedUnread) {
   EXPECT_EQ(ViolationsOf(status)[0].field, "spec");
 }
 
-// 256 identities of 300 x 300 would be 184 MB, of a request of a few hundred bytes.
+// 256 identities of 400 x 400 would be 328 MB, of a request of a few hundred bytes.
 TEST_F(GateTest, DefaultsCannotMakeAShortRequestAHugeJob) {
   v1::CreateJobRequest request = Request(kSmallest);
   v1::FlowSpec& spec = *request.mutable_job()->mutable_spec();
-  spec.set_dimension(300);
+  spec.set_dimension(400);
   spec.clear_functional();
   spec.mutable_functional()->add_terms()->mutable_entropy();
   for (int i = 0; i < 256; ++i) spec.mutable_initial()->mutable_mixture()->add_components();
   const absl::Status status = Check(request).status();
   EXPECT_EQ(status.code(), kExhausted) << status;
   ASSERT_FALSE(ViolationsOf(status).empty());
-  EXPECT_EQ(ViolationsOf(status)[0].field, "spec.initial.mixture.components[1].covariance");
-  EXPECT_THAT(ViolationsOf(status)[0].description, HasSubstr("default of 90000 numbers"));
+  EXPECT_EQ(ViolationsOf(status)[0].field, "spec.initial.mixture.components[209].covariance");
+  EXPECT_THAT(ViolationsOf(status)[0].description, HasSubstr("default is a matrix of 160000 numbers"));
 }
 
 TEST_F(GateTest, AStoreThatCannotAnswerIsNoFaultOfTheRequest) {

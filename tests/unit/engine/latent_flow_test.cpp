@@ -8,6 +8,8 @@
 #include <random>
 #include <string>
 
+#include <ATen/ATen.h>
+
 #include "server/engine/auto_encoder.h"
 #include "server/engine/dense.h"
 #include "server/engine/flow.h"
@@ -69,6 +71,20 @@ TEST(AutoEncoderTest, KeepsAPlaneAndWhitensItsCodes) {
   // What folding the whitening into float32 layers leaves.
   EXPECT_LT(codes.mean.cwiseAbs().maxCoeff(), 1e-3);
   EXPECT_LT((codes.covariance - Eigen::MatrixXd::Identity(kCode, kCode)).cwiseAbs().maxCoeff(), 1e-3);
+}
+
+// Without a variance there is nothing to whiten: codes stay at their mean, and whatever the code, what is decoded is the one row, but for
+// what training leaves.
+TEST(AutoEncoderTest, CodesThatDoNotVaryAreDecodedAsOne) {
+  Table rows{.rows = 100, .columns = 3};
+  for (int row = 0; row < 100; ++row) rows.values.insert(rows.values.end(), {1, 2, 3});
+  LatentSpace space = SmallSpace(std::make_shared<const Table>(rows));
+  space.training_iterations = 500;
+  const AutoEncoder coder(3, space);
+  const StopLatch stop;
+  const at::Tensor parameters = coder.Train(ViewOf(rows), space, /*seed=*/1, stop, IgnoreProgress).minimised.parameters;
+  EXPECT_LT(coder.Encode(parameters, ViewOf(rows)).abs().max().item<double>(), 1e-3);
+  EXPECT_LT((coder.Decode(parameters, at::full({50, kCode}, 3.0F)) - ViewOf(rows).narrow(0, 0, 1)).abs().max().item<double>(), 1e-2);
 }
 
 TEST(LatentFlowTest, DescendsTowardsTheDataAndDecodes) {
@@ -136,6 +152,12 @@ TEST(LatentFlowTest, RefusesWhatHasNoMeaningBetweenCodes) {
       {[](FlowSpec& spec) { spec.initial = testing::StandardGaussian(kDimension); }, "initial.gaussian.mean"},
       {[](FlowSpec& spec) { spec.metrics = {ClosedFormMetric{}}; }, "metrics[0]"},
       {[](FlowSpec& spec) { spec.latent->table = Plane(1); }, "model.latent_flow.dataset"},
+      {[](FlowSpec& spec) {
+         Table rows{.rows = 5, .columns = kDimension};
+         rows.values.assign(5 * kDimension, 2.5F);
+         spec.latent->table = std::make_shared<const Table>(std::move(rows));
+       },
+       "model.latent_flow.dataset: has rows that are all equal"},
       {[](FlowSpec& spec) { spec.latent->hidden_layers = 0; }, "model.latent_flow.hidden_layers"},
   };
   const StopLatch stop;

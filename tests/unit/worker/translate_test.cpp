@@ -126,6 +126,10 @@ TEST(Translate, InitialDistributions) {
   ASSERT_EQ(mixture.components.size(), 1u);
   EXPECT_EQ(mixture.components[0].weight, 2);
   EXPECT_THAT(mixture.components[0].gaussian.covariance, ElementsAre(4, 0, 0, 4));
+  // Large identities are left out.
+  EXPECT_THAT(std::get<engine::Gaussian>(initial(R"("gaussian": {"mean": [1, 2]})")).covariance, ElementsAre(1, 0, 0, 1));
+  const auto round = std::get<engine::GaussianMixture>(initial(R"("mixture": {"components": [{"weight": 2, "mean": [1, 2]}]})"));
+  EXPECT_THAT(round.components[0].gaussian.covariance, ElementsAre(1, 0, 0, 1));
   const auto box = std::get<engine::UniformBox>(initial(R"("uniformBox": {"lower": [-1, -2], "upper": [1, 2]})"));
   EXPECT_THAT(box.lower, ElementsAre(-1, -2));
   EXPECT_THAT(box.upper, ElementsAre(1, 2));
@@ -175,6 +179,8 @@ TEST(Translate, Functionals) {
       term(R"({"weight": 1, "potential": {"quadratic": {"center": [1, 2], "precision": {"values": [3, 0, 0, 3]}}}})"));
   EXPECT_THAT(quadratic.center, ElementsAre(1, 2));
   EXPECT_THAT(quadratic.precision, ElementsAre(3, 0, 0, 3));
+  const auto round = std::get<engine::QuadraticPotential>(term(R"({"weight": 1, "potential": {"quadratic": {"center": [1, 2]}}})"));
+  EXPECT_THAT(round.precision, ElementsAre(1, 0, 0, 1));
   const auto mixture = std::get<engine::GaussianMixturePotential>(
       term(R"({"weight": 1, "potential": {"gaussianMixture": {"components": [{"weight": 3, "mean": [1, 2]}]}}})"));
   EXPECT_EQ(mixture.mixture.components.at(0).weight, 3);
