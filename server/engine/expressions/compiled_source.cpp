@@ -1,20 +1,20 @@
 #include "server/engine/expressions/compiled_source.h"
 
-#include <algorithm>
 #include <exception>
 #include <vector>
 
 #include <torch/csrc/jit/frontend/error_report.h>
 #include <torch/csrc/jit/frontend/resolver.h>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/strip.h"
 #include "server/engine/expressions/lexical.h"
+#include "server/engine/expressions/messages.h"
+#include "server/engine/expressions/operands.h"
 #include "server/engine/expressions/operations.h"
 
 namespace sliceflow::engine {
 
 CompiledSource::CompiledSource(absl::string_view source, size_t tensors) : lines_(ReadExpressionText(source)) {
+  GuardIntegerDivision();
   try {
     const std::vector<torch::jit::Def> functions = ParseExpression(lines_);
     const std::vector<torch::jit::ResolverPtr> resolvers(functions.size(), torch::jit::nativeResolver());
@@ -32,18 +32,6 @@ CompiledSource::CompiledSource(absl::string_view source, size_t tensors) : lines
 }
 
 std::string CompiledSource::ParameterName(size_t index) const { return function_->getSchema().arguments().at(index).name(); }
-
-std::string ShortenMessage(absl::string_view message) {
-  constexpr size_t kLongest = 300;
-  message = absl::StripAsciiWhitespace(message);
-  message = message.substr(0, message.find("\n  File "));
-  message = message.substr(0, message.find("\nThe following variants"));
-  message = absl::StripTrailingAsciiWhitespace(message.substr(0, kLongest));
-  while (!message.empty() && (message.back() == ':' || message.back() == '.')) message.remove_suffix(1);
-  std::string shortened(message);
-  std::replace(shortened.begin(), shortened.end(), '\n', ' ');
-  return shortened;
-}
 
 ExpressionRefusal RefusalOfException() {
   try {

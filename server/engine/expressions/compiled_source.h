@@ -33,9 +33,6 @@ class CompiledSource {
   std::unique_ptr<const ExpressionProgram> program_;
 };
 
-// The compiler's message up to where it begins to show the source.
-std::string ShortenMessage(absl::string_view message);
-
 // The refusal that an exception is, also one of LibTorch; call it where one was caught.
 ExpressionRefusal RefusalOfException();
 

@@ -15,6 +15,8 @@
 #include "absl/strings/str_join.h"
 #include "server/engine/expressions/budget.h"
 #include "server/engine/expressions/compiled_source.h"
+#include "server/engine/expressions/independence.h"
+#include "server/engine/expressions/messages.h"
 #include "server/engine/random.h"
 
 namespace sliceflow::engine {
@@ -62,14 +64,14 @@ class CompiledExpression final : public Expression {
   }
 
  private:
-  // On exactly rows() points.
+  // All points at once.
   Values EvaluateRows(const at::Tensor& x, bool with_gradient) const {
     const AllocationBudget budget(kMaxExpressionMemory);
     try {
       const at::AutoGradMode record(with_gradient);
       const at::Tensor leaf = x.detach().clone().requires_grad_(with_gradient);
       const at::Tensor value = source_.Run(leaf);
-      CheckValue(value);
+      CheckValue(value, x.size(0));
       if (!with_gradient) return {value.detach().to(at::kFloat)};
       return {value.detach().to(at::kFloat), Gradient(value, leaf)};
     } catch (const std::bad_alloc&) {
@@ -77,10 +79,10 @@ class CompiledExpression final : public Expression {
     }
   }
 
-  void CheckValue(const at::Tensor& value) const {
-    if (value.dim() != 1 || value.size(0) != rows_) {
-      throw Refused(0, absl::StrCat("for ", rows_, " points it gives a tensor of shape [", absl::StrJoin(value.sizes(), ", "),
-                                    "]; it must give one value for each point: shape [", rows_, "]"));
+  static void CheckValue(const at::Tensor& value, int64_t points) {
+    if (value.dim() != 1 || value.size(0) != points) {
+      throw Refused(0, absl::StrCat("for ", points, " points it gives a tensor of shape [", absl::StrJoin(value.sizes(), ", "),
+                                    "]; it must give one value for each point: shape [", points, "]"));
     }
     if (!at::isFloatingType(value.scalar_type())) throw Refused(0, "its values are not real numbers of floating point");
   }
@@ -101,16 +103,7 @@ class CompiledExpression final : public Expression {
     at::Generator random = MakeGenerator(kTrialSeed, Purpose::kSamples);
     const at::Tensor x = at::randn({rows_, dimension_}, random, at::TensorOptions(at::kFloat));
     const at::Tensor value = EvaluateRows(x, /*with_gradient=*/true).value;
-    // Every third point again, one row further, among others.
-    at::Tensor among = at::randn({rows_, dimension_}, random, at::TensorOptions(at::kFloat));
-    const int64_t kept = (rows_ - 1) / 3;
-    const auto every_third = [kept](const at::Tensor& rows, int64_t first) { return rows.slice(0, first, first + 3 * kept, 3); };
-    every_third(among, 1).copy_(every_third(x, 0));
-    const at::Tensor again = EvaluateRows(among, /*with_gradient=*/false).value;
-    // Other rows may be summed in another order: float's seven digits, less what cancels.
-    constexpr double kTolerance = 1e-4;
-    if (at::allclose(every_third(again, 1), every_third(value, 0), kTolerance, kTolerance, /*equal_nan=*/true)) return;
-    throw Refused(0, "the value at a point changes with the other points, or with its place among them; rows must be independent");
+    CheckRowsAreIndependent(x, value, random, [this](const at::Tensor& rows) { return EvaluateRows(rows, false).value; });
   }
 
   const CompiledSource source_;

@@ -32,7 +32,9 @@ inline constexpr int64_t kKernelRows = 16384;
 // - What one run does, every run does. No number comes from a tensor's values, so branches, lengths of loops and sizes follow from the
 //   shape of x alone; and x always has the same shape: rows() × d, the last rows repeated where points are fewer. So the trial run of
 //   Compile speaks for every later one, and later ones are held to the same bounds all the same.
-// - Rows are independent of each other. That is tried on random points; where it fails unseen, values are wrong and nothing else.
+// - No number makes the processor trap or LibTorch read beyond its tables: operands that would are refused before (operands.h).
+// - Rows are independent of each other and of their number. That is tried on random points, to the last bits (independence.h); where it
+//   fails unseen, values are wrong and nothing else.
 //
 // Exceptions of LibTorch on the way become refusals.
 class Expression {

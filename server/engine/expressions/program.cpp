@@ -1,6 +1,5 @@
 #include "server/engine/expressions/program.h"
 
-#include <algorithm>
 #include <cmath>
 #include <exception>
 #include <new>
@@ -13,6 +12,8 @@
 #include <torch/csrc/jit/ir/ir.h>
 
 #include "absl/strings/str_cat.h"
+#include "server/engine/expressions/messages.h"
+#include "server/engine/expressions/operands.h"
 #include "server/engine/expressions/operation_table.h"
 #include "server/engine/expressions/refusal.h"
 
@@ -219,6 +220,7 @@ class ExpressionProgram::Execution {
     if (instruction.node->kind() == torch::jit::aten::einsum && stack[1].isList() && stack[1].toListRef().size() > kMaxEinsumOperands) {
       throw Refused(instruction.line, absl::StrCat("einsum takes at most ", kMaxEinsumOperands, " tensors here"));
     }
+    CheckOperands(*instruction.node, instruction.line, stack);
     Apply(instruction, stack);
     for (const IValue& result : stack) {
       CheckSize(instruction, result);
@@ -238,13 +240,11 @@ class ExpressionProgram::Execution {
     } catch (const std::bad_alloc&) {
       throw BeyondBound(instruction.line, absl::StrCat("more than ", kMaxExpressionMemory >> 20, " MiB of memory are asked for"));
     } catch (const c10::Error& error) {
-      throw Refused(instruction.line, FirstLine(error.what_without_backtrace()));
+      throw Refused(instruction.line, ShortenMessage(error.what_without_backtrace()));
     } catch (const std::exception& error) {
-      throw Refused(instruction.line, FirstLine(error.what()));
+      throw Refused(instruction.line, ShortenMessage(error.what()));
     }
   }
-
-  static std::string FirstLine(const std::string& text) { return text.substr(0, std::min<size_t>(text.find('\n'), 300)); }
 
   static void CheckSize(const Instruction& instruction, const IValue& value) {
     ForEachTensor(value, [&](const at::Tensor& tensor) {

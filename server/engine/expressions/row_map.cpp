@@ -16,6 +16,8 @@
 #include "absl/strings/str_join.h"
 #include "server/engine/expressions/budget.h"
 #include "server/engine/expressions/compiled_source.h"
+#include "server/engine/expressions/independence.h"
+#include "server/engine/expressions/messages.h"
 #include "server/engine/random.h"
 
 namespace sliceflow::engine {
@@ -99,7 +101,7 @@ class CompiledRowMap final : public RowMap {
     return at::cat({piece, piece.narrow(0, size - 1, 1).expand({rows_ - size, signature_.inputs})});
   }
 
-  // On exactly rows_ rows.
+  // All rows at once.
   at::Tensor RunRows(const at::Tensor& x, at::TensorList tensors) const {
     const AllocationBudget budget(kMaxExpressionMemory);
     return Run(x, tensors);
@@ -109,16 +111,16 @@ class CompiledRowMap final : public RowMap {
     std::vector<at::Tensor> arguments{x};
     arguments.insert(arguments.end(), tensors.begin(), tensors.end());
     at::Tensor value = source_.Run(arguments);
-    CheckValue(value);
+    CheckValue(value, x.size(0));
     return value.to(at::kFloat);
   }
 
-  void CheckValue(const at::Tensor& value) const {
+  void CheckValue(const at::Tensor& value, int64_t rows) const {
     const bool columns = value.dim() == 2 && value.size(1) > 0 && value.size(1) == signature_.outputs.value_or(value.size(1));
-    if (!columns || value.size(0) != rows_) {
+    if (!columns || value.size(0) != rows) {
       const std::string wanted = signature_.outputs.has_value() ? absl::StrCat(*signature_.outputs) : "any number";
-      throw Refused(0, absl::StrCat("for ", rows_, " rows it gives a tensor of shape [", absl::StrJoin(value.sizes(), ", "),
-                                    "]; it must give a row for each: shape [", rows_, ", ", wanted, "]"));
+      throw Refused(0, absl::StrCat("for ", rows, " rows it gives a tensor of shape [", absl::StrJoin(value.sizes(), ", "),
+                                    "]; it must give a row for each: shape [", rows, ", ", wanted, "]"));
     }
     if (!at::isFloatingType(value.scalar_type())) throw Refused(0, "its values are not real numbers of floating point");
   }
@@ -150,7 +152,7 @@ class CompiledRowMap final : public RowMap {
     const at::Tensor x = at::randn({rows_, signature_.inputs}, random, options);
     const at::Tensor value = RunRows(x, tensors);
     outputs_ = value.size(1);
-    TryIndependence(x, tensors, value, random);
+    CheckRowsAreIndependent(x, value, random, [&](const at::Tensor& rows) { return RunRows(rows, tensors); });
     if (!signature_.trained) return;
     const variable_list gradients = GradientsOfRows(x, tensors, at::ones_like(value));
     for (size_t i = 0; i < gradients.size(); ++i) {
@@ -158,19 +160,6 @@ class CompiledRowMap final : public RowMap {
       throw Refused(0, absl::StrCat("its values do not depend on `", source_.ParameterName(i + 1),
                                     "`, or not in a way that can be differentiated; leave out what is not trained"));
     }
-  }
-
-  // Every third row again, one row further, among others.
-  void TryIndependence(const at::Tensor& x, at::TensorList tensors, const at::Tensor& value, at::Generator& random) const {
-    at::Tensor among = at::randn(x.sizes(), random, x.options());
-    const int64_t kept = (rows_ - 1) / 3;
-    const auto every_third = [kept](const at::Tensor& rows, int64_t first) { return rows.slice(0, first, first + 3 * kept, 3); };
-    every_third(among, 1).copy_(every_third(x, 0));
-    const at::Tensor again = RunRows(among, tensors);
-    // Other rows may be summed in another order: float's seven digits, less what cancels.
-    constexpr double kTolerance = 1e-4;
-    if (at::allclose(every_third(again, 1), every_third(value, 0), kTolerance, kTolerance, /*equal_nan=*/true)) return;
-    throw Refused(0, "what a row becomes changes with the other rows, or with its place among them; rows must be independent");
   }
 
   const Signature signature_;
