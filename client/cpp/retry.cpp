@@ -4,6 +4,7 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/errors.h"
 #include "google/rpc/error_details.pb.h"
@@ -27,6 +28,13 @@ bool IsWorthRetrying(const RetryPolicy& policy, int used, absl::Duration elapsed
   return absl::IsUnavailable(status) && used < policy.max_attempts;
 }
 
+// What the server said before an attempt that it did not answer in time.
+absl::Status WithoutFurtherAnswer(const absl::Status& told) {
+  absl::Status status(told.code(), absl::StrCat(told.message(), "; asked again, it did not answer in time"));
+  told.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) { status.SetPayload(type, payload); });
+  return status;
+}
+
 }  // namespace
 
 absl::Duration BackOff::Next(const absl::Status& status) {
@@ -40,8 +48,11 @@ absl::Status WithRetries(const RetryPolicy& policy, absl::Time deadline, absl::F
   BackOff back_off(policy);
   const absl::Time begin = absl::Now();
   int used = 0;
+  absl::Status told;  // the last that the server answered
   for (;;) {
     absl::Status status = attempt(deadline);
+    if (absl::IsDeadlineExceeded(status) && Reason(status).empty() && !told.ok()) return WithoutFurtherAnswer(told);
+    if (!IsUnreachable(status)) told = status;
     if (!IsNotConnected(status)) ++used;
     if (!IsWorthRetrying(policy, used, absl::Now() - begin, status)) return status;
     const absl::Duration pause = back_off.Next(status);

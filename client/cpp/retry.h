@@ -32,7 +32,8 @@ class BackOff {
 
 // Runs `attempt(deadline)` until it answers something else than UNAVAILABLE, attempts are used up, or another pause would pass the deadline.
 // A busy server (RESOURCE_EXHAUSTED with a RetryInfo) is asked again up to the deadline where more than one attempt is allowed at all.
-// Connecting is tried again up to the deadline, or for `refused_patience` where it is refused.
+// Connecting is tried again up to the deadline, or for `refused_patience` where it is refused. Where the last attempt is not answered by the
+// deadline but one before was, the answer is what the server said then.
 absl::Status WithRetries(const RetryPolicy& policy, absl::Time deadline, absl::FunctionRef<absl::Status(absl::Time)> attempt);
 
 // Whether no connection came about, so that the server has not seen the call; and whether that is because nothing listens there or no such

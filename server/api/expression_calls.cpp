@@ -20,8 +20,11 @@ constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 
 bool IsRefusal(const absl::Status& status) { return Reason(status) == "EXPRESSION_REFUSED"; }
 
-// A worker that did not answer in time may do so at the next try.
-absl::Status Failure(const absl::Status& status) {
+// A worker that did not answer in time may do so at the next try; one that the source ended, which stands at `field`, may not.
+absl::Status Failure(const absl::Status& status, absl::string_view field) {
+  if (Reason(status) == "WORKER_LOST") {
+    return WithReason(absl::InternalError(absl::StrCat(field, ": ", status.message())), "WORKER_LOST", {{"field", std::string(field)}});
+  }
   if (!absl::IsDeadlineExceeded(status)) return status;
   return WithRetry(WithReason(absl::UnavailableError(absl::StrCat("the expression could not be checked: ", status.message())), "NO_WORKER"),
                    kRetryDelay);
@@ -117,7 +120,7 @@ absl::Status JudgeExpressions(const std::vector<ExpressionField>& fields, const 
       const std::string line = ReasonDetail(status, "line");
       violations.Add(fields[i].field, line == "0" ? std::string(status.message()) : absl::StrCat("line ", line, ": ", status.message()));
     } else if (failure.ok()) {
-      failure = Failure(status);
+      failure = Failure(status, fields[i].field);
     }
   }
   return violations.empty() ? failure : violations.ToStatus();
@@ -132,7 +135,7 @@ absl::StatusOr<v1::CheckExpressionResponse> ToResponse(v1::CheckExpressionReques
     response.mutable_refusal()->set_reason(std::string(answer.status().message()));
     return response;
   }
-  if (!answer.ok()) return Failure(answer.status());
+  if (!answer.ok()) return Failure(answer.status(), "source");
   response.set_finite(std::all_of(answer->values.begin(), answer->values.end(), [](float value) { return std::isfinite(value); }));
   *response.mutable_points() = ToChunk(points);
   if (kind == v1::CheckExpressionRequest::GENERATOR) {

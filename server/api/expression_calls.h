@@ -29,7 +29,7 @@ struct ExpressionField {
 std::vector<ExpressionField> ExpressionsOf(const v1::FlowSpec& spec);
 
 // What the answers, in the order of the fields, say of the job: INVALID_ARGUMENT naming every field that is refused, with line and reason;
-// UNAVAILABLE with RetryInfo where a worker did not answer; otherwise OK.
+// UNAVAILABLE with RetryInfo where a worker did not answer; INTERNAL naming the field whose check ended the worker; otherwise OK.
 absl::Status JudgeExpressions(const std::vector<ExpressionField>& fields, const std::vector<absl::StatusOr<Tensor>>& answers);
 
 // The response of CheckExpression from the worker's answer for `points`; an error where there was none.

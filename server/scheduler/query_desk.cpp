@@ -15,6 +15,14 @@ constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 
 absl::Status NoWorker(absl::string_view why) { return WithRetry(WithReason(absl::UnavailableError(why), "NO_WORKER"), kRetryDelay); }
 
+// Not to be asked again: each time would cost the worker, and those who wait behind it the time in which it starts.
+absl::Status WorkerLost(int times) {
+  return WithReason(absl::InternalError(absl::StrCat("the worker ended ", times,
+                                                     " times while it computed the answer, probably because of what it was asked; the log "
+                                                     "of the server says how it ended")),
+                    "WORKER_LOST");
+}
+
 }  // namespace
 
 QueryDesk::QueryDesk(int max_waiting, absl::Duration timeout, std::function<void()> wake)
@@ -89,7 +97,7 @@ void QueryDesk::Lose(const PendingPtr& pending) {
     if (!pending->callback_) return;
     give_up = closed_ || ++pending->losses_ > kMaxLosses;
     if (give_up) {
-      ReplyLater(*pending, NoWorker("the worker was lost while it computed the answer"));
+      ReplyLater(*pending, closed_ ? NoWorker("the server is stopping") : WorkerLost(pending->losses_));
     } else {
       waiting_.push_front(pending);
       PokeAllLocked();

@@ -58,7 +58,7 @@ class QueryDesk {
   PendingPtr Take(Taker* taker);
   // Does nothing for a query that was answered (cancelled, timed out) meanwhile.
   void Answer(const PendingPtr& pending, absl::StatusOr<Tensor> result);
-  // Its worker was lost: it waits again, first in the line; the second time it is answered Unavailable.
+  // Its worker was lost: it waits again, first in the line; the second time it is answered Internal with reason WORKER_LOST, for good.
   void Lose(const PendingPtr& pending);
 
   // Answers what was refused, cancelled, or has timed out; kills takers that took too long.

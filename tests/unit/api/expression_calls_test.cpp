@@ -102,6 +102,17 @@ TEST(ExpressionCallsTest, AWorkerThatDoesNotAnswerMayBeAskedAgain) {
   EXPECT_TRUE(JudgeExpressions(ExpressionsOf(Spec()), Answers{late[0], late[0]}).ok());
 }
 
+TEST(ExpressionCallsTest, TheFieldThatEndedItsWorkerIsNamedAndNotTriedAgain) {
+  const absl::Status lost = WithReason(absl::InternalError("the worker ended 2 times"), "WORKER_LOST");
+  const absl::Status job = JudgeExpressions(ExpressionsOf(Spec()), Answers{Tensor{{1, 4}, {1, 2, 3, 4}}, lost});
+  EXPECT_TRUE(absl::IsInternal(job)) << job;
+  EXPECT_EQ(job.message(), "spec.functional.terms[2].interaction.expression.source: the worker ended 2 times");
+  EXPECT_EQ(Reason(job), "WORKER_LOST");
+  EXPECT_FALSE(CanBeRetried(job));
+  const absl::Status check = ToResponse(v1::CheckExpressionRequest::POTENTIAL, Tensor{{1, 1}, {0}}, lost).status();
+  EXPECT_EQ(check.message(), "source: the worker ended 2 times");
+}
+
 TEST(ExpressionCallsTest, DividesTheAnswerIntoValuesAndGradients) {
   const Tensor points{{2, 2}, {0, 1, 2, 3}};
   absl::StatusOr<v1::CheckExpressionResponse> response =

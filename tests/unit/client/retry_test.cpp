@@ -101,6 +101,20 @@ TEST(Retry, ARefusalIsNotAnUnreachableServer) {
   EXPECT_TRUE(IsUnreachable(absl::DeadlineExceededError("")));
 }
 
+TEST(Retry, WhatTheServerSaidOutlivesAnAttemptThatIsNotAnswered) {
+  RetryPolicy policy;
+  policy.first_pause = policy.longest_pause = absl::Milliseconds(1);
+  int attempts = 0;
+  const absl::Status status = WithRetries(policy, absl::Now() + absl::Minutes(1), [&](absl::Time) {
+    return ++attempts == 1 ? WithReason(absl::UnavailableError("no worker can serve it now"), "NO_WORKER")
+                           : absl::DeadlineExceededError("Deadline Exceeded");
+  });
+  EXPECT_EQ(attempts, 2);
+  EXPECT_FALSE(IsUnreachable(status)) << status;
+  EXPECT_EQ(Reason(status), "NO_WORKER");
+  EXPECT_EQ(status.message(), "no worker can serve it now; asked again, it did not answer in time");
+}
+
 TEST(Retry, PausesDoubleUpToABoundAndHeedTheServer) {
   RetryPolicy policy;
   policy.first_pause = absl::Milliseconds(100);

@@ -226,20 +226,26 @@ TEST_F(QueryLane, IsTriedOnceMoreWhenTheWorkerDies) {
   EXPECT_THAT(reply.Wait()->values, ElementsAre(4.0f));
 }
 
-TEST_F(QueryLane, SecondDeathIsUnavailableWithRetryInfo) {
+// An answer for good: who asks again would end the next worker, and others wait meanwhile.
+TEST_F(QueryLane, SecondDeathIsFinalAndTheNextQueryIsServed) {
   Serve();
   const std::string id = JobWithSteps();
-  Reply reply;
+  Reply reply, next;
   scheduler_->Ask(DrawAt(id, 0), reply.callback());
+  scheduler_->Ask(DrawAt(id, 1), next.callback());
   for (int i = 0; i < 2; ++i) {
     const auto worker = AttachQueryWorker();
     NextQuery(*worker);
     worker->Drop();
   }
   const absl::Status status = reply.Wait().status();
-  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
-  EXPECT_EQ(Reason(status), "NO_WORKER");
-  EXPECT_EQ(ToRpcStatus(status).details_size(), 2);  // ErrorInfo and RetryInfo
+  EXPECT_TRUE(absl::IsInternal(status)) << status;
+  EXPECT_EQ(Reason(status), "WORKER_LOST");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the worker ended 2 times"));
+  EXPECT_EQ(ToRpcStatus(status).details_size(), 1);  // ErrorInfo, and no RetryInfo
+  const auto worker = AttachQueryWorker();
+  AnswerWith(*worker, NextQuery(*worker).query(), 4);
+  EXPECT_THAT(next.Wait()->values, ElementsAre(4.0f));
 }
 
 TEST_F(QueryLane, WaitingIsBounded) {
