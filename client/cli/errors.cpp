@@ -42,12 +42,19 @@ std::string WhyUnreachable(const absl::Status& status) {
   return std::string(status.message());
 }
 
+std::string DescribeUnreachable(absl::string_view server, const absl::Status& status) {
+  if (!absl::IsDeadlineExceeded(status) && !client::IsNotConnected(status)) {
+    return absl::StrCat("the call to ", server, " failed: ", status.message(), " (", absl::StatusCodeToString(status.code()), ")");
+  }
+  return absl::StrCat("no server answers at ", server, ": ", WhyUnreachable(status),
+                      "; another address is given with --server HOST:PORT or SLICEFLOW_SERVER");
+}
+
 ExitCode ReportError(Context& context, const absl::Status& status) {
   Console& console = context.console;
   const ExitCode code = ExitCodeOf(status);
   if (code == kExitUnreachable) {
-    const std::string words = absl::StrCat("no server answers at ", context.server, ": ", WhyUnreachable(status),
-                                           "; another address is given with --server HOST:PORT or SLICEFLOW_SERVER");
+    const std::string words = DescribeUnreachable(context.server, status);
     if (console.json()) {
       PrintJson(console, absl::Status(status.code(), words));
     } else {

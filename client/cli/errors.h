@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace sliceflow::cli {
 
@@ -27,6 +28,9 @@ ExitCode ExitCodeOf(const absl::Status& status);
 
 // Why no server answered, in words; `status` is unreachable (client/cpp/retry.h).
 std::string WhyUnreachable(const absl::Status& status);
+
+// The same with the address, as it is told: that no server answers there, or the words that the call ended with.
+std::string DescribeUnreachable(absl::string_view server, const absl::Status& status);
 
 // Prints an error of a call with its field violations, and answers its exit code. Where no server answered it names the address. With --json
 // the error is printed as google.rpc.Status on one line of standard error.
