@@ -44,13 +44,13 @@ def divergences(rows: list[Row], path: pathlib.Path) -> str:
 
 
 def courses(panels: list[tuple[str, str, list[tuple[str, list[float], list[float]]]]], path: pathlib.Path,
-            across: str = "Wasserstein time") -> str:
+            across: str = "Wasserstein time", *, logarithmic: bool = False) -> str:
     """Panels of (title, what is measured, lines of (label, times, values))."""
     figure, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 3.2), layout="constrained", squeeze=False)
     for axis, (title, quantity, lines) in zip(axes[0], panels):
         for (label, times, values), colour, style in zip(lines, (INK, ACCENT, THIRD, FOURTH), ("o-", "--", "s-", ":")):
             axis.plot(times, values, style, color=colour, label=label, markersize=3)
-        axis.set(title=title, xlabel=across, ylabel=quantity)
+        axis.set(title=title, xlabel=across, ylabel=quantity, yscale="log" if logarithmic else "linear")
         if lines:
             axis.legend(fontsize=7, frameon=False)
         bare(axis)
