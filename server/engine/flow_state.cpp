@@ -30,6 +30,16 @@ double Extent(const InitialDistribution& initial) {
   return std::max(1.0, mean + deviation);
 }
 
+// Tells `progress` of each iteration; `inner` counts them.
+auto Counting(InnerProgress& inner, ProgressCallback progress) {
+  return [&inner, progress](int total_iterations, double value) {
+    ++inner.iteration;
+    inner.total_iterations = total_iterations;
+    inner.loss = value;
+    progress(inner);
+  };
+}
+
 }  // namespace
 
 FlowState::FlowState(FlowSpec spec, uint64_t fingerprint) : spec_(std::move(spec)), fingerprint_(fingerprint) {
@@ -54,13 +64,8 @@ FlowState::FlowState(FlowSpec spec, uint64_t fingerprint) : spec_(std::move(spec
 
 absl::Status FlowState::FitToInitial(at::Tensor& parameters, const StopLatch& stop, ProgressCallback progress) {
   InnerProgress inner;
-  const InitialFit fit = engine::FitToInitial(*model_, *initial_, parameters, InnerOf(spec_.solver), limit_, spec_.seed, stop,
-                                              [&](int total_iterations, double value) {
-                                                ++inner.iteration;
-                                                inner.total_iterations = total_iterations;
-                                                inner.loss = value;
-                                                progress(inner);
-                                              });
+  const InitialFit fit =
+      engine::FitToInitial(*model_, *initial_, parameters, InnerOf(spec_.solver), limit_, spec_.seed, stop, Counting(inner, progress));
   if (fit.minimised.stopped) return absl::CancelledError("stopped while the model was fitted to the initial distribution");
   if (fit.minimised.divergence.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat("the fit to the initial distribution diverged: ", fit.minimised.divergence->detail,
@@ -124,12 +129,7 @@ StepReport FlowState::NewReport(int step) const {
 StepResult FlowState::Step(const StopLatch& stop, ProgressCallback progress) {
   StepReport report = NewReport(report_.step + 1);
   InnerProgress inner{.step = report.step};
-  StepOutcome outcome = solver_->Step(report.step, position_, stop, [&](int total_iterations, double value) {
-    ++inner.iteration;
-    inner.total_iterations = total_iterations;
-    inner.loss = value;
-    progress(inner);
-  });
+  StepOutcome outcome = solver_->Step(report.step, position_, stop, Counting(inner, progress));
   if (outcome.stopped) return {.termination = Terminate(Termination::Reason::kStopped, {})};
   if (!outcome.divergence.has_value() && !std::isfinite(outcome.distance.value)) {
     outcome.divergence = Divergence{"model", absl::StrCat("the squared distance moved is ", outcome.distance.value)};

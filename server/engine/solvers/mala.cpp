@@ -34,12 +34,10 @@ StepOutcome Mala::Step(int step, const Position& before, const StopLatch& stop, 
   at::Tensor x = before.parameters.view({-1, context_.dimension}).clone();
   const at::Generator data_random = MakeGenerator(context_.seed, Purpose::kInnerTerms);
   Drift here = DriftOf(context_.terms, x, data_random, /*thorough=*/true);
-  StepOutcome outcome;
-  outcome.divergence = here.divergence;
+  if (here.divergence.has_value()) return {.divergence = here.divergence};
   double accepted = 0;
-  for (int i = 0; i < iterations_ && !outcome.divergence.has_value(); ++i) {
-    outcome.stopped = stop.triggered();
-    if (outcome.stopped) return outcome;
+  for (int i = 0; i < iterations_; ++i) {
+    if (stop.triggered()) return {.stopped = true};
     at::Generator random = MakeGenerator(context_.seed, Purpose::kInner, static_cast<uint64_t>(step), static_cast<uint64_t>(i));
     const at::Tensor noise = at::randn(x.sizes(), random, x.options());
     // A move too large for the limit or the potential is one more that is rejected: the size adapts. Evaluated is where such a particle is.
@@ -61,8 +59,7 @@ StepOutcome Mala::Step(int step, const Position& before, const StopLatch& stop, 
     h *= std::exp(kFirstGain * std::pow(done, kGainDecay) * (acceptance - kWantedAcceptance));
     progress(iterations_, here.per_sample.mean().item<double>());
   }
-  if (outcome.divergence.has_value()) return outcome;
-  outcome = ReportMove(context_, before, x);
+  StepOutcome outcome = ReportMove(context_, before, x);
   outcome.position.memory = at::scalar_tensor(h, at::kFloat).view({1});
   outcome.inner_iterations = iterations_;
   outcome.figures = {{"acceptance", accepted / iterations_, 0}, {"move_size", h, 0}};

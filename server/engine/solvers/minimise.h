@@ -31,8 +31,8 @@ struct Minimisation {
   double gradient_norm = 0;  // at the last iteration
   int iterations = 0;
   bool settled = false;  // ended by the tolerance
-  // Whether the gradient had come down to its noise: the square of its mean over the last 10 iterations is at most four of that mean's own
-  // variance and a hundredth of the first gradient's square. Does not depend on the learning rate, so that one too small to get anywhere
+  // Whether the gradient had come down to its noise: the square of its mean over the last 10 iterations is at most the sum of four times
+  // that mean's own variance and a hundredth of the first gradient's square. Does not depend on the learning rate, so that one too small to get anywhere
   // is not taken for rest.
   bool at_rest = false;
   bool stopped = false;

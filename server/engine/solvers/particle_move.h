@@ -13,9 +13,9 @@ namespace sliceflow::engine {
 // F at particles, its entropy left out, and the velocity of its gradient flow.
 struct Drift {
   double value = 0;
-  at::Tensor velocity;    // −n ∂F/∂xᵢ, n × d
-  at::Tensor per_sample;  // n, double: Σ_j c_j V_j(xᵢ); undefined where a term has no values of samples
-  std::optional<Divergence> divergence;
+  at::Tensor velocity;                   // −n ∂F/∂xᵢ, n × d
+  at::Tensor per_sample;                 // n, double: Σ_j c_j V_j(xᵢ); undefined where a term has no values of samples
+  std::optional<Divergence> divergence;  // the first term whose value is not finite; the rest is complete all the same
 };
 
 // `x`: float, n × d. `thorough`: without mini-batches of data.
