@@ -1,6 +1,6 @@
 # Every target calls a script; scripts/ and deploy/install-deps say what they do.
 .DEFAULT_GOAL := build
-.PHONY: build test demo bench reproduce lint format clean deps
+.PHONY: build test demo bench reproduce lint format fuzz sanitize soak clean deps
 
 deps:
 	@deploy/install-deps
@@ -22,6 +22,15 @@ bench: deps
 reproduce: deps
 	@scripts/build sliceflowd sliceflow-worker sliceflow gaussian_flows inner_iteration_bench
 	@scripts/reproduce
+
+fuzz: deps
+	@scripts/fuzz
+
+sanitize: deps
+	@scripts/sanitize
+
+soak: deps
+	@scripts/soak
 
 lint: deps
 	@scripts/check

@@ -35,12 +35,17 @@ endfunction()
 
 # Unit tests that do not link LibTorch: what the sanitizer presets build and run, under the label of the same meaning.
 add_custom_target(tests_without_libtorch)
+# Tests with real processes: what the thread sanitizer's preset builds and runs beside.
+add_custom_target(integration_tests)
 
 # sliceflow_test(NAME SOURCES ... DEPS ... [LABELS ...] [TIMEOUT seconds]): GoogleTest program `NAME`, one ctest entry.
 function(sliceflow_test name)
   cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
+  endif()
+  if(SLICEFLOW_SANITIZE)
+    math(EXPR T_TIMEOUT "5 * ${T_TIMEOUT}")  # a sanitizer takes several times as long
   endif()
   add_executable(${name} ${T_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
@@ -56,6 +61,9 @@ function(sliceflow_test name)
   if(is_unit_test AND NOT with_libtorch)
     list(APPEND T_LABELS without_libtorch)
     add_dependencies(tests_without_libtorch ${name})
+  endif()
+  if(T_LABELS MATCHES "integration|faults")
+    add_dependencies(integration_tests ${name})
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${T_LABELS}")
 endfunction()

@@ -6,6 +6,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "common/quoted.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace sliceflow {
@@ -34,14 +35,6 @@ std::optional<Detail> Find(const absl::Status& status) {
   Detail detail;
   if (!payload.has_value() || !detail.ParseFromString(std::string(*payload))) return std::nullopt;
   return detail;
-}
-
-// Cut to a number of bytes without splitting a character of UTF-8.
-std::string Shortened(absl::string_view text, size_t most) {
-  if (text.size() <= most) return std::string(text);
-  size_t end = most;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return absl::StrCat(text.substr(0, end), "…");
 }
 
 }  // namespace

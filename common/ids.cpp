@@ -8,11 +8,11 @@
 #include <cstdint>
 #include <random>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "common/errors.h"
+#include "common/quoted.h"
 
 namespace sliceflow {
 namespace {
@@ -52,9 +52,9 @@ absl::StatusOr<std::string> ParseResourceName(absl::string_view collection, absl
   absl::string_view id = name;
   if (absl::ConsumePrefix(&id, absl::StrCat(collection, "/")) && IsId(id)) return std::string(id);
   FieldViolations violations;
-  violations.Add(std::string(field), name.empty() ? absl::StrCat("is required, of the form ", collection, "/ID")
-                                                  : absl::StrCat("must be ", collection, "/ID with an ID of a-z, 0-9 and -, is \"",
-                                                                 absl::Utf8SafeCEscape(name.substr(0, 100)), "\""));
+  violations.Add(std::string(field), name.empty()
+                                         ? absl::StrCat("is required, of the form ", collection, "/ID")
+                                         : absl::StrCat("must be ", collection, "/ID with an ID of a-z, 0-9 and -, is ", Quoted(name)));
   return violations.ToStatus();
 }
 

@@ -2,11 +2,12 @@
 
 Usage: tidy.py BUILD_FOLDER [PATH...]     only units whose path begins with one of these
 
-A unit that passed is not read again until it, a header of ours that it includes, .clang-tidy or the tool changes: stamps are in
+A unit that passed is not read again until it, a header of ours that it includes, a .clang-tidy or the tool changes: stamps are in
 BUILD_FOLDER/tidy. Units are those of compile_commands.json, so the build comes first.
 
 Most of a unit's time goes into headers of other projects, so units of one folder are read a few at a time, joined in one source. A joined
-source with any finding, also that two of its units use one name, is read again unit by unit: what is reported is a unit's own.
+source with any finding, also that two of its units use one name, is read again unit by unit: what is reported is a unit's own, by the
+.clang-tidy of its folder.
 """
 
 import concurrent.futures
@@ -19,6 +20,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+CLANG_TIDY = str(pathlib.Path(sys.executable).parent / "clang-tidy")
 JOINED = 6
 # The units are includes of the joined source, which is neither suspicious nor a reason to leave out what is found in them.
 JOINED_OPTIONS = ("--checks=-bugprone-suspicious-include", "--header-filter=/(client|common|server|tests)/")
@@ -80,7 +82,7 @@ class Unit:
 def read(source: pathlib.Path, folder: pathlib.Path, *options: str) -> str:
     """Empty when clang-tidy finds nothing, else what it says. `folder` holds the compilation database."""
     always = ["--quiet", "-p", str(folder), "--extra-arg=-Wno-unknown-warning-option"]
-    command = ["clang-tidy", *always, *options, str(source)]
+    command = [CLANG_TIDY, *always, *options, str(source)]
     result = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if result.returncode == 0:
         return ""
@@ -126,8 +128,8 @@ def grouped(units: list[Unit], folder: pathlib.Path) -> list[Group]:
 
 def main() -> None:
     build = (ROOT / sys.argv[1]).resolve()
-    version = subprocess.run(["clang-tidy", "--version"], capture_output=True, text=True, check=True).stdout
-    salt = version + (ROOT / ".clang-tidy").read_text()
+    version = subprocess.run([CLANG_TIDY, "--version"], capture_output=True, text=True, check=True).stdout
+    salt = version + (ROOT / ".clang-tidy").read_text() + (ROOT / "tests" / ".clang-tidy").read_text()
     (build / "tidy").mkdir(exist_ok=True)
     headers = headers_of(build)
     entries = json.loads((build / "compile_commands.json").read_text())

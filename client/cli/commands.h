@@ -4,9 +4,12 @@
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "client/cli/console.h"
+#include "client/cpp/channel.h"
 #include "client/cpp/client.h"
 
 namespace sliceflow::cli {
@@ -14,18 +17,26 @@ namespace sliceflow::cli {
 struct Context {
   std::string server = "127.0.0.1:50051";
   double timeout_seconds = 0;  // 0: the client library's own
+  client::ChannelOptions security;
+  std::string token_file;  // empty: the token is that of SLICEFLOW_TOKEN, where it is set
   Console console;
   // What the command line asks for; answers the exit code.
   std::function<int()> run;
 
+  // Reads the token and the files of the options; an error is one of usage. Before `run`.
+  absl::Status OpenChannel();
   client::Client MakeClient() const;
+
+ private:
+  std::shared_ptr<grpc::Channel> channel_;
 };
 
 void AddSubmitCommands(CLI::App& app, Context& context);     // submit, validate
+void AddForkCommand(CLI::App& app, Context& context);        // fork
 void AddWatchCommand(CLI::App& app, Context& context);       // watch
 void AddRaceCommand(CLI::App& app, Context& context);        // race
 void AddJobCommands(CLI::App& app, Context& context);        // get, list
-void AddControlCommands(CLI::App& app, Context& context);    // cancel, delete, info
+void AddControlCommands(CLI::App& app, Context& context);    // cancel, pause, resume, delete, undelete, info
 void AddDataCommands(CLI::App& app, Context& context);       // sample, density, upload, datasets
 void AddDistanceCommand(CLI::App& app, Context& context);    // distance
 void AddExpressionCommand(CLI::App& app, Context& context);  // check-expression

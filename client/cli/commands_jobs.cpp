@@ -19,6 +19,7 @@ struct ListArguments {
   std::string filter;
   std::string order_by;
   int limit = 50;
+  bool deleted = false;
 };
 
 int Get(Context& context, const std::string& name) {
@@ -40,6 +41,7 @@ absl::StatusOr<v1::ListJobsResponse> ListUpTo(client::Client& client, const List
   v1::ListJobsRequest request;
   request.set_filter(arguments.filter);
   request.set_order_by(arguments.order_by);
+  request.set_show_deleted(arguments.deleted);
   do {
     request.set_page_size(std::min(kPageSize, arguments.limit - all.jobs_size()));
     absl::StatusOr<v1::ListJobsResponse> page = client.ListJobs(request);
@@ -77,6 +79,7 @@ void AddJobCommands(CLI::App& app, Context& context) {
   list->add_option("--filter", arguments->filter, "Such as: state = RUNNING AND labels.team = \"a\"");
   list->add_option("--order-by", arguments->order_by, "\"create_time desc\" (default) or create_time");
   list->add_option("--limit", arguments->limit, "At most so many (default 50)")->transform(WholeNumber<int>(1));
+  list->add_flag("--deleted", arguments->deleted, "Deleted jobs too");
   list->callback([&context, arguments] { context.run = [&context, arguments] { return List(context, *arguments); }; });
 }
 

@@ -11,13 +11,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/clock.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/errors.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/job_file.h"
 #include "client/cli/race.h"
+#include "common/clock.h"
 #include "common/errors.h"
 #include "common/stop_latch.h"
 
@@ -180,16 +180,16 @@ class Race {
   // Up to the end of the job, the time, or Ctrl-C. The time runs from when a worker has the job.
   absl::Status Follow(RaceLane& lane) {
     StopLatch over;
-    absl::Time until = absl::InfiniteFuture();
+    absl::Duration until = absl::InfiniteDuration();
     client::WatchOptions options;
     options.stop = &over;
     options.on_idle = [&] {
-      if (Interrupted().triggered() || absl::Now() >= until) over.Trigger();
+      if (Interrupted().triggered() || Uptime() >= until) over.Trigger();
     };
     const absl::StatusOr<client::WatchEnd> end = client_.Watch(lane.job.name(), options, [&](const client::WatchUpdate& update) {
       const v1::JobEvent& event = update.response.event();
-      if (event.state_changed().state() == v1::Job::RUNNING && until == absl::InfiniteFuture()) {
-        until = absl::Now() + absl::Seconds(arguments_.seconds);
+      if (event.state_changed().state() == v1::Job::RUNNING && until == absl::InfiniteDuration()) {
+        until = Uptime() + absl::Seconds(arguments_.seconds);
       }
       return event.has_step_completed() ? Take(event.step_completed().report(), lane) : absl::OkStatus();
     });

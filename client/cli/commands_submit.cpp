@@ -18,13 +18,6 @@ struct SubmitArguments {
   WatchArguments watching;
 };
 
-int ReportRefusal(Context& context, const JobFile& file, const absl::Status& status) {
-  const std::vector<Problem> problems = LocateViolations(file, status);
-  if (context.console.json() || problems.empty()) return ReportError(context, status);
-  PrintProblems(context.console, file, problems);
-  return ExitCodeOf(status);
-}
-
 // Reads the file and sends it. On success calls `done` with the server's job.
 int Send(Context& context, const SubmitArguments& arguments, bool validate_only, const std::function<int(const v1::Job&)>& done) {
   absl::StatusOr<JobFile> file = ReadJobFile(arguments.file);

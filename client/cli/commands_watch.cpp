@@ -1,4 +1,5 @@
 // watch.
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "client/cli/interrupt.h"
 #include "client/cli/progress_view.h"
 #include "client/cli/table_files.h"
+#include "common/clock.h"
 #include "common/table/npy.h"
 
 namespace sliceflow::cli {
@@ -58,7 +60,7 @@ std::string PauseText(absl::Duration pause) { return absl::StrFormat("%.1f s", a
 class Watch {
  public:
   Watch(Context& context, const WatchArguments& arguments, v1::Job job)
-      : context_(context), console_(context.console), arguments_(arguments), started_(absl::Now()) {
+      : context_(context), console_(context.console), arguments_(arguments), started_(Uptime()) {
     state_.job = std::move(job);
     // Events before `--after` are not seen again; the others are counted as they come.
     if (arguments.after == 0) state_.job.mutable_progress()->set_completed_steps(0);
@@ -119,18 +121,18 @@ class Watch {
   // At most about ten frames a second.
   void Draw(bool now) {
     if (!view_) return;
-    const absl::Time time = absl::Now();
+    const absl::Duration time = Uptime();
     if (!now && time - drawn_ < absl::Milliseconds(90)) return;
     drawn_ = time;
-    view_->Redraw(state_, Elapsed(time));
+    view_->Redraw(state_, Elapsed());
   }
 
   // Of the job where its start is known, else of the watch.
-  absl::Duration Elapsed(absl::Time now) const {
-    if (!state_.job.has_start_time() && !state_.job.has_create_time()) return now - started_;
+  absl::Duration Elapsed() const {
+    if (!state_.job.has_start_time() && !state_.job.has_create_time()) return Uptime() - started_;
     const auto& since = state_.job.has_start_time() ? state_.job.start_time() : state_.job.create_time();
-    const absl::Time until = state_.job.has_end_time() ? absl::FromUnixSeconds(state_.job.end_time().seconds()) : now;
-    return until - absl::FromUnixSeconds(since.seconds());
+    const absl::Time until = state_.job.has_end_time() ? absl::FromUnixSeconds(state_.job.end_time().seconds()) : absl::Now();
+    return std::max(absl::ZeroDuration(), until - absl::FromUnixSeconds(since.seconds()));  // two clocks, which may be set
   }
 
   void Lost(const absl::Status& reason, absl::Duration pause) {
@@ -166,8 +168,8 @@ class Watch {
   Context& context_;
   Console& console_;
   const WatchArguments& arguments_;
-  const absl::Time started_;
-  absl::Time drawn_ = absl::InfinitePast();
+  const absl::Duration started_;  // of Uptime, as the next
+  absl::Duration drawn_ = -absl::InfiniteDuration();
   ProgressState state_;
   SampleArchive archive_;
   std::optional<ProgressView> view_;

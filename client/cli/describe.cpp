@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -11,10 +12,6 @@
 
 namespace sliceflow::cli {
 namespace {
-
-std::string TimeText(const google::protobuf::Timestamp& time) {
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()), absl::LocalTimeZone());
-}
 
 std::string StateName(v1::Job::State state) { return v1::Job::State_Name(state); }
 
@@ -65,6 +62,10 @@ std::string Clock(absl::Duration duration) {
   return absl::StrFormat("%d:%02d", seconds / 60, seconds % 60);
 }
 
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()), absl::LocalTimeZone());
+}
+
 std::string FullName(absl::string_view collection, absl::string_view name) {
   return absl::StrContains(name, '/') ? std::string(name) : absl::StrCat(collection, "/", name);
 }
@@ -84,13 +85,29 @@ std::string Table(const std::vector<std::vector<std::string>>& rows) {
   return absl::StrJoin(lines, "\n");
 }
 
+namespace {
+
+// A column behind the names where there are several owners, which only an admin sees.
+template <typename Resource>
+void AddOwners(const std::vector<Resource>& resources, std::vector<std::vector<std::string>>& rows) {
+  const auto is_others = [&](const Resource& resource) { return resource.owner() != resources[0].owner(); };
+  if (std::none_of(resources.begin(), resources.end(), is_others)) return;
+  rows[0].insert(rows[0].begin() + 1, "OWNER");
+  for (size_t i = 0; i < resources.size(); ++i)
+    rows[i + 1].insert(rows[i + 1].begin() + 1, resources[i].owner().empty() ? "-" : Printable(resources[i].owner()));
+}
+
+}  // namespace
+
 std::string JobTable(const std::vector<v1::Job>& jobs) {
   std::vector<std::vector<std::string>> rows = {{"NAME", "STATE", "STEPS", "ENERGY", "CREATED", "TITLE"}};
   for (const v1::Job& job : jobs) {
     const bool has_step = job.progress().has_last_step();
-    rows.push_back({job.name(), StateName(job.state()), Steps(job), has_step ? Number(job.progress().last_step().energy()) : "-",
-                    TimeText(job.create_time()), Printable(job.display_name())});
+    rows.push_back({job.name(), absl::StrCat(StateName(job.state()), job.has_delete_time() ? " deleted" : ""), Steps(job),
+                    has_step ? Number(job.progress().last_step().energy()) : "-", TimeText(job.create_time()),
+                    Printable(job.display_name())});
   }
+  AddOwners(jobs, rows);
   return Table(rows);
 }
 
@@ -100,13 +117,20 @@ std::string DatasetTable(const std::vector<v1::Dataset>& datasets) {
     rows.push_back({dataset.name(), absl::StrCat(dataset.rows()), absl::StrCat(dataset.columns()), TimeText(dataset.create_time()),
                     Printable(dataset.display_name())});
   }
+  AddOwners(datasets, rows);
   return Table(rows);
 }
 
 std::string JobText(const v1::Job& job) {
   std::vector<std::vector<std::string>> rows = {{"name", job.name()}};
   if (!job.display_name().empty()) rows.push_back({"title", Printable(job.display_name())});
+  if (!job.owner().empty()) rows.push_back({"owner", Printable(job.owner())});
   rows.push_back({"state", StateName(job.state())});
+  if (job.has_delete_time()) {
+    rows.push_back({"deleted", absl::StrCat(TimeText(job.delete_time()), ", to be removed ", TimeText(job.purge_time()))});
+  }
+  if (job.has_fork_origin())
+    rows.push_back({"forked", absl::StrCat("from step ", job.fork_origin().step(), " of ", job.fork_origin().job())});
   if (job.has_error()) rows.push_back({"error", Printable(job.error().message())});
   rows.push_back({"steps", Steps(job)});
   rows.push_back({"last sequence", absl::StrCat(job.progress().last_sequence())});
@@ -131,8 +155,29 @@ std::string DatasetLine(const v1::Dataset& dataset) {
                       dataset.label_values().empty() ? "" : absl::StrCat(", labels ", absl::StrJoin(dataset.label_values(), " and ")));
 }
 
+namespace {
+
+// `3 of 5`, or only how much where there is no bound.
+std::string OfBound(int64_t used, int64_t bound) { return bound == 0 ? absl::StrCat(used) : absl::StrCat(used, " of ", bound); }
+
+std::string CallerText(const v1::Caller& caller) {
+  const v1::Quota& quota = caller.quota();
+  const v1::Usage& usage = caller.usage();
+  std::string text = absl::StrCat(
+      "you\n  ", caller.owner().empty() ? "no owner: the server asks for no tokens" : Printable(caller.owner()), ", ",
+      absl::AsciiStrToLower(v1::Role_Name(caller.role())), "\n  jobs running ", OfBound(usage.running_jobs(), quota.max_running_jobs()),
+      ", waiting ", OfBound(usage.queued_jobs(), quota.max_queued_jobs()), ", steps to compute ",
+      OfBound(usage.pending_steps(), quota.max_pending_steps()), ",\n  bytes stored ",
+      OfBound(usage.stored_bytes(), quota.max_stored_bytes()), ", watches ", OfBound(usage.watches(), quota.max_watches()));
+  if (quota.max_requests_per_second() > 0) absl::StrAppend(&text, ", at most ", Number(quota.max_requests_per_second()), " calls a second");
+  if (caller.role() != v1::ADMIN) absl::StrAppend(&text, ", priority at most ", quota.max_priority());
+  return absl::StrCat(text, "\n");
+}
+
+}  // namespace
+
 std::string ServerText(const v1::ServerInfo& info) {
-  std::string text = absl::StrCat("version ", info.version(), "\ndevices\n");
+  std::string text = absl::StrCat("version ", info.version(), "\n", CallerText(info.caller()), "devices\n");
   for (const v1::Device& device : info.devices()) {
     absl::StrAppend(&text, "  ", device.name(), ": ", device.threads(), " threads, ", device.ready() ? "ready" : "no worker attached", ", ",
                     device.running_jobs(), " jobs running\n");

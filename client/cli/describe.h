@@ -17,6 +17,9 @@ std::string Number(double value);
 // 0:07, 12:03, 3:00:12.
 std::string Clock(absl::Duration duration);
 
+// 2030-01-31 12:00:00, in the local time zone.
+std::string TimeText(const google::protobuf::Timestamp& time);
+
 // `jobs/ID` from `jobs/ID` or `ID`; likewise for data sets. Other text is passed on, for the server to judge.
 std::string FullName(absl::string_view collection, absl::string_view name);
 

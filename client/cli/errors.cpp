@@ -27,6 +27,20 @@ void PrintJson(Console& console, const absl::Status& status) {
   PrintLine(console, status.message());
 }
 
+// What to try where TLS may be what keeps the two apart.
+std::string TlsAdvice(const client::ChannelOptions& security, const absl::Status& status) {
+  const bool encrypted = client::IsEncrypted(security);
+  const std::string trusted = security.ca_file.empty() ? "what this system trusts" : absl::StrCat("what ", security.ca_file, " signed");
+  if (client::IsHandshakeFailure(status)) {
+    return absl::StrCat("; trusted is ", trusted,
+                        ": --tls-ca FILE (SLICEFLOW_TLS_CA) names another, and without it and --tls there is no TLS");
+  }
+  const bool is_closed = absl::StrContains(status.message(), "Socket closed") || absl::StrContains(status.message(), "reset by peer");
+  if (!client::IsNotConnected(status) || !is_closed) return "";
+  return encrypted ? "; it ended the connection: does it ask for a certificate of yours (--tls-cert, --tls-key)?"
+                   : "; it ended the connection: does it speak TLS (--tls-ca FILE or --tls)?";
+}
+
 }  // namespace
 
 ExitCode ExitCodeOf(const absl::Status& status) {
@@ -38,15 +52,20 @@ std::string WhyUnreachable(const absl::Status& status) {
   if (absl::IsDeadlineExceeded(status)) return "no answer within the time that --timeout allows";
   if (absl::StrContains(status.message(), "DNS resolution failed")) return "no such host is known";
   if (client::IsRefused(status)) return "connection refused, nothing listens there";
+  if (client::IsHandshakeFailure(status)) {
+    if (absl::StrContains(status.message(), "wrong version number")) return "what listens there does not speak TLS";
+    if (absl::StrContains(status.message(), "certificate verify failed")) return "its certificate is not trusted here";
+    return absl::StrCat("no agreement about TLS: ", status.message());
+  }
   if (client::IsNotConnected(status)) return "no connection: what listens there is too slow, or no sliceflow server";
   return std::string(status.message());
 }
 
-std::string DescribeUnreachable(absl::string_view server, const absl::Status& status) {
+std::string DescribeUnreachable(absl::string_view server, const client::ChannelOptions& security, const absl::Status& status) {
   if (!absl::IsDeadlineExceeded(status) && !client::IsNotConnected(status)) {
     return absl::StrCat("the call to ", server, " failed: ", status.message(), " (", absl::StatusCodeToString(status.code()), ")");
   }
-  return absl::StrCat("no server answers at ", server, ": ", WhyUnreachable(status),
+  return absl::StrCat("no server answers at ", server, ": ", WhyUnreachable(status), TlsAdvice(security, status),
                       "; another address is given with --server HOST:PORT or SLICEFLOW_SERVER");
 }
 
@@ -54,7 +73,7 @@ ExitCode ReportError(Context& context, const absl::Status& status) {
   Console& console = context.console;
   const ExitCode code = ExitCodeOf(status);
   if (code == kExitUnreachable) {
-    const std::string words = DescribeUnreachable(context.server, status);
+    const std::string words = DescribeUnreachable(context.server, context.security, status);
     if (console.json()) {
       PrintJson(console, absl::Status(status.code(), words));
     } else {
@@ -78,7 +97,7 @@ ExitCode ReportError(Context& context, const absl::Status& status) {
   return code;
 }
 
-void PrintProblems(Console& console, const JobFile& file, const std::vector<Problem>& problems) {
+void PrintProblems(Console& console, const MessageFile& file, const std::vector<Problem>& problems) {
   for (const Problem& problem : problems) {
     std::string text = file.source.Render(problem, console.width(), console.color());
     if (!text.empty() && text.back() == '\n') text.pop_back();
@@ -86,7 +105,7 @@ void PrintProblems(Console& console, const JobFile& file, const std::vector<Prob
   }
 }
 
-ExitCode ReportBadFile(Context& context, const JobFile& file) {
+ExitCode ReportBadFile(Context& context, const MessageFile& file) {
   if (!context.console.json()) {
     PrintProblems(context.console, file, file.reading.problems);
     return kExitRefused;
@@ -97,6 +116,13 @@ ExitCode ReportBadFile(Context& context, const JobFile& file) {
                    absl::StrCat(file.source.name(), ":", problem.position.line, ":", problem.position.column, ": ", problem.description));
   }
   return ReportError(context, violations.ToStatus());
+}
+
+ExitCode ReportRefusal(Context& context, const MessageFile& file, const absl::Status& status) {
+  const std::vector<Problem> problems = LocateViolations(file, status);
+  if (context.console.json() || problems.empty()) return ReportError(context, status);
+  PrintProblems(context.console, file, problems);
+  return ExitCodeOf(status);
 }
 
 ExitCode ReportUsage(Console& console, const absl::Status& status) {

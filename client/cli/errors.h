@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "client/cpp/channel.h"
 
 namespace sliceflow::cli {
 
@@ -19,7 +20,7 @@ enum ExitCode {
 };
 
 struct Context;
-struct JobFile;
+struct MessageFile;
 struct Problem;
 class Console;
 
@@ -29,18 +30,22 @@ ExitCode ExitCodeOf(const absl::Status& status);
 // Why no server answered, in words; `status` is unreachable (client/cpp/retry.h).
 std::string WhyUnreachable(const absl::Status& status);
 
-// The same with the address, as it is told: that no server answers there, or the words that the call ended with.
-std::string DescribeUnreachable(absl::string_view server, const absl::Status& status);
+// The same with the address, as it is told: that no server answers there, with what may help where it is about TLS, or the words that the
+// call ended with.
+std::string DescribeUnreachable(absl::string_view server, const client::ChannelOptions& security, const absl::Status& status);
 
 // Prints an error of a call with its field violations, and answers its exit code. Where no server answered it names the address. With --json
 // the error is printed as google.rpc.Status on one line of standard error.
 ExitCode ReportError(Context& context, const absl::Status& status);
 
-// Shows problems with a job file, each beside its place.
-void PrintProblems(Console& console, const JobFile& file, const std::vector<Problem>& problems);
+// Shows problems with a file, each beside its place.
+void PrintProblems(Console& console, const MessageFile& file, const std::vector<Problem>& problems);
 
-// Prints what is wrong with a job file whose reading has problems, and answers the exit code. With --json it looks like what a server says.
-ExitCode ReportBadFile(Context& context, const JobFile& file);
+// Prints what is wrong with a file whose reading has problems, and answers the exit code. With --json it looks like what a server says.
+ExitCode ReportBadFile(Context& context, const MessageFile& file);
+
+// Prints why a server refused what a file asks for, field violations beside their places, and answers the exit code.
+ExitCode ReportRefusal(Context& context, const MessageFile& file, const absl::Status& status);
 
 // Prints an error with a file or the command line.
 ExitCode ReportUsage(Console& console, const absl::Status& status);

@@ -27,6 +27,16 @@ absl::StatusOr<std::string> ReadAtMost(std::istream& stream, const std::string& 
 
 std::string NameOf(const std::string& path) { return path == "-" ? "(standard input)" : path; }
 
+MessageFile ReadMessage(std::string name, std::string text, google::protobuf::Message* message) {
+  MessageFile file{SourceText(std::move(name), std::move(text)), {}};
+  if (!IsUtf8(file.source.text())) {
+    file.reading.problems.push_back({{}, "", "the file is not UTF-8 text"});
+    return file;
+  }
+  file.reading = ReadYaml(file.source.text(), message);
+  return file;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadText(const std::string& path) {
@@ -40,13 +50,9 @@ absl::StatusOr<std::string> ReadText(const std::string& path) {
 }
 
 JobFile ParseJobFile(std::string name, std::string text) {
-  JobFile file{SourceText(std::move(name), std::move(text)), {}, {}};
-  if (!IsUtf8(file.source.text())) {
-    file.reading.problems.push_back({{}, "", "the file is not UTF-8 text"});
-    return file;
-  }
-  file.reading = ReadYaml(file.source.text(), &file.job);
-  return file;
+  v1::Job job;
+  MessageFile file = ReadMessage(std::move(name), std::move(text), &job);
+  return {std::move(file), std::move(job)};
 }
 
 absl::StatusOr<JobFile> ReadJobFile(const std::string& path) {
@@ -55,13 +61,21 @@ absl::StatusOr<JobFile> ReadJobFile(const std::string& path) {
   return ParseJobFile(NameOf(path), *std::move(text));
 }
 
+absl::StatusOr<ForkFile> ReadForkFile(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadText(path);
+  if (!text.ok()) return text.status();
+  v1::ForkJobRequest request;
+  MessageFile file = ReadMessage(NameOf(path), *std::move(text), &request);
+  return ForkFile{std::move(file), std::move(request)};
+}
+
 absl::StatusOr<SourceText> ReadSource(const std::string& path) {
   absl::StatusOr<std::string> text = ReadText(path);
   if (!text.ok()) return text.status();
   return SourceText(NameOf(path), *std::move(text));
 }
 
-std::vector<Problem> LocateViolations(const JobFile& file, const absl::Status& status) {
+std::vector<Problem> LocateViolations(const MessageFile& file, const absl::Status& status) {
   std::vector<Problem> problems;
   for (const FieldViolation& violation : ViolationsOf(status)) {
     problems.push_back({PlaceOf(file.reading, violation.field), JsonPath(violation.field), violation.description});

@@ -1,4 +1,4 @@
-// A job file: YAML or JSON with the field names of the contract.
+// Files that say what is wanted, of a job or of a fork: YAML or JSON with the field names of the contract.
 #pragma once
 
 #include <string>
@@ -8,15 +8,20 @@
 #include "absl/status/statusor.h"
 #include "client/cli/source_text.h"
 #include "client/cli/yaml_message.h"
-#include "sliceflow/v1/job.pb.h"
+#include "sliceflow/v1/job_service.pb.h"
 
 namespace sliceflow::cli {
 
-// What was read. `reading.problems` says what is wrong with the text; `job` counts only when that is empty.
-struct JobFile {
+// What was read. `reading.problems` says what is wrong with the text; the message beside it counts only when that is empty.
+struct MessageFile {
   SourceText source;
   YamlReading reading;
+};
+struct JobFile : MessageFile {
   v1::Job job;
+};
+struct ForkFile : MessageFile {
+  v1::ForkJobRequest request;
 };
 
 // The bytes of a file of at most 1 MiB; `-` is standard input.
@@ -25,6 +30,7 @@ absl::StatusOr<std::string> ReadText(const std::string& path);
 // Reads a file of at most 1 MiB of UTF-8; `-` is standard input. Errors are those of reading the file; what is wrong with the text is in the
 // answer.
 absl::StatusOr<JobFile> ReadJobFile(const std::string& path);
+absl::StatusOr<ForkFile> ReadForkFile(const std::string& path);
 
 // The same from a text.
 JobFile ParseJobFile(std::string name, std::string text);
@@ -33,6 +39,6 @@ JobFile ParseJobFile(std::string name, std::string text);
 absl::StatusOr<SourceText> ReadSource(const std::string& path);
 
 // The field violations of a server's answer, each beside the place of the file that it speaks of, in the order of the file.
-std::vector<Problem> LocateViolations(const JobFile& file, const absl::Status& status);
+std::vector<Problem> LocateViolations(const MessageFile& file, const absl::Status& status);
 
 }  // namespace sliceflow::cli

@@ -56,11 +56,20 @@ int main(int argc, char** argv) {
   app.add_option("--server", context.server, "host:port of the server (default 127.0.0.1:50051)")
       ->envname("SLICEFLOW_SERVER")
       ->check(sliceflow::cli::ServerAddress());
+  app.add_option("--token-file", context.token_file, "File with the token to show to the server (default: the variable SLICEFLOW_TOKEN)")
+      ->envname("SLICEFLOW_TOKEN_FILE");
+  app.add_flag("--tls", context.security.tls, "Encrypt, and trust the certificates that this system trusts");
+  app.add_option("--tls-ca", context.security.ca_file, "Encrypt, and trust a server whose certificate one of these has signed (PEM)")
+      ->envname("SLICEFLOW_TLS_CA");
+  app.add_option("--tls-cert", context.security.cert_file, "One's own certificate, for a server that asks for one (PEM)");
+  app.add_option("--tls-key", context.security.key_file, "The key of --tls-cert (PEM)");
+  app.add_flag("--insecure", context.security.insecure, "Allow to send the token to another machine in the clear");
   app.add_option("--timeout", context.timeout_seconds, "Seconds that one call may take (default 30; 600 for samples and tables)")
       ->check(sliceflow::cli::Seconds(false));
   app.add_flag("--json", console.json, "Print the contract's JSON; one line an event when streaming");
   app.add_flag("--no-color", no_color, "No colours; so does the environment variable NO_COLOR");
   sliceflow::cli::AddSubmitCommands(app, context);
+  sliceflow::cli::AddForkCommand(app, context);
   sliceflow::cli::AddWatchCommand(app, context);
   sliceflow::cli::AddRaceCommand(app, context);
   sliceflow::cli::AddJobCommands(app, context);
@@ -80,6 +89,7 @@ int main(int argc, char** argv) {
   }
   console.color = !no_color;
   context.console.Configure(console);
+  if (const absl::Status status = context.OpenChannel(); !status.ok()) return ReportUsage(context.console, status);
   const int code = context.run();
   return context.console.output_failed() ? sliceflow::cli::kExitUsage : code;
 }

@@ -10,8 +10,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "client/cli/suggestion.h"
 #include "client/cli/yaml_scalar.h"
+#include "common/suggestion.h"
 #include "google/api/field_behavior.pb.h"
 #include "yaml-cpp/depthguard.h"
 

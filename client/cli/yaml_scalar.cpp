@@ -11,7 +11,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/cli/suggestion.h"
+#include "common/quoted.h"
+#include "common/suggestion.h"
 
 namespace sliceflow::cli {
 namespace {
@@ -20,11 +21,7 @@ using google::protobuf::EnumValueDescriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-std::string Quoted(const std::string& text) {
-  constexpr size_t kShown = 40;
-  if (text.size() <= kShown) return absl::StrCat("\"", text, "\"");
-  return absl::StrCat("\"", text.substr(0, kShown), "…\"");
-}
+constexpr size_t kShown = 40;
 
 std::optional<double> ParseDouble(const std::string& text) {
   if (text == ".nan" || text == ".NaN" || text == "NaN") return std::nan("");
@@ -65,12 +62,12 @@ std::string BadEnum(const std::string& text, const FieldDescriptor& field) {
     const std::string& name = field.enum_type()->value(i)->name();
     if (!absl::EndsWith(name, "_UNSPECIFIED")) names.push_back(name);
   }
-  return absl::StrCat("must be one of ", absl::StrJoin(names, ", "), "; it is ", Quoted(text));
+  return absl::StrCat("must be one of ", absl::StrJoin(names, ", "), "; it is ", Quoted(text, kShown));
 }
 
 std::string BadInteger(const std::string& text, absl::string_view range) {
   if (ParseDouble(text)) return absl::StrCat("must be a whole number", range, "; it is ", text);
-  return absl::StrCat("must be a whole number; it is ", Quoted(text));
+  return absl::StrCat("must be a whole number; it is ", Quoted(text, kShown));
 }
 
 // Calls the setter or the adder of the field's type.
@@ -111,12 +108,12 @@ std::string SetScalar(const YAML::Node& node, const FieldDescriptor& field, Mess
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_DOUBLE:
       if (auto value = ParseDouble(text)) return SLICEFLOW_PUT(Double, *value), "";
-      return absl::StrCat("must be a number; it is ", Quoted(text));
+      return absl::StrCat("must be a number; it is ", Quoted(text, kShown));
     case FieldDescriptor::CPPTYPE_FLOAT:
       if (auto value = ParseDouble(text)) return SLICEFLOW_PUT(Float, static_cast<float>(*value)), "";
-      return absl::StrCat("must be a number; it is ", Quoted(text));
+      return absl::StrCat("must be a number; it is ", Quoted(text, kShown));
     case FieldDescriptor::CPPTYPE_BOOL:
-      if (text != "true" && text != "false") return absl::StrCat("must be true or false; it is ", Quoted(text));
+      if (text != "true" && text != "false") return absl::StrCat("must be true or false; it is ", Quoted(text, kShown));
       return SLICEFLOW_PUT(Bool, text == "true"), "";
     case FieldDescriptor::CPPTYPE_ENUM:
       if (const EnumValueDescriptor* value = ParseEnum(text, field)) return SLICEFLOW_PUT(Enum, value), "";

@@ -1,39 +1,23 @@
 #include "client/cpp/client.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "client/cpp/channel.h"
+#include "client/cpp/deadline.h"
 #include "common/grpc_status.h"
 #include "common/ids.h"
 
 namespace sliceflow::client {
 namespace {
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
-  grpc::ChannelArguments arguments;
-  // Finds a peer that vanished without a word. Servers count more than one ping in five minutes as abuse unless told otherwise.
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 310'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  // A server that comes back is found soon; pauses between attempts are this library's own. GRPC_ARG_MIN_RECONNECT_BACKOFF_MS stays as it
-  // is, at 20 s: it is also how long one attempt to connect may take, and a slow server is not an absent one.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
-  // One message is bounded by what the contract allows: a job with its specification, or 1 MiB of data.
-  arguments.SetMaxReceiveMessageSize(16 << 20);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
-}
-
 // `call(context)` with a deadline; tried again after UNAVAILABLE when `idempotent`.
 template <typename Call>
 absl::Status Unary(const ClientOptions& options, bool idempotent, Call call) {
   RetryPolicy policy = options.retry;
   if (!idempotent) policy.max_attempts = 1;
-  return WithRetries(policy, absl::Now() + options.timeout, [&](absl::Time deadline) {
+  return WithRetries(policy, options.timeout, [&](absl::Duration deadline) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(deadline));
+    SetDeadline(context, deadline);
     return FromGrpcStatus(call(&context));
   });
 }
@@ -65,7 +49,8 @@ absl::Status ReadTensor(Stream& stream, grpc::ClientContext& context, int64_t li
 
 }  // namespace
 
-Client::Client(const std::string& server, const ClientOptions& options) : Client(MakeChannel(server), options) {}
+// A channel without files and without a token is always to be had.
+Client::Client(const std::string& server, const ClientOptions& options) : Client(OpenChannel(server, {}).value(), options) {}
 
 Client::Client(const std::shared_ptr<grpc::Channel>& channel, const ClientOptions& options)
     : options_(options),
@@ -100,9 +85,37 @@ absl::StatusOr<v1::Job> Client::CancelJob(const v1::CancelJobRequest& request) {
   return ResponseOr(status, std::move(job));
 }
 
-absl::Status Client::DeleteJob(const v1::DeleteJobRequest& request) {
-  google::protobuf::Empty empty;
-  return Unary(options_, false, [&](grpc::ClientContext* context) { return jobs_->DeleteJob(context, request, &empty); });
+absl::StatusOr<v1::Job> Client::PauseJob(const v1::PauseJobRequest& request) {
+  v1::Job job;
+  const bool idempotent = request.etag().empty();
+  absl::Status status = Unary(options_, idempotent, [&](grpc::ClientContext* context) { return jobs_->PauseJob(context, request, &job); });
+  return ResponseOr(status, std::move(job));
+}
+
+absl::StatusOr<v1::Job> Client::ResumeJob(const v1::ResumeJobRequest& request) {
+  v1::Job job;
+  const bool idempotent = request.etag().empty();
+  absl::Status status = Unary(options_, idempotent, [&](grpc::ClientContext* context) { return jobs_->ResumeJob(context, request, &job); });
+  return ResponseOr(status, std::move(job));
+}
+
+absl::StatusOr<v1::Job> Client::DeleteJob(const v1::DeleteJobRequest& request) {
+  v1::Job job;
+  absl::Status status = Unary(options_, false, [&](grpc::ClientContext* context) { return jobs_->DeleteJob(context, request, &job); });
+  return ResponseOr(status, std::move(job));
+}
+
+absl::StatusOr<v1::Job> Client::UndeleteJob(const v1::UndeleteJobRequest& request) {
+  v1::Job job;
+  absl::Status status = Unary(options_, false, [&](grpc::ClientContext* context) { return jobs_->UndeleteJob(context, request, &job); });
+  return ResponseOr(status, std::move(job));
+}
+
+absl::StatusOr<v1::Job> Client::ForkJob(v1::ForkJobRequest request) {
+  if (request.request_id().empty()) request.set_request_id(NewId());
+  v1::Job job;
+  absl::Status status = Unary(options_, true, [&](grpc::ClientContext* context) { return jobs_->ForkJob(context, request, &job); });
+  return ResponseOr(status, std::move(job));
 }
 
 absl::StatusOr<WatchEnd> Client::Watch(const std::string& job, const WatchOptions& options,
@@ -112,9 +125,9 @@ absl::StatusOr<WatchEnd> Client::Watch(const std::string& job, const WatchOption
 
 absl::StatusOr<Tensor> Client::Sample(const v1::SampleJobRequest& request) {
   Tensor tensor;
-  absl::Status status = WithRetries(options_.retry, absl::Now() + options_.transfer_timeout, [&](absl::Time deadline) {
+  absl::Status status = WithRetries(options_.retry, options_.transfer_timeout, [&](absl::Duration deadline) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(deadline));
+    SetDeadline(context, deadline);
     auto reader = jobs_->SampleJob(&context, request);
     return ReadTensor(*reader, context, options_.max_tensor_values, &tensor);
   });
@@ -123,9 +136,9 @@ absl::StatusOr<Tensor> Client::Sample(const v1::SampleJobRequest& request) {
 
 absl::StatusOr<v1::ComputeDistanceResponse> Client::ComputeDistance(const v1::ComputeDistanceRequest& request) {
   v1::ComputeDistanceResponse response;
-  absl::Status status = WithRetries(options_.retry, absl::Now() + options_.transfer_timeout, [&](absl::Time deadline) {
+  absl::Status status = WithRetries(options_.retry, options_.transfer_timeout, [&](absl::Duration deadline) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(deadline));
+    SetDeadline(context, deadline);
     return FromGrpcStatus(jobs_->ComputeDistance(&context, request, &response));
   });
   return ResponseOr(status, std::move(response));
@@ -133,9 +146,9 @@ absl::StatusOr<v1::ComputeDistanceResponse> Client::ComputeDistance(const v1::Co
 
 absl::StatusOr<Tensor> Client::EvaluateDensity(const std::string& job, std::optional<int32_t> step, const Tensor& points) {
   Tensor tensor;
-  absl::Status status = WithRetries(options_.retry, absl::Now() + options_.transfer_timeout, [&](absl::Time deadline) {
+  absl::Status status = WithRetries(options_.retry, options_.transfer_timeout, [&](absl::Duration deadline) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(deadline));
+    SetDeadline(context, deadline);
     auto stream = jobs_->EvaluateDensity(&context);
     bool first = true;
     // The server answers after the last point, or closes the stream early; then Finish says why.

@@ -39,9 +39,10 @@ struct ClientOptions {
 // UNAVAILABLE; the others are sent once. Connecting is tried up to the call's deadline, a few seconds where nothing listens.
 class Client {
  public:
-  // `server`: `host:port` or another gRPC target. Does not connect yet.
+  // `server`: `host:port` or another gRPC target, in the clear and without a token. Does not connect yet.
   explicit Client(const std::string& server, const ClientOptions& options = {});
-  Client(const std::shared_ptr<grpc::Channel>& channel, const ClientOptions& options);
+  // `channel`: of OpenChannel (client/cpp/channel.h), which takes certificates and a token.
+  explicit Client(const std::shared_ptr<grpc::Channel>& channel, const ClientOptions& options = {});
 
   // Gives the request a request_id when it has none, so that another attempt cannot make a second job.
   absl::StatusOr<v1::Job> CreateJob(v1::CreateJobRequest request);
@@ -49,7 +50,12 @@ class Client {
   // One page.
   absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
   absl::StatusOr<v1::Job> CancelJob(const v1::CancelJobRequest& request);
-  absl::Status DeleteJob(const v1::DeleteJobRequest& request);
+  absl::StatusOr<v1::Job> PauseJob(const v1::PauseJobRequest& request);
+  absl::StatusOr<v1::Job> ResumeJob(const v1::ResumeJobRequest& request);
+  absl::StatusOr<v1::Job> DeleteJob(const v1::DeleteJobRequest& request);
+  absl::StatusOr<v1::Job> UndeleteJob(const v1::UndeleteJobRequest& request);
+  // As CreateJob.
+  absl::StatusOr<v1::Job> ForkJob(v1::ForkJobRequest request);
 
   // Follows a job to its end, through lost connections; see client/cpp/watch.h.
   absl::StatusOr<WatchEnd> Watch(const std::string& job, const WatchOptions& options,

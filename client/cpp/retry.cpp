@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/clock.h"
 #include "common/errors.h"
 #include "google/rpc/error_details.pb.h"
 
@@ -23,8 +24,10 @@ absl::Duration RequestedPause(const absl::Status& status) {
 }
 
 bool IsWorthRetrying(const RetryPolicy& policy, int used, absl::Duration elapsed, const absl::Status& status) {
+  if (IsHandshakeFailure(status)) return false;
   if (IsNotConnected(status)) return !IsRefused(status) || elapsed < policy.refused_patience;
-  if (policy.max_attempts > 1 && absl::IsResourceExhausted(status)) return RequestedPause(status) > absl::ZeroDuration();
+  const bool later = absl::IsResourceExhausted(status) || absl::IsAborted(status);
+  if (policy.max_attempts > 1 && later) return RequestedPause(status) > absl::ZeroDuration();
   return absl::IsUnavailable(status) && used < policy.max_attempts;
 }
 
@@ -44,9 +47,11 @@ absl::Duration BackOff::Next(const absl::Status& status) {
   return std::max(pause, RequestedPause(status));
 }
 
-absl::Status WithRetries(const RetryPolicy& policy, absl::Time deadline, absl::FunctionRef<absl::Status(absl::Time)> attempt) {
+absl::Status WithRetries(const RetryPolicy& policy, absl::Duration timeout,
+                         absl::FunctionRef<absl::Status(absl::Duration deadline)> attempt) {
   BackOff back_off(policy);
-  const absl::Time begin = absl::Now();
+  const absl::Duration begin = Uptime();
+  const absl::Duration deadline = begin + timeout;
   int used = 0;
   absl::Status told;  // the last that the server answered
   for (;;) {
@@ -54,9 +59,9 @@ absl::Status WithRetries(const RetryPolicy& policy, absl::Time deadline, absl::F
     if (absl::IsDeadlineExceeded(status) && Reason(status).empty() && !told.ok()) return WithoutFurtherAnswer(told);
     if (!IsUnreachable(status)) told = status;
     if (!IsNotConnected(status)) ++used;
-    if (!IsWorthRetrying(policy, used, absl::Now() - begin, status)) return status;
+    if (!IsWorthRetrying(policy, used, Uptime() - begin, status)) return status;
     const absl::Duration pause = back_off.Next(status);
-    if (absl::Now() + pause >= deadline) return status;
+    if (Uptime() + pause >= deadline) return status;
     absl::SleepFor(pause);
   }
 }
@@ -71,6 +76,12 @@ bool IsNotConnected(const absl::Status& status) {
 bool IsRefused(const absl::Status& status) {
   if (!IsNotConnected(status)) return false;
   return absl::StrContains(status.message(), "Connection refused") || absl::StrContains(status.message(), "DNS resolution failed");
+}
+
+bool IsHandshakeFailure(const absl::Status& status) {
+  return IsNotConnected(status) && (absl::StrContains(status.message(), "SSL_ERROR_SSL") ||
+                                    absl::StrContains(status.message(), "Hostname Verification Check failed") ||
+                                    absl::StrContains(status.message(), "is not in peer certificate"));
 }
 
 bool IsUnreachable(const absl::Status& status) {

@@ -30,16 +30,22 @@ class BackOff {
   absl::Duration next_;
 };
 
-// Runs `attempt(deadline)` until it answers something else than UNAVAILABLE, attempts are used up, or another pause would pass the deadline.
-// A busy server (RESOURCE_EXHAUSTED with a RetryInfo) is asked again up to the deadline where more than one attempt is allowed at all.
-// Connecting is tried again up to the deadline, or for `refused_patience` where it is refused. Where the last attempt is not answered by the
-// deadline but one before was, the answer is what the server said then.
-absl::Status WithRetries(const RetryPolicy& policy, absl::Time deadline, absl::FunctionRef<absl::Status(absl::Time)> attempt);
+// Runs `attempt(deadline)` until it answers something else than UNAVAILABLE, attempts are used up, or another pause would pass the
+// deadline, which is `timeout` away and of Uptime (SetDeadline takes it). A server that says when to come again (RESOURCE_EXHAUSTED or
+// ABORTED with a RetryInfo) is asked again up to the deadline where more than one attempt is allowed at all. Connecting is tried again up
+// to the deadline, for `refused_patience` where it is refused, and not at all where it fails at TLS. Where the last attempt is not answered
+// by the deadline but one before was, the answer is what the server said then.
+absl::Status WithRetries(const RetryPolicy& policy, absl::Duration timeout,
+                         absl::FunctionRef<absl::Status(absl::Duration deadline)> attempt);
 
 // Whether no connection came about, so that the server has not seen the call; and whether that is because nothing listens there or no such
 // name is known, rather than because it takes long.
 bool IsNotConnected(const absl::Status& status);
 bool IsRefused(const absl::Status& status);
+
+// Whether no connection came about because the two do not agree about TLS: the server's certificate is not trusted, or it speaks no TLS.
+// Trying again does not help.
+bool IsHandshakeFailure(const absl::Status& status);
 
 // Whether the status says that no server answered, rather than that a server refused.
 bool IsUnreachable(const absl::Status& status);

@@ -11,7 +11,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "client/cpp/deadline.h"
 #include "common/grpc_status.h"
 
 namespace sliceflow::client {
@@ -46,11 +46,11 @@ class Upload {
   Upload(v1::DatasetService::Stub& stub, const UploadOptions& options, int64_t size, std::string sha256)
       : stub_(stub), options_(options), size_(size), sha256_(std::move(sha256)) {}
 
-  absl::Status Attempt(absl::Time deadline, v1::Dataset* dataset) {
+  absl::Status Attempt(absl::Duration deadline, v1::Dataset* dataset) {
     absl::StatusOr<int64_t> offset = Offset(deadline);
     if (!offset.ok()) return offset.status();
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(deadline));
+    SetDeadline(context, deadline);
     std::unique_ptr<grpc::ClientWriter<v1::UploadDatasetRequest>> writer = stub_.UploadDataset(&context, dataset);
     absl::Status read = Write(*writer, *offset);
     if (!read.ok()) context.TryCancel();
@@ -59,9 +59,9 @@ class Upload {
   }
 
  private:
-  absl::StatusOr<int64_t> Offset(absl::Time deadline) {
+  absl::StatusOr<int64_t> Offset(absl::Duration deadline) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(deadline));
+    SetDeadline(context, deadline);
     v1::GetUploadRequest request;
     request.set_sha256(sha256_);
     v1::Upload upload;
@@ -114,7 +114,7 @@ absl::StatusOr<v1::Dataset> UploadFile(v1::DatasetService::Stub& stub, const Upl
   if (!sha256.ok()) return sha256.status();
   Upload upload(stub, options, *size, *std::move(sha256));
   v1::Dataset dataset;
-  absl::Status status = WithRetries(retry, absl::Now() + timeout, [&](absl::Time deadline) { return upload.Attempt(deadline, &dataset); });
+  absl::Status status = WithRetries(retry, timeout, [&](absl::Duration deadline) { return upload.Attempt(deadline, &dataset); });
   if (!status.ok()) return status;
   return dataset;
 }

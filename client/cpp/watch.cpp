@@ -8,6 +8,9 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "client/cpp/deadline.h"
+#include "common/clock.h"
+#include "common/grpc_deadline.h"
 #include "common/grpc_status.h"
 
 namespace sliceflow::client {
@@ -57,7 +60,7 @@ class WatchStream {
     for (;;) {
       void* tag;
       bool ok = false;
-      switch (queue_.AsyncNext(&tag, &ok, absl::ToChronoTime(absl::Now() + kTick))) {
+      switch (queue_.AsyncNext(&tag, &ok, WithinTime(kTick))) {
         case grpc::CompletionQueue::GOT_EVENT:
           return ok;
         case grpc::CompletionQueue::SHUTDOWN:
@@ -88,7 +91,7 @@ class Watcher {
         max_tensor_values_(max_tensor_values),
         on_update_(on_update),
         assembler_(max_tensor_values),
-        give_up_(absl::Now() + options.patience) {
+        give_up_(Uptime() + options.patience) {
     end_.last_sequence = options.after_sequence;
   }
 
@@ -104,6 +107,7 @@ class Watcher {
         return end_;
       }
       if (!absl::IsUnavailable(status) && !absl::IsCancelled(status)) return status;
+      if (IsHandshakeFailure(status)) return status;
       if (absl::Status paused = Pause(status); !paused.ok()) return paused;
     }
   }
@@ -122,7 +126,7 @@ class Watcher {
     if (stream.Start()) {
       v1::WatchJobResponse response;
       while (!stopped() && stream.Read(&response)) {
-        give_up_ = absl::Now() + options_.patience;
+        give_up_ = Uptime() + options_.patience;
         back_off_.Reset();
         absl::Status status = Receive(std::move(response));
         if (!status.ok()) {
@@ -181,7 +185,7 @@ class Watcher {
   absl::Status LookAtJob() {
     if (stopped()) return absl::OkStatus();
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + timeout_));
+    SetDeadline(context, Uptime() + timeout_);
     v1::GetJobRequest request;
     request.set_name(job_);
     v1::Job job;
@@ -193,11 +197,11 @@ class Watcher {
 
   absl::Status Pause(const absl::Status& reason) {
     const absl::Duration pause = back_off_.Next(reason);
-    const absl::Time until = absl::Now() + pause;
+    const absl::Duration until = Uptime() + pause;
     if (until >= give_up_) return absl::UnavailableError(reason.message());
     if (options_.on_lost) options_.on_lost(reason, pause);
-    while (absl::Now() < until && !stopped()) {
-      absl::SleepFor(std::min(kTick, until - absl::Now()));
+    while (Uptime() < until && !stopped()) {
+      absl::SleepFor(std::min(kTick, until - Uptime()));
       if (options_.on_idle) options_.on_idle();
     }
     return absl::OkStatus();
@@ -213,7 +217,7 @@ class Watcher {
   std::optional<WatchUpdate> pending_;
   TensorAssembler assembler_;
   absl::Status callback_error_;
-  absl::Time give_up_;
+  absl::Duration give_up_;  // of Uptime
   WatchEnd end_;
 };
 

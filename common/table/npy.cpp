@@ -120,7 +120,7 @@ absl::StatusOr<NumberType> ReadType(absl::string_view type) {
       {"b1", NumberType::kBool},   {"i1", NumberType::kInt8},    {"u1", NumberType::kUint8},  {"i2", NumberType::kInt16},
       {"u2", NumberType::kUint16}, {"i4", NumberType::kInt32},   {"u4", NumberType::kUint32}, {"i8", NumberType::kInt64},
       {"u8", NumberType::kUint64}, {"f4", NumberType::kFloat32}, {"f8", NumberType::kFloat64}};
-  const std::string shown = absl::Utf8SafeCEscape(type.substr(0, 60));
+  const std::string shown = absl::CHexEscape(type.substr(0, 60));
   if (absl::StartsWith(type, ">")) return Bad(absl::StrCat("is big-endian ('", shown, "'); save it with array.astype('<f4')"));
   if (absl::StrContains(type, "O")) return Bad("holds Python objects; save an array of numbers, such as array.astype('<f4')");
   absl::string_view name = type;

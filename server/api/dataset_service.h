@@ -1,15 +1,16 @@
 // sliceflow.v1.DatasetService.
 #pragma once
 
+#include "server/api/access.h"
 #include "server/jobs/datasets.h"
 #include "sliceflow/v1/dataset_service.grpc.pb.h"
 
 namespace sliceflow::api {
 
-// Handlers check, delegate, and convert the status once. `datasets` must outlive the service.
+// Handlers go through the door, check, delegate, and convert the status once. All that is handed in must outlive the service.
 class DatasetServiceImpl final : public v1::DatasetService::CallbackService {
  public:
-  explicit DatasetServiceImpl(jobs::Datasets& datasets) : datasets_(datasets) {}
+  DatasetServiceImpl(Access& access, jobs::Datasets& datasets) : access_(access), datasets_(datasets) {}
 
   grpc::ServerReadReactor<v1::UploadDatasetRequest>* UploadDataset(grpc::CallbackServerContext* context, v1::Dataset* response) override;
   grpc::ServerUnaryReactor* GetUpload(grpc::CallbackServerContext* context, const v1::GetUploadRequest* request,
@@ -22,6 +23,7 @@ class DatasetServiceImpl final : public v1::DatasetService::CallbackService {
                                           google::protobuf::Empty* response) override;
 
  private:
+  Access& access_;
   jobs::Datasets& datasets_;
 };
 

@@ -12,11 +12,13 @@ namespace {
 // The scheduler answers exactly once and only then is the call finished, so the call outlives the question.
 class DistanceCall final : public grpc::ServerUnaryReactor {
  public:
-  DistanceCall(scheduler::Scheduler& scheduler, v1::ComputeDistanceRequest request, v1::ComputeDistanceResponse* response)
+  DistanceCall(scheduler::Scheduler& scheduler, std::string owner, v1::ComputeDistanceRequest request,
+               v1::ComputeDistanceResponse* response)
       : response_(response) {
     *response_->mutable_request() = request;
     scheduler::Query query;
     query.distance = std::move(request);
+    query.owner = std::move(owner);
     const std::shared_ptr<Question> question = question_;
     question->SetCancel(scheduler.Ask(std::move(query), [this](const absl::StatusOr<Tensor>& answer) { Answer(answer); }));
   }
@@ -42,9 +44,9 @@ class DistanceCall final : public grpc::ServerUnaryReactor {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* OpenDistanceCall(scheduler::Scheduler& scheduler, v1::ComputeDistanceRequest request,
+grpc::ServerUnaryReactor* OpenDistanceCall(scheduler::Scheduler& scheduler, std::string owner, v1::ComputeDistanceRequest request,
                                            v1::ComputeDistanceResponse* response) {
-  return new DistanceCall(scheduler, std::move(request), response);
+  return new DistanceCall(scheduler, std::move(owner), std::move(request), response);
 }
 
 }  // namespace sliceflow::api

@@ -73,7 +73,7 @@ class ExpressionCall final : public grpc::ServerUnaryReactor {
 
 }  // namespace
 
-std::vector<ExpressionField> ExpressionsOf(const v1::FlowSpec& spec) {
+std::vector<ExpressionField> ExpressionsOf(const std::string& path, const v1::FlowSpec& spec) {
   std::vector<ExpressionField> fields;
   const auto ask = [&](std::string field, scheduler::Query::Expression expression, int columns) {
     scheduler::Query query;
@@ -87,21 +87,20 @@ std::vector<ExpressionField> ExpressionsOf(const v1::FlowSpec& spec) {
   };
   for (int i = 0; i < spec.functional().terms_size(); ++i) {
     const v1::FunctionalTerm& term = spec.functional().terms(i);
-    const std::string path = absl::StrCat("spec.functional.terms[", i, "]");
+    const std::string at = absl::StrCat(path, ".functional.terms[", i, "]");
     if (term.potential().has_expression()) {
-      add(absl::StrCat(path, ".potential.expression.source"), v1::CheckExpressionRequest::POTENTIAL,
-          term.potential().expression().source());
+      add(absl::StrCat(at, ".potential.expression.source"), v1::CheckExpressionRequest::POTENTIAL, term.potential().expression().source());
     } else if (term.relative_entropy().potential().has_expression()) {
-      add(absl::StrCat(path, ".relative_entropy.potential.expression.source"), v1::CheckExpressionRequest::POTENTIAL,
+      add(absl::StrCat(at, ".relative_entropy.potential.expression.source"), v1::CheckExpressionRequest::POTENTIAL,
           term.relative_entropy().potential().expression().source());
     } else if (term.interaction().has_expression()) {
-      add(absl::StrCat(path, ".interaction.expression.source"), v1::CheckExpressionRequest::INTERACTION,
+      add(absl::StrCat(at, ".interaction.expression.source"), v1::CheckExpressionRequest::INTERACTION,
           term.interaction().expression().source());
     }
   }
   if (spec.model().has_generator()) {
     const v1::Generator& generator = spec.model().generator();
-    ask("spec.model.generator.source",
+    ask(absl::StrCat(path, ".model.generator.source"),
         {.kind = v1::CheckExpressionRequest::GENERATOR,
          .source = generator.source(),
          .dimension = spec.dimension(),

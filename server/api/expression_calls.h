@@ -25,8 +25,8 @@ struct ExpressionField {
   scheduler::Query query;
 };
 
-// Those of a specification that passed the gate, each to be evaluated at the origin.
-std::vector<ExpressionField> ExpressionsOf(const v1::FlowSpec& spec);
+// Those of a specification at `path` that passed the gate, each to be evaluated at the origin.
+std::vector<ExpressionField> ExpressionsOf(const std::string& path, const v1::FlowSpec& spec);
 
 // What the answers, in the order of the fields, say of the job: INVALID_ARGUMENT naming every field that is refused, with line and reason;
 // UNAVAILABLE with RetryInfo where a worker did not answer; INTERNAL naming the field whose check ended the worker; otherwise OK.
@@ -36,8 +36,8 @@ absl::Status JudgeExpressions(const std::vector<ExpressionField>& fields, const 
 absl::StatusOr<v1::CheckExpressionResponse> ToResponse(v1::CheckExpressionRequest::Kind kind, const Tensor& points,
                                                        const absl::StatusOr<Tensor>& answer);
 
-// The reactor of a call that asks all queries at once and, when all are answered, ends with what `finish` answers for them. `finish` runs on
-// a thread of the scheduler, while request and response of the call are still there; a client that goes away cancels the queries.
+// The reactor of a call that asks all queries at once and, when all are answered, ends with what `finish` answers for them. `finish` runs
+// on a thread of the scheduler, while request and response of the call are still there; a client that goes away cancels the queries.
 using FinishCall = std::function<absl::Status(std::vector<absl::StatusOr<Tensor>>)>;
 grpc::ServerUnaryReactor* AskAll(scheduler::Scheduler& scheduler, std::vector<scheduler::Query> queries, FinishCall finish);
 

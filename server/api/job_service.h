@@ -1,6 +1,13 @@
 // sliceflow.v1.JobService.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/api/access.h"
+#include "server/api/expression_calls.h"
 #include "server/api/limits.h"
 #include "server/api/watch_streams.h"
 #include "server/jobs/datasets.h"
@@ -10,10 +17,11 @@
 
 namespace sliceflow::api {
 
-// Handlers check, delegate, and convert the status once. All that is handed in must outlive the service.
+// Handlers go through the door, check, delegate, and convert the status once. All that is handed in must outlive the service.
 class JobServiceImpl final : public v1::JobService::CallbackService {
  public:
-  JobServiceImpl(jobs::Jobs& jobs, jobs::Datasets& datasets, scheduler::Scheduler& scheduler, WatchStreams& watches, const Limits& limits);
+  JobServiceImpl(Access& access, jobs::Jobs& jobs, jobs::Datasets& datasets, scheduler::Scheduler& scheduler, WatchStreams& watches,
+                 const Limits& limits);
 
   grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context, const v1::CreateJobRequest* request,
                                       v1::Job* response) override;
@@ -23,7 +31,9 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
   grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context, const v1::CancelJobRequest* request,
                                       v1::Job* response) override;
   grpc::ServerUnaryReactor* DeleteJob(grpc::CallbackServerContext* context, const v1::DeleteJobRequest* request,
-                                      google::protobuf::Empty* response) override;
+                                      v1::Job* response) override;
+  grpc::ServerUnaryReactor* UndeleteJob(grpc::CallbackServerContext* context, const v1::UndeleteJobRequest* request,
+                                        v1::Job* response) override;
   grpc::ServerUnaryReactor* PauseJob(grpc::CallbackServerContext* context, const v1::PauseJobRequest* request, v1::Job* response) override;
   grpc::ServerUnaryReactor* ResumeJob(grpc::CallbackServerContext* context, const v1::ResumeJobRequest* request,
                                       v1::Job* response) override;
@@ -38,6 +48,18 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
                                                                  const v1::ExportModelRequest* request) override;
 
  private:
+  // Makes the job that passed the gate.
+  absl::StatusOr<v1::Job> Create(const Caller& caller, const v1::CreateJobRequest& request, const v1::Job& job);
+  // The job that is to be made, or the one that the same request made before, which has a name.
+  absl::StatusOr<v1::Job> CheckCreate(const Caller& caller, const v1::CreateJobRequest& request);
+  // The job that a fork is to be, or the one that the same request made before, which has a name.
+  absl::StatusOr<v1::Job> CheckFork(const Caller& caller, const v1::ForkJobRequest& request);
+  // Answers with what `create` does, once a worker has taken the expressions.
+  grpc::ServerUnaryReactor* AfterExpressions(grpc::CallbackServerContext* context, std::shared_ptr<Call> call,
+                                             std::vector<ExpressionField> expressions, std::function<absl::StatusOr<v1::Job>()> create,
+                                             v1::Job* response);
+
+  Access& access_;
   jobs::Jobs& jobs_;
   jobs::Datasets& datasets_;
   scheduler::Scheduler& scheduler_;

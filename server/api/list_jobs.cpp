@@ -11,6 +11,8 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "common/errors.h"
+#include "common/quoted.h"
+#include "server/api/gate/placement.h"
 
 namespace sliceflow::api {
 namespace {
@@ -19,6 +21,7 @@ constexpr int kDefaultPage = 50;
 constexpr int kLargestPage = 1000;
 constexpr size_t kMaxFilter = 2000;
 constexpr int kMaxRestrictions = 32;
+constexpr size_t kShown = 40;  // bytes of what is wrong
 
 absl::Status Invalid(const std::string& field, const std::string& description) {
   FieldViolations violations;
@@ -43,6 +46,11 @@ class FilterReader {
   bool AtEnd() {
     rest_ = absl::StripLeadingAsciiWhitespace(rest_);
     return rest_.empty();
+  }
+  // What comes next, for people: its beginning, in quotes.
+  std::string Rest() {
+    if (AtEnd()) return "nothing more";
+    return Quoted(rest_, kShown);
   }
   std::string Word() { return Take(IsName); }
   std::string Comparison() {
@@ -82,10 +90,14 @@ absl::StatusOr<std::vector<Restriction>> ReadFilter(const std::string& filter) {
   FilterReader reader(filter);
   std::vector<Restriction> restrictions;
   while (!reader.AtEnd()) {
-    if (!restrictions.empty() && reader.Word() != "AND") return Invalid("filter", "restrictions must be joined by AND");
+    if (!restrictions.empty()) {
+      const std::string rest = reader.Rest();
+      if (reader.Word() != "AND") return Invalid("filter", absl::StrCat("restrictions must be joined by AND, not by ", rest));
+    }
+    const std::string rest = reader.Rest();
     Restriction restriction{.field = reader.Word(), .comparison = reader.Comparison()};
     if (restriction.field.empty() || restriction.comparison.empty()) {
-      return Invalid("filter", "must be made of restrictions such as state = RUNNING, joined by AND");
+      return Invalid("filter", absl::StrCat("must be made of restrictions such as state = RUNNING, joined by AND; there is ", rest));
     }
     absl::StatusOr<std::string> value = reader.Value();
     if (!value.ok()) return value.status();
@@ -106,7 +118,8 @@ absl::Status AddState(const Restriction& restriction, store::JobQuery& query) {
     query.excluded_states.push_back(state);
     return absl::OkStatus();
   }
-  if (restriction.comparison != "=") return Invalid("filter", "state is compared by = or !=");
+  if (restriction.comparison != "=")
+    return Invalid("filter", absl::StrCat("state is compared by = or !=, not by ", restriction.comparison));
   if (!query.states.empty()) return Invalid("filter", "a job has one state: only one state = … is accepted");
   query.states.push_back(state);
   return absl::OkStatus();
@@ -123,15 +136,40 @@ absl::Status AddTime(const Restriction& restriction, store::JobQuery& query) {
   } else if (restriction.comparison == "<") {
     query.created_until_us = absl::ToUnixMicros(time);
   } else {
-    return Invalid("filter", "create_time is compared by >= or <");
+    return Invalid("filter", absl::StrCat("create_time is compared by >= or <, not by ", restriction.comparison));
   }
+  return absl::OkStatus();
+}
+
+absl::Status AddPriority(const Restriction& restriction, store::JobQuery& query) {
+  int priority = 0;
+  if (!absl::SimpleAtoi(restriction.value, &priority)) {
+    return Invalid("filter", absl::StrCat("priority must be a whole number, is ", restriction.value));
+  }
+  const bool from = restriction.comparison == ">=" || restriction.comparison == "=";
+  const bool to = restriction.comparison == "<=" || restriction.comparison == "=";
+  if (!from && !to) return Invalid("filter", absl::StrCat("priority is compared by =, >= or <=, not by ", restriction.comparison));
+  if (from) query.lowest_priority = priority;
+  if (to) query.highest_priority = priority;
   return absl::OkStatus();
 }
 
 absl::Status Add(const Restriction& restriction, store::JobQuery& query) {
   if (restriction.field == "state") return AddState(restriction, query);
   if (restriction.field == "create_time") return AddTime(restriction, query);
+  if (restriction.field == "priority") return AddPriority(restriction, query);
   const bool equal = restriction.comparison == "=";
+  if (restriction.field == "owner" && equal) {
+    query.owner = restriction.value;
+    return absl::OkStatus();
+  }
+  if (restriction.field == "device" && equal) {
+    if (!IsDevice(restriction.value)) {
+      return Invalid("filter", absl::StrCat("device must be any, cpu or cuda:N, is ", Quoted(restriction.value)));
+    }
+    query.device = restriction.value;
+    return absl::OkStatus();
+  }
   if (restriction.field == "display_name" && equal) {
     query.display_name = restriction.value;
     return absl::OkStatus();
@@ -142,13 +180,14 @@ absl::Status Add(const Restriction& restriction, store::JobQuery& query) {
     return absl::OkStatus();
   }
   return Invalid("filter", absl::StrCat("cannot compare ", restriction.field, " by ", restriction.comparison,
-                                        "; fields are state, display_name, labels.KEY and create_time"));
+                                        "; fields are state, display_name, labels.KEY, owner, device, priority and create_time"));
 }
 
 // FNV-1a: only tells tokens of other queries apart, it protects nothing.
 uint64_t Fingerprint(const v1::ListJobsRequest& request) {
   uint64_t hash = 14695981039346656037u;
-  for (const unsigned char c : absl::StrCat(request.filter(), "\n", request.order_by())) hash = (hash ^ c) * 1099511628211u;
+  for (const unsigned char c : absl::StrCat(request.filter(), "\n", request.order_by(), "\n", request.show_deleted()))
+    hash = (hash ^ c) * 1099511628211u;
   return hash;
 }
 
@@ -164,6 +203,7 @@ absl::StatusOr<store::JobQuery> ToQuery(const v1::ListJobsRequest& request) {
   const absl::StatusOr<int> size = PageSize(request.page_size());
   if (!size.ok()) return size.status();
   query.limit = *size;
+  query.with_deleted = request.show_deleted();
   if (request.order_by() == "create_time") {
     query.ascending = true;
   } else if (!request.order_by().empty() && request.order_by() != "create_time desc") {
@@ -180,7 +220,9 @@ absl::StatusOr<store::JobQuery> ToQuery(const v1::ListJobsRequest& request) {
   const std::string prefix = absl::StrCat(absl::Hex(Fingerprint(request)), ":");
   const bool valid = absl::WebSafeBase64Unescape(request.page_token(), &token) && absl::StartsWith(token, prefix) &&
                      absl::SimpleAtoi(absl::StripPrefix(token, prefix), &number);
-  if (!valid) return Invalid("page_token", "is not the next_page_token of a page with this filter and order_by");
+  if (!valid)
+    return Invalid("page_token", absl::StrCat("is not the next_page_token of a page with this filter and order_by; it is ",
+                                              Quoted(request.page_token(), kShown)));
   query.after_number = number;
   return query;
 }

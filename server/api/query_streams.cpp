@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/errors.h"
 #include "common/grpc_status.h"
 #include "common/ids.h"
@@ -15,8 +16,8 @@
 namespace sliceflow::api {
 namespace {
 
-absl::StatusOr<int64_t> DimensionOf(jobs::Jobs& jobs, const std::string& id) {
-  const absl::StatusOr<v1::Job> job = jobs.Get(id);
+absl::StatusOr<int64_t> DimensionOf(jobs::Jobs& jobs, const jobs::Scope& scope, const std::string& id) {
+  const absl::StatusOr<v1::Job> job = jobs.Get(scope, id);
   if (!job.ok()) return job.status();
   return job->spec().dimension();
 }
@@ -59,15 +60,17 @@ class AnswerStream : public Reactor {
 
 class SampleStream final : public AnswerStream<grpc::ServerWriteReactor<v1::TensorChunk>> {
  public:
-  SampleStream(jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const Limits& limits, const v1::SampleJobRequest& request) {
+  SampleStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const Limits& limits,
+               const v1::SampleJobRequest& request) {
     const absl::StatusOr<std::string> id = ParseResourceName("jobs", request.name(), "name");
-    absl::Status status = id.ok() ? Check(limits, request) : id.status();
-    if (status.ok()) status = CheckValues(jobs, *id, limits, request.count());
+    absl::Status status = call.status();
+    if (status.ok()) status = id.ok() ? Check(limits, request) : id.status();
+    if (status.ok()) status = CheckValues(jobs, call->caller().scope(), *id, limits, request.count());
     if (!status.ok()) {
       Finish(ToGrpcStatus(status));
       return;
     }
-    scheduler::Query query{.job_id = *id};
+    scheduler::Query query{.job_id = *id, .owner = call->caller().owner};
     if (request.has_step()) query.step = request.step();
     query.draw = {.count = request.count(), .seed = request.seed()};
     Ask(scheduler, std::move(query));
@@ -85,8 +88,8 @@ class SampleStream final : public AnswerStream<grpc::ServerWriteReactor<v1::Tens
     return violations.ToStatus();
   }
 
-  static absl::Status CheckValues(jobs::Jobs& jobs, const std::string& id, const Limits& limits, int64_t count) {
-    const absl::StatusOr<int64_t> dimension = DimensionOf(jobs, id);
+  static absl::Status CheckValues(jobs::Jobs& jobs, const jobs::Scope& scope, const std::string& id, const Limits& limits, int64_t count) {
+    const absl::StatusOr<int64_t> dimension = DimensionOf(jobs, scope, id);
     if (!dimension.ok()) return dimension.status();
     FieldViolations violations;
     if (const int64_t most = limits.max_sample_values / *dimension; count > most) {
@@ -98,13 +101,19 @@ class SampleStream final : public AnswerStream<grpc::ServerWriteReactor<v1::Tens
 
 class DensityStream final : public AnswerStream<grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>> {
  public:
-  DensityStream(jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const Limits& limits)
+  DensityStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const Limits& limits)
       : jobs_(jobs), scheduler_(scheduler), max_samples_(limits.max_samples), points_(limits.max_sample_values) {
+    if (!call.ok()) {
+      Finish(ToGrpcStatus(call.status()));
+      return;
+    }
+    scope_ = call->caller().scope();
+    query_.owner = call->caller().owner;
     StartRead(&request_);
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return Finish(ToGrpcStatus(absl::InvalidArgumentError("the stream ended before the last chunk of points")));
+    if (!ok) return Finish(ToGrpcStatus(EndedEarly()));
     if (!named_) {
       if (absl::Status status = ReadName(); !status.ok()) return Finish(ToGrpcStatus(status));
     }
@@ -120,6 +129,13 @@ class DensityStream final : public AnswerStream<grpc::ServerBidiReactor<v1::Eval
   }
 
  private:
+  absl::Status EndedEarly() const {
+    FieldViolations violations;
+    violations.Add("points", named_ ? "must end with a chunk whose `last` is true; the stream ended before one"
+                                    : "must be sent; the stream was empty");
+    return violations.ToStatus();
+  }
+
   absl::Status ReadName() {
     absl::StatusOr<std::string> id = ParseResourceName("jobs", request_.name(), "name");
     if (!id.ok()) return id.status();
@@ -133,10 +149,11 @@ class DensityStream final : public AnswerStream<grpc::ServerBidiReactor<v1::Eval
     FieldViolations violations;
     const int64_t count = query_.points->rows();
     if (query_.points->shape.size() != 2 || count < 1 || query_.points->shape[1] < 1) {
-      violations.Add("points", "must have the shape [count, dimension], with at least one point");
+      violations.Add("points", absl::StrCat("must have the shape [count, dimension], with at least one point, have [",
+                                            absl::StrJoin(query_.points->shape, ", "), "]"));
       return violations.ToStatus();
     }
-    const absl::StatusOr<int64_t> dimension = DimensionOf(jobs_, query_.job_id);
+    const absl::StatusOr<int64_t> dimension = DimensionOf(jobs_, *scope_, query_.job_id);
     if (!dimension.ok()) return dimension.status();
     if (query_.points->shape[1] != *dimension) {
       violations.Add("points",
@@ -149,6 +166,7 @@ class DensityStream final : public AnswerStream<grpc::ServerBidiReactor<v1::Eval
 
   jobs::Jobs& jobs_;
   scheduler::Scheduler& scheduler_;
+  std::optional<jobs::Scope> scope_;
   const int64_t max_samples_;
   TensorAssembler points_;
   scheduler::Query query_;
@@ -158,14 +176,16 @@ class DensityStream final : public AnswerStream<grpc::ServerBidiReactor<v1::Eval
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::TensorChunk>* OpenSampleStream(jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const Limits& limits,
+grpc::ServerWriteReactor<v1::TensorChunk>* OpenSampleStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs,
+                                                            scheduler::Scheduler& scheduler, const Limits& limits,
                                                             const v1::SampleJobRequest& request) {
-  return new SampleStream(jobs, scheduler, limits, request);
+  return new SampleStream(call, jobs, scheduler, limits, request);
 }
 
-grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* OpenDensityStream(jobs::Jobs& jobs, scheduler::Scheduler& scheduler,
+grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* OpenDensityStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs,
+                                                                                        scheduler::Scheduler& scheduler,
                                                                                         const Limits& limits) {
-  return new DensityStream(jobs, scheduler, limits);
+  return new DensityStream(call, jobs, scheduler, limits);
 }
 
 }  // namespace sliceflow::api

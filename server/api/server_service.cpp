@@ -37,32 +37,50 @@ v1::Limits ToMessage(const Limits& limits) {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerContext* context,
-                                                           const v1::GetServerInfoRequest* /*request*/, v1::ServerInfo* response) {
-  response->set_version(std::string(Version()));
-  *response->mutable_limits() = ToMessage(limits_);
+void ServerServiceImpl::Describe(v1::ServerInfo& info) const {
+  info.set_version(std::string(Version()));
+  *info.mutable_limits() = ToMessage(limits_);
   for (const scheduler::DeviceState& state : scheduler_.devices()) {
-    v1::Device& device = *response->add_devices();
+    v1::Device& device = *info.add_devices();
     device.set_name(state.name);
     device.set_threads(state.threads);
     device.set_ready(state.ready);
     device.set_running_jobs(state.running_jobs);
+    device.set_healthy(state.problem.empty());
+    device.set_problem(state.problem);
+    device.set_memory_bytes(state.memory_bytes);
+    device.set_reserved_memory_bytes(state.reserved_memory_bytes);
   }
-  AddKinds(*response);
-  AddMethods(*response, "JobService",
-             {"CreateJob", "GetJob", "ListJobs", "CancelJob", "DeleteJob", "WatchJob", "SampleJob", "EvaluateDensity", "ComputeDistance"});
-  AddMethods(*response, "DatasetService", {"UploadDataset", "GetUpload", "GetDataset", "ListDatasets", "DeleteDataset"});
-  AddMethods(*response, "ServerService", {"GetServerInfo", "CheckExpression"});
-  return Reply(context, absl::OkStatus());
+  AddKinds(info);
+  AddMethods(info, "JobService",
+             {"CreateJob", "GetJob", "ListJobs", "CancelJob", "DeleteJob", "UndeleteJob", "PauseJob", "ResumeJob", "ForkJob", "WatchJob",
+              "SampleJob", "EvaluateDensity", "ComputeDistance"});
+  AddMethods(info, "DatasetService", {"UploadDataset", "GetUpload", "GetDataset", "ListDatasets", "DeleteDataset"});
+  AddMethods(info, "ServerService", {"GetServerInfo", "CheckExpression"});
+}
+
+grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerContext* context,
+                                                           const v1::GetServerInfoRequest* /*request*/, v1::ServerInfo* response) {
+  const auto get = [&](const Caller& caller) -> absl::StatusOr<v1::ServerInfo> {
+    absl::StatusOr<v1::Caller> described = access_.Describe(caller);
+    if (!described.ok()) return described.status();
+    v1::ServerInfo info;
+    Describe(info);
+    *info.mutable_caller() = *std::move(described);
+    return info;
+  };
+  return Serve(access_, context, {"ServerService.GetServerInfo"}, response, get);
 }
 
 grpc::ServerUnaryReactor* ServerServiceImpl::CheckExpression(grpc::CallbackServerContext* context,
                                                              const v1::CheckExpressionRequest* request,
                                                              v1::CheckExpressionResponse* response) {
+  const absl::StatusOr<Call> call = access_.Enter(*context, {"ServerService.CheckExpression"});
+  if (!call.ok()) return Reply(context, call.status());
   v1::CheckExpressionRequest complete = *request;
   absl::StatusOr<Tensor> points = CheckCheckExpression(complete, limits_);
   if (!points.ok()) return Reply(context, points.status());
-  scheduler::Query query{.points = *points, .timeout = kExpressionTimeout};
+  scheduler::Query query{.points = *points, .owner = call->caller().owner, .timeout = kExpressionTimeout};
   query.expression = {
       .kind = complete.kind(), .source = complete.source(), .dimension = complete.dimension(), .parameters = complete.parameters()};
   return AskAll(scheduler_, {std::move(query)},

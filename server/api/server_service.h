@@ -1,6 +1,7 @@
 // sliceflow.v1.ServerService.
 #pragma once
 
+#include "server/api/access.h"
 #include "server/api/limits.h"
 #include "server/scheduler/scheduler.h"
 #include "sliceflow/v1/server_service.grpc.pb.h"
@@ -10,7 +11,8 @@ namespace sliceflow::api {
 // All that is handed in must outlive the service.
 class ServerServiceImpl final : public v1::ServerService::CallbackService {
  public:
-  ServerServiceImpl(scheduler::Scheduler& scheduler, const Limits& limits) : scheduler_(scheduler), limits_(limits) {}
+  ServerServiceImpl(Access& access, scheduler::Scheduler& scheduler, const Limits& limits)
+      : access_(access), scheduler_(scheduler), limits_(limits) {}
 
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context, const v1::GetServerInfoRequest* request,
                                           v1::ServerInfo* response) override;
@@ -18,6 +20,9 @@ class ServerServiceImpl final : public v1::ServerService::CallbackService {
                                             v1::CheckExpressionResponse* response) override;
 
  private:
+  void Describe(v1::ServerInfo& info) const;
+
+  Access& access_;
   scheduler::Scheduler& scheduler_;
   const Limits& limits_;
 };

@@ -12,10 +12,10 @@ class ServicesImpl final : public Services {
  public:
   ServicesImpl(const Rooms& rooms, const Limits& limits)
       : limits_(limits),
-        watches_(rooms.log, rooms.jobs),
-        jobs_(rooms.jobs, rooms.datasets, rooms.scheduler, watches_, limits_),
-        datasets_(rooms.datasets),
-        server_(rooms.scheduler, limits_) {}
+        watches_(rooms.access, rooms.jobs),
+        jobs_(rooms.access, rooms.jobs, rooms.datasets, rooms.scheduler, watches_, limits_),
+        datasets_(rooms.access, rooms.datasets),
+        server_(rooms.access, rooms.scheduler, limits_) {}
 
   void Register(grpc::ServerBuilder& builder) { builder.RegisterService(&jobs_).RegisterService(&datasets_).RegisterService(&server_); }
   const std::vector<std::string>& names() const override { return names_; }

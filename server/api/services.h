@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "server/api/access.h"
 #include "server/api/limits.h"
-#include "server/events/event_log.h"
 #include "server/jobs/datasets.h"
 #include "server/jobs/jobs.h"
 #include "server/scheduler/scheduler.h"
@@ -18,7 +18,7 @@ namespace sliceflow::api {
 struct Rooms {
   jobs::Jobs& jobs;
   jobs::Datasets& datasets;
-  events::EventLog& log;
+  Access& access;
   scheduler::Scheduler& scheduler;
 };
 

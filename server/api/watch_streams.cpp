@@ -26,12 +26,18 @@ absl::Status ShuttingDown() {
 // Everything but the reactions of gRPC runs on the executor, one thing after the other, so there is nothing to lock.
 class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, public std::enable_shared_from_this<WatchStream> {
  public:
-  WatchStream(WatchStreams& streams, v1::WatchJobRequest request) : streams_(streams), request_(std::move(request)) {}
+  // `caller`: who was let in, or why nobody was.
+  WatchStream(WatchStreams& streams, absl::StatusOr<Caller> caller, v1::WatchJobRequest request)
+      : streams_(streams), caller_(std::move(caller)), request_(std::move(request)) {}
+  ~WatchStream() override {
+    if (caller_.ok()) streams_.access_.LeaveWatch(caller_->owner);
+  }
 
   void Start() { Post(&WatchStream::Begin); }
-  void EndForShutdown() {
-    Post([](WatchStream& stream) { stream.End(ShuttingDown()); });
+  void EndFor(const absl::Status& status) {
+    Post([status](WatchStream& stream) { stream.End(status); });
   }
+  const absl::StatusOr<Caller>& caller() const { return caller_; }
 
   void OnWriteDone(bool ok) override {
     Post([ok](WatchStream& stream) {
@@ -59,20 +65,22 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, publi
   }
 
   void Begin() {
+    if (!caller_.ok()) return End(caller_.status());
     absl::StatusOr<std::string> id = ParseResourceName("jobs", request_.name(), "name");
     if (!id.ok()) return End(id.status());
     if (request_.sample_limit() < -1) {
       FieldViolations violations;
-      violations.Add("sample_limit", "must be -1 (all), 0 (none) or a number of rows");
+      violations.Add("sample_limit", absl::StrCat("must be -1 (all), 0 (none) or a number of rows, is ", request_.sample_limit()));
       return End(violations.ToStatus());
     }
     job_id_ = *std::move(id);
-    absl::StatusOr<std::unique_ptr<events::Watch>> watch = streams_.log_.StartWatch(
-        job_id_, request_.after_sequence(), request_.include_inner_progress(), [weak = weak_from_this(), &executor = streams_.executor_] {
-          executor.Post([weak] {
-            if (const std::shared_ptr<WatchStream> self = weak.lock()) self->Advance();
-          });
-        });
+    absl::StatusOr<std::unique_ptr<events::Watch>> watch =
+        streams_.jobs_.StartWatch(caller_->scope(), job_id_, request_.after_sequence(), request_.include_inner_progress(),
+                                  [weak = weak_from_this(), &executor = streams_.executor_] {
+                                    executor.Post([weak] {
+                                      if (const std::shared_ptr<WatchStream> self = weak.lock()) self->Advance();
+                                    });
+                                  });
     if (!watch.ok()) return End(watch.status());
     watch_ = *std::move(watch);
     Advance();
@@ -113,7 +121,7 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, publi
     if (!batch.ok()) return batch.status();
     if (batch->compacted_to.has_value()) {
       pending_.emplace_back().mutable_compacted()->set_earliest_sequence(*batch->compacted_to);
-      absl::StatusOr<v1::Job> job = streams_.jobs_.Get(job_id_);
+      absl::StatusOr<v1::Job> job = streams_.jobs_.Get(caller_->scope(), job_id_);
       if (!job.ok()) return job.status();
       *pending_.emplace_back().mutable_snapshot() = *std::move(job);
     }
@@ -138,6 +146,7 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, publi
   }
 
   WatchStreams& streams_;
+  const absl::StatusOr<Caller> caller_;
   const v1::WatchJobRequest request_;
   std::string job_id_;
   std::unique_ptr<events::Watch> watch_;
@@ -150,16 +159,39 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, publi
   bool ended_ = false;
 };
 
-WatchStreams::WatchStreams(events::EventLog& log, jobs::Jobs& jobs) : log_(log), jobs_(jobs) {}
+WatchStreams::WatchStreams(Access& access, jobs::Jobs& jobs) : access_(access), jobs_(jobs) {
+  if (access.asks_for_tokens()) token_checker_ = std::thread([this] { CheckTokens(); });
+}
 
-WatchStreams::~WatchStreams() = default;
+WatchStreams::~WatchStreams() {
+  ending_.Notify();
+  if (token_checker_.joinable()) token_checker_.join();
+}
 
-grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchStreams::Open(const v1::WatchJobRequest& request) {
-  auto stream = std::make_shared<WatchStream>(*this, request);
+void WatchStreams::CheckTokens() {
+  while (!ending_.WaitForNotificationWithTimeout(kTokenInterval)) {
+    const absl::MutexLock lock(&mutex_);
+    for (const std::shared_ptr<WatchStream>& stream : streams_) {
+      if (!stream->caller().ok()) continue;
+      const absl::Status status = access_.Recheck(*stream->caller());
+      if (absl::IsUnauthenticated(status)) stream->EndFor(status);
+    }
+  }
+}
+
+grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchStreams::Open(const grpc::CallbackServerContext& context,
+                                                                   const v1::WatchJobRequest& request) {
+  absl::StatusOr<Call> call = access_.Enter(context, {"JobService.WatchJob", Permission::kRead, request.name()});
+  absl::Status status = call.status();
+  if (status.ok()) {
+    status = access_.EnterWatch(call->caller().owner);
+    if (!status.ok()) call->Refuse(status);
+  }
+  auto stream = std::make_shared<WatchStream>(*this, status.ok() ? absl::StatusOr<Caller>(call->caller()) : status, request);
   const absl::MutexLock lock(&mutex_);
   streams_.insert(stream);
   if (shut_down_) {
-    stream->EndForShutdown();
+    stream->EndFor(ShuttingDown());
   } else {
     stream->Start();
   }
@@ -169,7 +201,7 @@ grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchStreams::Open(const v1::Wat
 void WatchStreams::Shutdown() {
   const absl::MutexLock lock(&mutex_);
   shut_down_ = true;
-  for (const std::shared_ptr<WatchStream>& stream : streams_) stream->EndForShutdown();
+  for (const std::shared_ptr<WatchStream>& stream : streams_) stream->EndFor(ShuttingDown());
 }
 
 void WatchStreams::Remove(const std::shared_ptr<WatchStream>& stream) {

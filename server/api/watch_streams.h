@@ -5,10 +5,13 @@
 
 #include <memory>
 #include <set>
+#include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "server/events/event_log.h"
+#include "absl/time/time.h"
+#include "common/steady_wait.h"
+#include "server/api/access.h"
 #include "server/jobs/jobs.h"
 #include "server/scheduler/executor.h"
 #include "sliceflow/v1/job_service.pb.h"
@@ -21,24 +24,30 @@ class WatchStream;
 // Thread-safe. Destroyed after the gRPC server has ended its calls.
 class WatchStreams {
  public:
-  WatchStreams(events::EventLog& log, jobs::Jobs& jobs);
+  // How often the tokens of streams are looked at: one that was revoked or has expired ends its streams by then, however quiet they are.
+  static constexpr absl::Duration kTokenInterval = absl::Seconds(1);
+
+  WatchStreams(Access& access, jobs::Jobs& jobs);
   ~WatchStreams();
 
-  // The reactor of a new stream; it ends by itself.
-  grpc::ServerWriteReactor<v1::WatchJobResponse>* Open(const v1::WatchJobRequest& request);
+  // The reactor of a new stream; it ends by itself, at once where the door or the owner's quota refuses it.
+  grpc::ServerWriteReactor<v1::WatchJobResponse>* Open(const grpc::CallbackServerContext& context, const v1::WatchJobRequest& request);
   // Ends every stream, and each that is opened from now on, with UNAVAILABLE and reason SHUTTING_DOWN.
   void Shutdown();
 
  private:
   friend class WatchStream;
   void Remove(const std::shared_ptr<WatchStream>& stream);
+  void CheckTokens();
 
-  events::EventLog& log_;
+  Access& access_;
   jobs::Jobs& jobs_;
   absl::Mutex mutex_;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<std::shared_ptr<WatchStream>> streams_ ABSL_GUARDED_BY(mutex_);
-  scheduler::Executor executor_;  // last: joined before what its work uses goes
+  SteadyNotification ending_;
+  scheduler::Executor executor_;  // joined before what its work uses goes
+  std::thread token_checker_;     // only where tokens are asked for
 };
 
 }  // namespace sliceflow::api

@@ -4,7 +4,6 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <optional>
@@ -15,19 +14,43 @@
 #include "absl/time/clock.h"
 #include "common/clock.h"
 #include "common/filesystem.h"
+#include "common/grpc_deadline.h"
+#include "common/log.h"
+#include "common/machine_memory.h"
+#include "common/metrics.h"
+#include "common/stop_latch.h"
 #include "common/version.h"
 #include "grpc/health/v1/health.pb.h"
+#include "server/api/access.h"
+#include "server/api/audit_log.h"
+#include "server/api/call_info.h"
 #include "server/api/services.h"
+#include "server/daemon/certificates.h"
+#include "server/daemon/gauges.h"
 #include "server/daemon/health_watch.h"
+#include "server/daemon/held_up_steps.h"
+#include "server/daemon/listener.h"
+#include "server/daemon/observers.h"
+#include "server/daemon/readiness.h"
 #include "server/daemon/ready_file.h"
+#include "server/daemon/upkeep.h"
 #include "server/daemon/worker_socket.h"
 #include "server/events/event_log.h"
+#include "server/gateway/http_server.h"
+#include "server/jobs/caretaker.h"
 #include "server/jobs/datasets.h"
 #include "server/jobs/jobs.h"
+#include "server/jobs/quota.h"
+#include "server/jobs/sweep.h"
+#include "server/jobs/tokens.h"
 #include "server/scheduler/scheduler.h"
 #include "server/scheduler/supervisor.h"
 #include "server/store/blob_store.h"
+#include "server/store/data_folder.h"
+#include "server/store/disk_room.h"
 #include "server/store/store.h"
+#include "server/store/token_store.h"
+#include "sliceflow/v1/server_service.grpc.pb.h"
 
 namespace sliceflow::daemon {
 namespace {
@@ -35,32 +58,63 @@ namespace {
 constexpr char kDevice[] = "cpu";
 constexpr char kFlowWorker[] = "cpu-flow";
 constexpr char kQueryWorker[] = "cpu-query";
+constexpr absl::string_view kFlowLane = "flow";
 constexpr int kQueryThreads = 1;
 // Chunks are of 1 MiB; a job's specification is the largest single message.
 constexpr int kMaxMessageBytes = 16 << 20;
 constexpr size_t kMaxBufferBytes = size_t{512} << 20;
 constexpr int kMaxStreamsOfConnection = 1000;
+// From a connection's beginning to the first words of HTTP/2, TLS included. A connection that says nothing costs a descriptor.
+constexpr int kHandshakeTime = 10'000;
 constexpr absl::Duration kHealthInterval = absl::Seconds(5);
+constexpr absl::Duration kDeviceHealthInterval = absl::Milliseconds(500);
+// Before the name of a device it is the name of a service of grpc.health.v1.
+constexpr char kDeviceService[] = "sliceflow.v1.Device/";
+constexpr absl::Duration kCertificatesInterval = absl::Seconds(1);
+// Who reads the log may stall.
+constexpr absl::Duration kLogTime = absl::Milliseconds(200);
+constexpr absl::Duration kTidyInterval = absl::Minutes(1);
 // How long another daemon on the same folder may take to end.
 constexpr absl::Duration kLockWait = absl::Seconds(2);
+// So that who looks after readiness and health has noticed before the watches, told to come back, come back: not to this server.
+constexpr absl::Duration kNotice = absl::Milliseconds(250);
 // Of the time to shut down, what is left for ending processes and calls.
 constexpr absl::Duration kReserve = absl::Seconds(2);
 // Commands take milliseconds and uploads can be resumed. Without a bound a client that keeps its connection open and does not look at it
 // would hold the server up for all of the time.
 constexpr absl::Duration kCallGrace = absl::Seconds(1);
 
-scheduler::WorkerProgram Program(const DaemonOptions& options, const std::string& socket, const char* id, const char* lane, int threads) {
-  return {id,
-          options.worker,
-          {"--connect", socket, "--worker-id", id, "--device", kDevice, "--lane", lane, "--threads", absl::StrCat(threads)}};
+scheduler::WorkerProgram Program(const Settings& settings, const std::string& socket, const char* id, absl::string_view lane, int threads) {
+  scheduler::WorkerProgram program{id, settings.worker, {}, kDevice, lane == kFlowLane};
+  program.arguments = {"--connect", socket,   "--worker-id",     id,          "--device",
+                       kDevice,     "--lane", std::string(lane), "--threads", absl::StrCat(threads)};
+  const auto add = [&](const char* flag, std::string value) {
+    program.arguments.emplace_back(flag);
+    program.arguments.push_back(std::move(value));
+  };
+  add("--sandbox", settings.worker_sandbox);
+  add("--max-memory", absl::StrCat(settings.worker_memory_bytes));
+  add("--max-cpu-seconds", absl::StrCat(absl::ToInt64Seconds(absl::Ceil(settings.worker_cpu_time, absl::Seconds(1)))));
+  if (!settings.worker_user.empty()) add("--user", settings.worker_user);
+  return program;
 }
 
-scheduler::SupervisorOptions SupervisorLog() {
+scheduler::SupervisorOptions ToSupervisorOptions(const Settings& settings, Metrics& metrics, const JobTraces& traces) {
   scheduler::SupervisorOptions options;
-  options.log = [](const std::string& id, absl::string_view line) {
-    spdlog::info("worker {}: {}", id, std::string_view(line.data(), line.size()));
+  options.attach_timeout = settings.worker_attach_timeout;
+  options.restarted = [&metrics](const std::string& id) { metrics.WorkerRestarted(id); };
+  options.log = [&traces](const std::string& id, const std::string& job, absl::string_view line) {
+    Log(LogLevel::kInfo, line, {{"job", job}, {"worker", id}, {"trace_id", traces.Of(job)}});
+  };
+  options.warn = [&traces](const std::string& id, const std::string& job, absl::string_view what) {
+    Log(LogLevel::kWarn, absl::StrCat("worker ", what), {{"job", job}, {"worker", id}, {"trace_id", traces.Of(job)}});
   };
   return options;
+}
+
+// So that whoever reads it knows what to change.
+absl::Status OfSetting(const char* name, const absl::Status& status) {
+  return status.ok() ? status : absl::Status(status.code(), absl::StrCat(name, ": ", status.message()));
 }
 
 // Bounds on what one client can make the server do.
@@ -73,29 +127,46 @@ void SetBounds(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that is taken is an error, not shared
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTime);
 }
 
 class DaemonImpl : public Daemon {
  public:
-  explicit DaemonImpl(DaemonOptions options) : options_(std::move(options)) {}
-  ~DaemonImpl() override { Shutdown(absl::Now()); }
+  explicit DaemonImpl(const Settings& settings) : settings_(settings) {}
+  ~DaemonImpl() override { Shutdown(absl::ZeroDuration()); }
 
   absl::Status Start();
   const std::string& address() const override { return address_; }
-  void Shutdown(absl::Time deadline) override;
+  void Shutdown(absl::Duration time) override;
 
  private:
+  absl::Status StartHttp();
   absl::Status OpenStore();
+  absl::Status OpenDoor();
   absl::Status StartWorkerServer();
   absl::Status StartPublicServer();
+  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> ServerCredentials();
+  absl::Status RefreshCertificates();
+  void StartUpkeep();
   void StartHealth();
+  absl::Status CheckStore() const;
+  void SetStoreServing(bool serving) const;
 
-  const DaemonOptions options_;
+  const Settings settings_;
   const api::Limits limits_;
   Clock clock_;
+  Metrics metrics_;
+  JobTraces traces_;
+  Readiness readiness_;
+  HeldUpSteps held_up_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<store::BlobStore> blobs_;
+  std::unique_ptr<store::DiskRoom> disk_;
+  std::unique_ptr<jobs::Quotas> quotas_;
+  std::unique_ptr<store::TokenStore> token_store_;  // null where no tokens are asked for, as the next
+  std::unique_ptr<jobs::Tokens> tokens_;
+  std::unique_ptr<api::AuditLog> audit_;
+  std::unique_ptr<api::Access> access_;
   std::unique_ptr<events::EventLog> log_;
   std::unique_ptr<jobs::Jobs> jobs_;
   std::unique_ptr<jobs::Datasets> datasets_;
@@ -104,55 +175,118 @@ class DaemonImpl : public Daemon {
   std::unique_ptr<scheduler::Scheduler> scheduler_;
   std::unique_ptr<grpc::Server> worker_server_;
   std::unique_ptr<api::Services> services_;
+  std::unique_ptr<Certificates> certificates_;  // null without TLS
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<Listener> listener_;
+  StopLatch stop_sweep_;
+  std::unique_ptr<Upkeep> upkeep_;
   std::unique_ptr<HealthWatch> health_;
+  std::unique_ptr<HealthWatch> device_health_;
+  std::unique_ptr<HealthWatch> certificates_health_;  // null without TLS
+  std::unique_ptr<HealthWatch> disk_watch_;
+  std::unique_ptr<jobs::Caretaker> caretaker_;
   std::optional<ReadyFile> ready_file_;
+  std::unique_ptr<gateway::HttpServer> http_;  // after all that it shows
   std::string address_;
 };
 
+// First of all, so that whoever looks sees a daemon that starts, however long a migration takes.
+absl::Status DaemonImpl::StartHttp() {
+  if (!settings_.http.has_value()) return absl::OkStatus();
+  auto http = gateway::HttpServer::Start(settings_.http->host, settings_.http->port,
+                                         {[this] { return readiness_.status(); }, [this] { return metrics_.Text(); }});
+  if (!http.ok()) return OfSetting("http", http.status());
+  http_ = *std::move(http);
+  return absl::OkStatus();
+}
+
 absl::Status DaemonImpl::OpenStore() {
-  if (absl::Status status = RealFileSystem().CreateFolders(options_.data_dir); !status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<store::Store>> store = store::OpenSqliteStore(options_.data_dir, kLockWait);
-  if (!store.ok()) return store.status();
+  absl::StatusOr<std::unique_ptr<store::Store>> store = store::OpenSqliteStore(settings_.data_dir, {kLockWait, &metrics_});
+  if (!store.ok()) return OfSetting("data_dir", store.status());
+  if (store::IsOpenToOthers(settings_.data_dir)) {
+    Log(LogLevel::kWarn, absl::StrCat("other users of this machine may look into ", settings_.data_dir,
+                                      ": chmod 700 keeps jobs and tokens' hashes from them"));
+  }
   store_ = *std::move(store);
-  blobs_ = std::make_unique<store::BlobStore>(absl::StrCat(options_.data_dir, "/blobs"), RealFileSystem());
-  log_ = events::MakeEventLog(*store_, clock_);
-  jobs_ = std::make_unique<jobs::Jobs>(*log_, *store_, *blobs_, clock_);
+  blobs_ = std::make_unique<store::BlobStore>(absl::StrCat(settings_.data_dir, "/blobs"), RealFileSystem());
+  disk_ = std::make_unique<store::DiskRoom>(settings_.data_dir);
+  events::EventLogOptions log_options;
+  log_options.observer = [this](const v1::Job& job, const std::vector<events::EventPtr>& events) {
+    ObserveJob(job, events, metrics_, traces_);
+  };
+  log_ = events::MakeEventLog(*store_, clock_, std::move(log_options));
+  quotas_ = std::make_unique<jobs::Quotas>(*store_, settings_.quota, settings_.owner_quotas);
+  jobs_ = std::make_unique<jobs::Jobs>(*log_, *store_, *blobs_, clock_, jobs::RetryDelays(), settings_.retention);
+  jobs_->SetQuotas(quotas_.get());
+  jobs_->SetDisk(disk_.get());
   const api::Limits limits;
-  datasets_ = jobs::MakeDatasets(*store_, *blobs_, RealFileSystem(), absl::StrCat(options_.data_dir, "/uploads"), clock_,
-                                 {limits.max_upload_bytes, limits.max_dataset_values});
+  datasets_ = jobs::MakeDatasets(*store_, *blobs_, RealFileSystem(), absl::StrCat(settings_.data_dir, "/uploads"), clock_,
+                                 {limits.max_upload_bytes, limits.max_dataset_values}, quotas_.get(), disk_.get());
+  return absl::OkStatus();
+}
+
+absl::Status DaemonImpl::OpenDoor() {
+  if (settings_.authentication == "tokens") {
+    absl::StatusOr<std::unique_ptr<store::TokenStore>> tokens = store::OpenTokenStore(settings_.data_dir);
+    if (!tokens.ok()) return tokens.status();
+    token_store_ = *std::move(tokens);
+    tokens_ = std::make_unique<jobs::Tokens>(*token_store_, clock_);
+  }
+  const auto on_error = [](const absl::Status& status) {
+    if (status.ok()) return Log(LogLevel::kInfo, "the audit log is written again");
+    Log(LogLevel::kError, absl::StrCat("the audit log cannot be written: ", status.ToString()));
+  };
+  audit_ =
+      std::make_unique<api::AuditLog>(RealFileSystem(), absl::StrCat(settings_.data_dir, "/audit.jsonl"), api::AuditOptions(), on_error);
+  access_ = std::make_unique<api::Access>(tokens_.get(), *quotas_, audit_.get(), clock_);
   return absl::OkStatus();
 }
 
 absl::Status DaemonImpl::Start() {
+  if (absl::Status status = StartHttp(); !status.ok()) return status;
   if (absl::Status status = OpenStore(); !status.ok()) return status;
-  absl::StatusOr<std::vector<std::string>> queue = jobs_->Recover();
+  if (absl::Status status = OpenDoor(); !status.ok()) return status;
+  absl::StatusOr<std::vector<jobs::WaitingJob>> queue = jobs_->Recover();
   if (!queue.ok()) return queue.status();
   if (absl::Status status = StartWorkerServer(); !status.ok()) return status;
   jobs_->SetListener(scheduler_.get());
   scheduler_->Start(*std::move(queue));
   if (absl::Status status = StartPublicServer(); !status.ok()) return status;
+  AddGauges(metrics_, {*store_, *log_, *scheduler_, readiness_, clock_, settings_.data_dir, certificates_.get()});
+  StartUpkeep();
   StartHealth();
+  caretaker_ = std::make_unique<jobs::Caretaker>(*jobs_, kTidyInterval, [](const absl::Status& status) {
+    Log(LogLevel::kError, absl::StrCat("what is to be removed could not be: ", status.ToString()));
+  });
   supervisor_->Start();
-  absl::StatusOr<ReadyFile> ready_file = ReadyFile::Write(RealFileSystem(), options_.ready_file, address_);
-  if (!ready_file.ok()) return ready_file.status();
+  const std::string http = http_ == nullptr ? "" : ListenAddress{settings_.http->host, http_->port()}.ToString();
+  (void)FlushLog(kLogTime);  // who reads the ready file finds what was to be said before
+  absl::StatusOr<ReadyFile> ready_file = ReadyFile::Write(RealFileSystem(), settings_.ready_file, address_, http);
+  if (!ready_file.ok()) return OfSetting("ready_file", ready_file.status());
   ready_file_.emplace(*std::move(ready_file));
   return absl::OkStatus();
 }
 
 absl::Status DaemonImpl::StartWorkerServer() {
-  absl::StatusOr<WorkerSocket> socket = WorkerSocket::Make(RealFileSystem(), options_.data_dir);
+  absl::StatusOr<WorkerSocket> socket = WorkerSocket::Make(RealFileSystem(), settings_.data_dir);
   if (!socket.ok()) return socket.status();
   socket_.emplace(*std::move(socket));
   supervisor_ =
-      std::make_unique<scheduler::Supervisor>(std::vector{Program(options_, socket_->address(), kFlowWorker, "flow", options_.threads),
-                                                          Program(options_, socket_->address(), kQueryWorker, "query", kQueryThreads)},
-                                              SupervisorLog());
+      std::make_unique<scheduler::Supervisor>(std::vector{Program(settings_, socket_->address(), kFlowWorker, kFlowLane, settings_.threads),
+                                                          Program(settings_, socket_->address(), kQueryWorker, "query", kQueryThreads)},
+                                              ToSupervisorOptions(settings_, metrics_, traces_));
 
   scheduler::SchedulerOptions options;
   options.version = std::string(Version());
-  options.devices = {{kDevice, options_.threads}};
+  const int64_t memory = settings_.worker_memory_bytes > 0 ? settings_.worker_memory_bytes : MachineMemoryBytes();
+  options.devices = {{.name = kDevice, .threads = settings_.threads, .memory_bytes = memory}};
+  options.max_running = [this](const std::string& owner) { return quotas_->Of(owner).max_running_jobs(); };
   options.kill_worker = [this](const std::string& worker_id, int64_t pid) { supervisor_->Kill(worker_id, pid); };
+  options.worker_end = [this](const std::string& worker_id, int64_t pid) { return supervisor_->DescribeEnd(worker_id, pid); };
+  options.observer = supervisor_.get();
+  options.device_health = [this](const std::string& device) { return supervisor_->device_health(device); };
+  options.held_up = [this](const std::string& job, const absl::Status& why) { ObserveHeldUp(job, why, held_up_, traces_); };
+  options.gets_jobs = [this](const std::string& device) { return supervisor_->gets_jobs(device); };
   scheduler_ = scheduler::MakeScheduler(*jobs_, *datasets_, std::move(options));
 
   grpc::ServerBuilder builder;
@@ -166,59 +300,154 @@ absl::Status DaemonImpl::StartWorkerServer() {
 }
 
 absl::Status DaemonImpl::StartPublicServer() {
+  absl::StatusOr<std::unique_ptr<Listener>> listener = Listener::Bind(settings_.listen);
+  if (!listener.ok()) return OfSetting("listen", listener.status());
+  listener_ = *std::move(listener);
+  const absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials = ServerCredentials();
+  if (!credentials.ok()) return credentials.status();
   grpc::ServerBuilder builder;
   SetBounds(builder);
-  int port = 0;
-  builder.AddListeningPort(options_.listen.ToString(), grpc::InsecureServerCredentials(), &port);
-  services_ = api::RegisterServices(builder, {*jobs_, *datasets_, *log_, *scheduler_}, limits_);
+  using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, *credentials);
+  services_ = api::RegisterServices(builder, {*jobs_, *datasets_, *access_, *scheduler_}, limits_);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(
+      api::ObserveCalls(services_->names(), [this](const api::FinishedCall& call) { ObserveCall(call, metrics_, traces_); }));
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server_ = builder.BuildAndStart();
-  if (!server_ || port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options_.listen.ToString(), ": the address is taken or not this machine's"));
-  }
-  ListenAddress bound = options_.listen;
-  bound.port = port;
+  if (!server_) return absl::InternalError("gRPC's server does not start");
+  listener_->Start(std::move(acceptor));
+  ListenAddress bound = settings_.listen;
+  bound.port = listener_->port();
   address_ = bound.ToString();
   return absl::OkStatus();
 }
 
-void DaemonImpl::StartHealth() {
-  const auto check = [this] {
-    absl::Status status = store_->CheckHealth();
-    return status.ok() ? supervisor_->health() : status;
-  };
-  const auto report = [this](const absl::Status& status) {
-    server_->GetHealthCheckService()->SetServingStatus(status.ok());
-    if (status.ok()) return spdlog::info("healthy");
-    spdlog::error("unhealthy: {}", status.ToString());
-  };
-  for (const std::string& name : services_->names()) server_->GetHealthCheckService()->SetServingStatus(name, true);
-  health_ = std::make_unique<HealthWatch>(kHealthInterval, check, report);
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> DaemonImpl::ServerCredentials() {
+  if (!settings_.tls.enabled()) return grpc::InsecureServerCredentials();
+  absl::StatusOr<std::unique_ptr<Certificates>> certificates = Certificates::Load(settings_.tls);
+  if (!certificates.ok()) return certificates.status();
+  certificates_ = *std::move(certificates);
+  return certificates_->ServerCredentials();
 }
 
-void DaemonImpl::Shutdown(absl::Time deadline) {
+absl::Status DaemonImpl::RefreshCertificates() {
+  const absl::Time before = certificates_->load_time();
+  absl::Status status = certificates_->Refresh();
+  if (certificates_->load_time() != before) {
+    Log(LogLevel::kInfo, absl::StrCat("took a renewed ", settings_.tls.cert, ", which expires at ",
+                                      absl::FormatTime(certificates_->expire_time(), absl::UTCTimeZone())));
+  }
+  return status;
+}
+
+void DaemonImpl::StartUpkeep() {
+  UpkeepTasks tasks;
+  tasks.sweep = [this] { return jobs::SweepJobFiles(*store_, *blobs_, stop_sweep_); };
+  tasks.drop = [this] { return datasets_->DropAbandonedUploads(); };
+  tasks.check = [this] { return store_->CheckIntegrity(); };
+  tasks.stop_check = [this] {
+    stop_sweep_.Trigger();
+    store_->StopChecks();
+  };
+  tasks.report = [](const std::string& task, const absl::Status& status, absl::Duration duration) {
+    Log(status.ok() ? LogLevel::kDebug : LogLevel::kError,
+        absl::StrCat(task, " after ", absl::FormatDuration(duration), ": ", status.ok() ? "sound" : status.ToString()));
+  };
+  upkeep_ = std::make_unique<Upkeep>(std::move(tasks));
+}
+
+absl::Status DaemonImpl::CheckStore() const {
+  absl::Status status = store_->CheckHealth();
+  if (status.ok()) status = blobs_->CheckHealth();
+  return status.ok() ? upkeep_->integrity() : status;
+}
+
+// Jobs and data sets cannot be served without the store; what the server is can.
+void DaemonImpl::SetStoreServing(bool serving) const {
+  for (const std::string& name : services_->names()) {
+    const bool needs_store = name != v1::ServerService::service_full_name();
+    server_->GetHealthCheckService()->SetServingStatus(name, serving || !needs_store);
+  }
+}
+
+void DaemonImpl::StartHealth() {
+  const auto check = [this] {
+    absl::Status status = CheckStore();
+    SetStoreServing(status.ok());
+    if (status.ok()) status = listener_->status();
+    if (status.ok()) status = held_up_.status();
+    readiness_.Set(status);
+    return status;
+  };
+  const auto report = [this](const absl::Status& status) {
+    server_->GetHealthCheckService()->SetServingStatus("", status.ok());
+    if (status.ok()) return Log(LogLevel::kInfo, "healthy");
+    Log(LogLevel::kError, absl::StrCat("unhealthy: ", status.ToString()));
+  };
+  (void)check();  // who reads the ready file finds it ready
+  health_ = std::make_unique<HealthWatch>(kHealthInterval, check, report);
+  const auto check_disk = [this] {
+    disk_->KeepReserve();
+    return disk_->Check(0);
+  };
+  disk_watch_ = std::make_unique<HealthWatch>(kHealthInterval, check_disk, [](const absl::Status& status) {
+    if (status.ok()) return Log(LogLevel::kInfo, "the disk has room");
+    Log(LogLevel::kError, absl::StrCat("new jobs and uploads are refused, and steps wait: ", status.message()));
+  });
+  // What does not need the device is served without it.
+  auto report_device = [this, was_unhealthy = false](const absl::Status& status) mutable {
+    server_->GetHealthCheckService()->SetServingStatus(absl::StrCat(kDeviceService, kDevice), status.ok());
+    // Nothing is known of it before its workers have come or failed.
+    if (status.ok() && !was_unhealthy) return;
+    was_unhealthy = !status.ok();
+    if (status.ok()) return Log(LogLevel::kInfo, absl::StrCat("device ", kDevice, " is healthy again"));
+    Log(LogLevel::kError, absl::StrCat("device ", kDevice, " is not healthy: ", status.message()));
+  };
+  report_device(supervisor_->device_health(kDevice));  // who reads the ready file finds it told
+  device_health_ = std::make_unique<HealthWatch>(
+      kDeviceHealthInterval, [this] { return supervisor_->device_health(kDevice); }, report_device);
+  if (certificates_ == nullptr) return;
+  const auto report_certificates = [](const absl::Status& status) {
+    if (status.ok()) return Log(LogLevel::kInfo, "the files of TLS are in order");
+    Log(LogLevel::kError, absl::StrCat("the files of TLS cannot be taken, those of before stay in use: ", status.message()));
+  };
+  certificates_health_ = std::make_unique<HealthWatch>(
+      kCertificatesInterval, [this] { return RefreshCertificates(); }, report_certificates);
+}
+
+void DaemonImpl::Shutdown(absl::Duration time) {
+  const absl::Duration deadline = Uptime() + time;
+  readiness_.Stop();
   ready_file_.reset();
   health_.reset();
+  device_health_.reset();
+  certificates_health_.reset();
+  disk_watch_.reset();
+  caretaker_.reset();
   if (server_) server_->GetHealthCheckService()->Shutdown();  // NOT_SERVING
+  absl::SleepFor(std::clamp(time - kReserve, absl::ZeroDuration(), kNotice));
   if (services_) services_->Shutdown();
   if (supervisor_) supervisor_->Hold();
-  if (scheduler_) scheduler_->Shutdown(deadline - kReserve);
-  if (supervisor_) supervisor_->Stop(deadline - kReserve);
-  const auto calls_end = absl::ToChronoTime(std::min(absl::Now() + kCallGrace, deadline));
-  if (server_) server_->Shutdown(calls_end);
-  if (worker_server_) worker_server_->Shutdown(calls_end);
+  if (scheduler_) scheduler_->Shutdown(deadline - kReserve - Uptime());
+  if (supervisor_) supervisor_->Stop(deadline - kReserve - Uptime());
+  if (listener_) listener_->Stop();
+  const absl::Duration calls_end = std::min(Uptime() + kCallGrace, deadline);
+  if (server_) server_->Shutdown(WithinTime(calls_end - Uptime()));
+  if (worker_server_) worker_server_->Shutdown(WithinTime(calls_end - Uptime()));
   server_.reset();
   worker_server_.reset();
+  upkeep_.reset();
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& options) {
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Settings& settings) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   // grpc++ answers health checks without the message types: linked, reflection can describe them.
   google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
-  auto daemon = std::make_unique<DaemonImpl>(options);
+  auto daemon = std::make_unique<DaemonImpl>(settings);
   if (absl::Status status = daemon->Start(); !status.ok()) return status;
   return daemon;
 }

@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "absl/status/status.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "common/steady_wait.h"
 
 namespace sliceflow::daemon {
 
@@ -23,7 +23,7 @@ class HealthWatch {
 
   std::function<absl::Status()> check_;
   std::function<void(const absl::Status&)> report_;
-  absl::Notification stop_;
+  SteadyNotification stop_;
   std::thread thread_;
 };
 

@@ -1,5 +1,8 @@
 #include "server/daemon/listen_address.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -11,11 +14,17 @@ std::string ListenAddress::ToString() const {
   return is_v6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
 }
 
-bool ListenAddress::loopback() const { return host == "localhost" || host == "::1" || absl::StartsWith(host, "127."); }
+// A name such as 127.example.org is no address, whatever it begins with.
+bool ListenAddress::loopback() const {
+  in_addr v4 = {};
+  in6_addr v6 = {};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == IN_LOOPBACKNET;
+  if (inet_pton(AF_INET6, host.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
+  return host == "localhost";
+}
 
 absl::StatusOr<ListenAddress> ParseListenAddress(absl::string_view text) {
-  const absl::Status malformed = absl::InvalidArgumentError(
-      absl::StrCat("--listen ", text, ": must be HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:50051 or [::1]:0"));
+  absl::Status malformed = absl::InvalidArgumentError("HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:50051 or [::1]:0");
   const size_t colon = text.rfind(':');
   if (colon == absl::string_view::npos) return malformed;
   absl::string_view host = text.substr(0, colon);

@@ -18,7 +18,7 @@ struct ListenAddress {
   bool loopback() const;
 };
 
-// HOST:PORT, [IPV6]:PORT. InvalidArgument saying what is wrong.
+// HOST:PORT, [IPV6]:PORT. InvalidArgument saying what it must be.
 absl::StatusOr<ListenAddress> ParseListenAddress(absl::string_view text);
 
 }  // namespace sliceflow::daemon

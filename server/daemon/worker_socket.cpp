@@ -1,6 +1,7 @@
 #include "server/daemon/worker_socket.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -29,10 +30,21 @@ std::vector<std::string> Places() {
   return places;
 }
 
-// Whatever the note says, only what mkdtemp can have made here is removed.
-bool IsSocketFolder(const std::filesystem::path& path) {
+// What is another of a copy, and the same after a move.
+std::string IdentityOf(const std::string& data_dir) {
+  struct stat info = {};
+  return stat(data_dir.c_str(), &info) == 0 ? absl::StrCat(info.st_dev, ":", info.st_ino) : "";
+}
+
+std::string OwnerFile(const std::string& folder) { return absl::StrCat(folder, "/data_folder"); }
+
+// Whatever the note says, only what mkdtemp can have made here is removed, and only what was made for this data folder: a copy of a folder
+// in use has the note of the original.
+bool IsLeft(FileSystem& files, const std::filesystem::path& path, const std::string& identity) {
   const std::string name = path.filename().string();
-  return path.is_absolute() && name.size() + 1 == sizeof(kFolderName) && absl::StartsWith(name, "sliceflow-");
+  if (!path.is_absolute() || name.size() + 1 != sizeof(kFolderName) || !absl::StartsWith(name, "sliceflow-")) return false;
+  const absl::StatusOr<std::string> owner = files.ReadFile(OwnerFile(path));
+  return owner.ok() && !owner->empty() && *owner == identity;
 }
 
 }  // namespace
@@ -40,13 +52,16 @@ bool IsSocketFolder(const std::filesystem::path& path) {
 absl::StatusOr<WorkerSocket> WorkerSocket::Make(FileSystem& files, const std::string& data_dir) {
   std::string note = absl::StrCat(data_dir, "/worker_socket");
   const absl::StatusOr<std::string> left = files.ReadFile(note);
-  if (left.ok() && IsSocketFolder(*left)) files.RemoveTree(*left).IgnoreError();
+  const std::string identity = IdentityOf(data_dir);
+  if (left.ok() && IsLeft(files, *left, identity)) files.RemoveTree(*left).IgnoreError();
   std::string reasons;
   for (const std::string& place : Places()) {
     if (place.empty() || place.size() > kLongestFolder) continue;
     std::string folder = absl::StrCat(place, "/", kFolderName);
     if (mkdtemp(folder.data()) != nullptr) {
-      files.WriteFileDurably(note, folder).IgnoreError();  // without it a kill leaves the folder, and nothing worse
+      // Without the two a kill leaves the folder, and nothing worse.
+      files.WriteFileDurably(OwnerFile(folder), identity).IgnoreError();
+      files.WriteFileDurably(note, folder).IgnoreError();
       return WorkerSocket(files, std::move(note), std::move(folder));
     }
     absl::StrAppend(&reasons, reasons.empty() ? "" : "; ", place, ": ", std::strerror(errno));

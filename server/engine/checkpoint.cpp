@@ -12,7 +12,7 @@ namespace sliceflow::engine {
 namespace {
 
 constexpr absl::string_view kMagic("SLFLOWCP", 8);
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 constexpr uint8_t kNoInequality = 2;
 constexpr size_t kChecksumSize = sizeof(uint32_t);
 
@@ -80,6 +80,8 @@ std::string EncodeCheckpoint(uint64_t fingerprint, const CheckpointState& state)
   out.Put(kVersion);
   out.Put(fingerprint);
   PutReport(out, state.report);
+  out.Put(state.ground.seed);
+  out.Put(state.ground.sliced_step_size);
   out.PutVector(state.parameters);
   out.PutVector(state.memory);
   out.Put(static_cast<uint32_t>(state.parts.size()));
@@ -103,6 +105,7 @@ absl::StatusOr<CheckpointState> DecodeCheckpoint(uint64_t fingerprint, absl::str
   if (in.Get<uint64_t>() != fingerprint) return absl::FailedPreconditionError("checkpoint belongs to another specification");
   CheckpointState state;
   state.report = GetReport(in);
+  state.ground = {.seed = in.Get<uint64_t>(), .sliced_step_size = in.Get<double>()};
   state.parameters = in.GetVector<float>();
   state.memory = in.GetVector<float>();
   const auto parts = in.Get<uint32_t>();

@@ -133,6 +133,21 @@ uint64_t Fingerprint(const FlowSpec& spec) {
   for (const MetricSpec& metric : spec.metrics) hasher.Add(metric);
   hasher.Add(spec.seed);
   if (spec.latent.has_value()) hasher.Add(*spec.latent);
+  if (spec.origin.has_value()) hasher.All(spec.origin->step, spec.origin->sliced_time);
+  return hasher.result();
+}
+
+uint64_t StateFingerprint(const FlowSpec& spec) {
+  Hasher hasher;
+  hasher.All(spec.dimension, spec.initial, spec.model, spec.latent.has_value());
+  if (spec.latent.has_value()) hasher.Add(*spec.latent);
+  return hasher.result();
+}
+
+uint64_t CurveFingerprint(const FlowSpec& spec) {
+  Hasher hasher;
+  hasher.All(static_cast<uint64_t>(spec.terms.size()), spec.sliced_step_size);
+  for (const WeightedTerm& term : spec.terms) hasher.Add(term);
   return hasher.result();
 }
 

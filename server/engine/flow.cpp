@@ -9,7 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/engine/flow_core.h"
+#include "server/engine/fork.h"
 #include "server/engine/guarded.h"
+#include "server/engine/step_halving.h"
 #include "server/engine/validate.h"
 
 namespace sliceflow::engine {
@@ -116,14 +118,34 @@ absl::StatusOr<std::unique_ptr<Flow>> MakeFlow(FlowSpec spec, const Begin& begin
   });
 }
 
+// Of a parent that halved its steps, a fork that does not goes on from the flow of τ.
+absl::Status Adopt(FlowCore& core, const FlowSpec& spec, const FlowSpec& parent, absl::string_view checkpoint) {
+  if (spec.step_halving == parent.step_halving) return core.Adopt(parent, checkpoint);
+  const absl::StatusOr<std::string> asked = StepHalving::AskedPart(parent, checkpoint);
+  if (!asked.ok()) return asked.status();
+  FlowSpec alone = parent;
+  alone.step_halving = false;
+  return core.Adopt(alone, *asked);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Flow>> Flow::Create(FlowSpec spec, const StopLatch& stop, ProgressCallback progress) {
   return MakeFlow(std::move(spec), [&](FlowCore& core) { return core.Start(stop, progress); });
 }
 
-absl::StatusOr<std::unique_ptr<Flow>> Flow::Restore(FlowSpec spec, absl::string_view checkpoint, const StopLatch& /*stop*/) {
+absl::StatusOr<std::unique_ptr<Flow>> Flow::Restore(FlowSpec spec, absl::string_view checkpoint) {
   return MakeFlow(std::move(spec), [&](FlowCore& core) { return core.Resume(checkpoint); });
+}
+
+absl::StatusOr<std::unique_ptr<Flow>> Flow::Fork(const FlowSpec& spec, const FlowSpec& parent, absl::string_view checkpoint) {
+  if (absl::Status status = Validate(parent); !status.ok()) return status;
+  return MakeFlow(spec, [&](FlowCore& core) -> absl::Status {
+    absl::Status status = CheckFork(spec, parent);
+    if (status.ok()) status = Adopt(core, spec, parent, checkpoint);
+    if (!status.ok() || core.report().step == spec.origin->step) return status;
+    return absl::FailedPreconditionError(absl::StrCat("checkpoint is of step ", core.report().step, ", the origin is ", spec.origin->step));
+  });
 }
 
 void SetThreads(int threads) {

@@ -94,7 +94,13 @@ class Flow {
 
   // As Create, and at the step where `checkpoint` was saved. DataLoss when the bytes are damaged, FailedPrecondition when they belong
   // to another spec or format.
-  static absl::StatusOr<std::unique_ptr<Flow>> Restore(FlowSpec spec, absl::string_view checkpoint, const StopLatch& stop);
+  static absl::StatusOr<std::unique_ptr<Flow>> Restore(FlowSpec spec, absl::string_view checkpoint);
+
+  // As Restore of a checkpoint that a flow of `parent` saved at `spec.origin`, and from there on by `spec`, which may differ from `parent`
+  // in all but initial distribution and model. What the solver keeps besides the model is taken over where it still means the same
+  // (server/engine/fork.h); otherwise the solver begins anew, a scheme of second order with a step of first order. FailedPrecondition,
+  // besides as above, where the flow cannot go on by `spec`.
+  static absl::StatusOr<std::unique_ptr<Flow>> Fork(const FlowSpec& spec, const FlowSpec& parent, absl::string_view checkpoint);
 
   virtual ~Flow() = default;
 
@@ -128,7 +134,7 @@ class Flow {
   virtual absl::StatusOr<std::string> Save() const = 0;
 };
 
-// Sets the threads that all flows of this process compute with, 1 to 256. Call once, before the first flow.
+// Sets the threads that flows of this process compute with, 1 to 256. Call it while there is no flow.
 void SetThreads(int threads);
 
 // Whether a model of this kind has a density; the gate and ServerInfo say the same.

@@ -16,7 +16,7 @@
 
 namespace sliceflow::engine {
 
-// Calls mean what those of Flow do and take what Flow has checked. One of Start and Resume comes first; Resume may come again.
+// Calls mean what those of Flow do and take what Flow has checked. One of Start, Resume and Adopt comes first; Resume may come again.
 class FlowCore {
  public:
   virtual ~FlowCore() = default;
@@ -26,6 +26,9 @@ class FlowCore {
 
   // Puts the flow where `checkpoint` says: DataLoss or FailedPrecondition where it cannot be used.
   virtual absl::Status Resume(absl::string_view checkpoint) = 0;
+
+  // Puts the flow, a fork, at its origin, where `checkpoint` of a flow of `parent` is, which passed CheckFork. Errors as of Resume.
+  virtual absl::Status Adopt(const FlowSpec& parent, absl::string_view checkpoint) = 0;
 
   virtual int dimension() const = 0;
   virtual int num_steps() const = 0;

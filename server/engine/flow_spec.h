@@ -273,6 +273,12 @@ struct LatentSpace {
   int64_t batch_size = 128;
 };
 
+// Where a fork's own steps begin: those up to `step` are of the flow it was forked from.
+struct ForkOrigin {
+  int step = 0;
+  double sliced_time = 0;  // at that step; the fork's own step size counts from there
+};
+
 struct FlowSpec {
   int dimension = 0;
   InitialSpec initial;
@@ -286,6 +292,7 @@ struct FlowSpec {
   std::vector<MetricSpec> metrics;
   uint64_t seed = 0;
   std::optional<LatentSpace> latent;  // where the flow runs in one: `initial` (but a data set) and `model` are in it, tables are not
+  std::optional<ForkOrigin> origin;   // of a fork; `num_steps` counts from step 0 all the same
 };
 
 // The dimension that the flow runs in.

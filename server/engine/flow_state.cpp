@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/engine/dense.h"
+#include "server/engine/fork.h"
 #include "server/engine/initial/registry.h"
 #include "server/engine/initial_fit.h"
 #include "server/engine/models/registry.h"
@@ -45,13 +46,21 @@ auto Counting(InnerProgress& inner, ProgressCallback progress) {
 FlowState::FlowState(FlowSpec spec, uint64_t fingerprint) : spec_(std::move(spec)), fingerprint_(fingerprint) {
   const int dimension = spec_.dimension;
   initial_ = MakeInitial(spec_.initial, dimension);
-  at::Generator base_random = MakeGenerator(spec_.seed, Purpose::kBase);
-  const double diffusion = std::sqrt(2 * dimension * spec_.sliced_step_size);
-  model_ = MakeModel(spec_.model, spec_.solver, dimension, initial_, kBaseShareOfDiffusion * diffusion, base_random);
   terms_ = MakeTerms(spec_.terms, {.dimension = dimension, .batch_size = InnerOf(spec_.solver).batch_size, .seed = spec_.seed});
   metrics_ = MakeMetrics(spec_);
-  evaluator_ = std::make_unique<Evaluator>(*model_, terms_, spec_.seed);
   limit_ = kExplosion * Extent(*initial_);
+}
+
+void FlowState::StandOn(const ModelGround& ground) {
+  if (solver_ != nullptr && ground_ == ground) return;
+  const int dimension = spec_.dimension;
+  ground_ = ground;
+  solver_ = nullptr;  // it and the evaluator borrow the model
+  evaluator_ = nullptr;
+  at::Generator base_random = MakeGenerator(ground.seed, Purpose::kBase);
+  const double diffusion = std::sqrt(2 * dimension * ground.sliced_step_size);
+  model_ = MakeModel(spec_.model, spec_.solver, dimension, initial_, kBaseShareOfDiffusion * diffusion, base_random);
+  evaluator_ = std::make_unique<Evaluator>(*model_, terms_, spec_.seed);
   solver_ = MakeSolver(spec_.solver, {.spec = spec_,
                                       .model = *model_,
                                       .terms = terms_,
@@ -81,6 +90,7 @@ absl::Status FlowState::FitToInitial(at::Tensor& parameters, const StopLatch& st
 }
 
 absl::Status FlowState::Start(const StopLatch& stop, ProgressCallback progress) {
+  StandOn({.seed = spec_.seed, .sliced_step_size = spec_.sliced_step_size});
   at::Generator random = MakeGenerator(spec_.seed, model_->exact() ? Purpose::kInitialPositions : Purpose::kInitialParameters);
   at::Tensor parameters = model_->InitialParameters(random).contiguous();
   report_ = NewReport(0);
@@ -104,14 +114,23 @@ absl::Status FlowState::Start(const StopLatch& stop, ProgressCallback progress) 
   return absl::OkStatus();
 }
 
-absl::Status FlowState::Resume(absl::string_view checkpoint) {
-  absl::StatusOr<CheckpointState> state = DecodeCheckpoint(fingerprint_, checkpoint);
+absl::Status FlowState::Adopt(const FlowSpec& parent, absl::string_view checkpoint) {
+  return Take(Fingerprint(parent), KeepsMemory(spec_, parent), checkpoint);
+}
+
+absl::Status FlowState::Take(uint64_t fingerprint, bool with_memory, absl::string_view checkpoint) {
+  absl::StatusOr<CheckpointState> state = DecodeCheckpoint(fingerprint, checkpoint);
   if (!state.ok()) return state.status();
   const int step = state->report.step;
-  const bool fits = step >= 0 && step <= spec_.num_steps &&
-                    static_cast<int64_t>(state->parameters.size()) == solver_->ParameterCount(step) &&
-                    static_cast<int64_t>(state->memory.size()) == solver_->MemorySize(step) && state->parts.empty();
-  if (!fits) return absl::DataLossError("checkpoint does not fit its specification");
+  absl::Status misfit = absl::DataLossError("checkpoint does not fit its specification");
+  const double ground = state->ground.sliced_step_size;
+  if (step < 0 || step > spec_.num_steps || !state->parts.empty() || !(std::isfinite(ground) && ground > 0)) return misfit;
+  StandOn(state->ground);
+  if (!with_memory) state->memory.clear();
+  const int64_t memory_size = with_memory ? solver_->MemorySize(step) : 0;
+  const bool fits = static_cast<int64_t>(state->parameters.size()) == solver_->ParameterCount(step) &&
+                    static_cast<int64_t>(state->memory.size()) == memory_size;
+  if (!fits) return misfit;
   position_ = {.parameters = at::tensor(state->parameters, at::kFloat)};
   if (!state->memory.empty()) position_.memory = at::tensor(state->memory, at::kFloat);
   report_ = std::move(state->report);
@@ -121,7 +140,8 @@ absl::Status FlowState::Resume(absl::string_view checkpoint) {
 StepReport FlowState::NewReport(int step) const {
   StepReport report;
   report.step = step;
-  report.sliced_time = step * spec_.sliced_step_size;
+  const ForkOrigin origin = spec_.origin.value_or(ForkOrigin{});
+  report.sliced_time = origin.sliced_time + (step - origin.step) * spec_.sliced_step_size;
   report.wasserstein_time = spec_.dimension * report.sliced_time;
   return report;
 }
@@ -193,7 +213,8 @@ at::Tensor FlowState::Samples(int64_t count, std::optional<uint64_t> seed) const
   if (seed.has_value()) return TransportInBlocks(position_.parameters, count, Purpose::kSamples, *seed).x;
   // Particles follow themselves: the first rows, which were drawn in random order.
   if (model_->exact()) return position_.parameters.view({-1, spec_.dimension}).narrow(0, 0, count);
-  return TransportInBlocks(position_.parameters, count, Purpose::kTrajectory, spec_.seed).x;
+  // By the seed of step 0, so that rows follow their trajectories into a fork with another.
+  return TransportInBlocks(position_.parameters, count, Purpose::kTrajectory, ground_.seed).x;
 }
 
 at::Tensor FlowState::LogDensity(const at::Tensor& points) const {
@@ -202,8 +223,9 @@ at::Tensor FlowState::LogDensity(const at::Tensor& points) const {
 }
 
 std::string FlowState::Save() const {
-  return EncodeCheckpoint(fingerprint_,
-                          {.report = report_, .parameters = ToFloats(position_.parameters), .memory = ToFloats(position_.memory)});
+  return EncodeCheckpoint(
+      fingerprint_,
+      {.report = report_, .ground = ground_, .parameters = ToFloats(position_.parameters), .memory = ToFloats(position_.memory)});
 }
 
 }  // namespace sliceflow::engine

@@ -26,7 +26,10 @@ class FlowState final : public FlowCore {
   FlowState(FlowSpec spec, uint64_t fingerprint);
 
   absl::Status Start(const StopLatch& stop, ProgressCallback progress) override;
-  absl::Status Resume(absl::string_view checkpoint) override;
+  absl::Status Resume(absl::string_view checkpoint) override { return Take(fingerprint_, /*with_memory=*/true, checkpoint); }
+  absl::Status Adopt(const FlowSpec& parent, absl::string_view checkpoint) override;
+  // Puts the flow where a checkpoint of that fingerprint says, with what its solver kept or without.
+  absl::Status Take(uint64_t fingerprint, bool with_memory, absl::string_view checkpoint);
   int dimension() const override { return spec_.dimension; }
   int num_steps() const override { return spec_.num_steps; }
   bool has_density() const override { return model_->has_density(); }
@@ -38,6 +41,8 @@ class FlowState final : public FlowCore {
   std::string Save() const override;
 
  private:
+  // Makes what stands on the model.
+  void StandOn(const ModelGround& ground);
   std::vector<Metric> ComputeMetrics(const at::Tensor& parameters, double wasserstein_time) const;
   // Outside any graph.
   Batch TransportInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const;
@@ -48,11 +53,12 @@ class FlowState final : public FlowCore {
   FlowSpec spec_;
   uint64_t fingerprint_ = 0;
   std::shared_ptr<const InitialDistribution> initial_;
-  std::unique_ptr<Model> model_;
   std::vector<Term> terms_;
   std::vector<std::unique_ptr<StepMetric>> metrics_;
-  std::unique_ptr<Evaluator> evaluator_;
   double limit_ = 0;  // the coordinate beyond which samples count as exploding
+  ModelGround ground_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<Evaluator> evaluator_;
   std::unique_ptr<Solver> solver_;
   Position position_;
   StepReport report_;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/checkpoint.h"
 #include "server/engine/dense.h"
+#include "server/engine/fork.h"
 #include "server/engine/random.h"
 
 namespace sliceflow::engine {
@@ -63,13 +64,17 @@ absl::Status LatentFlow::Start(const StopLatch& stop, ProgressCallback progress)
   return absl::OkStatus();
 }
 
-absl::Status LatentFlow::Resume(absl::string_view checkpoint) {
-  absl::StatusOr<CheckpointState> state = DecodeCheckpoint(fingerprint_, checkpoint);
+absl::Status LatentFlow::Adopt(const FlowSpec& parent, absl::string_view checkpoint) {
+  return Take(Fingerprint(parent), KeepsMemory(spec_, parent), checkpoint);
+}
+
+absl::Status LatentFlow::Take(uint64_t fingerprint, bool with_memory, absl::string_view checkpoint) {
+  absl::StatusOr<CheckpointState> state = DecodeCheckpoint(fingerprint, checkpoint);
   if (!state.ok()) return state.status();
   const bool fits = state->parts.size() == 1 && static_cast<int64_t>(state->parameters.size()) == auto_encoder_.num_parameters();
   if (!fits) return absl::DataLossError("checkpoint does not fit its specification");
   Enter(at::tensor(state->parameters, at::kFloat));
-  absl::Status resumed = inner_->Resume(state->parts[0]);
+  absl::Status resumed = inner_->Take(fingerprint, with_memory, state->parts[0]);
   if (!resumed.ok()) return resumed;
   report_ = std::move(state->report);
   return absl::OkStatus();

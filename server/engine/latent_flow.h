@@ -24,7 +24,8 @@ class LatentFlow final : public FlowCore {
   LatentFlow(FlowSpec spec, uint64_t fingerprint);
 
   absl::Status Start(const StopLatch& stop, ProgressCallback progress) override;
-  absl::Status Resume(absl::string_view checkpoint) override;
+  absl::Status Resume(absl::string_view checkpoint) override { return Take(fingerprint_, /*with_memory=*/true, checkpoint); }
+  absl::Status Adopt(const FlowSpec& parent, absl::string_view checkpoint) override;
   int dimension() const override { return spec_.dimension; }
   int num_steps() const override { return spec_.num_steps; }
   bool has_density() const override { return false; }
@@ -36,6 +37,8 @@ class LatentFlow final : public FlowCore {
   std::string Save() const override;
 
  private:
+  // As FlowState::Take.
+  absl::Status Take(uint64_t fingerprint, bool with_memory, absl::string_view checkpoint);
   // Takes the auto-encoder's parameters and makes the flow between codes.
   void Enter(at::Tensor parameters);
   FlowSpec BetweenCodes() const;

@@ -25,6 +25,7 @@ FlowSpec Refined(FlowSpec spec, size_t flow) {
   spec.step_halving = false;
   spec.sliced_step_size /= Refinement(flow);
   spec.num_steps *= Refinement(flow);
+  if (spec.origin.has_value()) spec.origin->step *= Refinement(flow);
   if (flow > 0) spec.metrics.clear();
   return spec;
 }
@@ -46,18 +47,39 @@ absl::Status StepHalving::Start(const StopLatch& stop, ProgressCallback progress
   return absl::OkStatus();
 }
 
+absl::StatusOr<CheckpointState> StepHalving::Decode(uint64_t fingerprint, absl::string_view checkpoint) {
+  absl::StatusOr<CheckpointState> state = DecodeCheckpoint(fingerprint, checkpoint);
+  if (state.ok() && state->parts.size() != kFlows) return absl::DataLossError("checkpoint does not fit its specification");
+  return state;
+}
+
 absl::Status StepHalving::Resume(absl::string_view checkpoint) {
-  absl::StatusOr<CheckpointState> state = DecodeCheckpoint(fingerprint_, checkpoint);
+  absl::StatusOr<CheckpointState> state = Decode(fingerprint_, checkpoint);
   if (!state.ok()) return state.status();
-  if (state->parts.size() != kFlows) return absl::DataLossError("checkpoint does not fit its specification");
+  return Take(*std::move(state), [&](size_t i, absl::string_view part) { return flows_[i]->Resume(part); });
+}
+
+absl::Status StepHalving::Adopt(const FlowSpec& parent, absl::string_view checkpoint) {
+  absl::StatusOr<CheckpointState> state = Decode(Fingerprint(parent), checkpoint);
+  if (!state.ok()) return state.status();
+  return Take(*std::move(state), [&](size_t i, absl::string_view part) { return flows_[i]->Adopt(Refined(parent, i), part); });
+}
+
+absl::StatusOr<std::string> StepHalving::AskedPart(const FlowSpec& spec, absl::string_view checkpoint) {
+  absl::StatusOr<CheckpointState> state = Decode(Fingerprint(spec), checkpoint);
+  if (!state.ok()) return state.status();
+  return std::move(state->parts[0]);
+}
+
+absl::Status StepHalving::Take(CheckpointState state, absl::FunctionRef<absl::Status(size_t flow, absl::string_view part)> put) {
   for (size_t i = 0; i < kFlows; ++i) {
-    absl::Status resumed = flows_[i]->Resume(state->parts[i]);
+    absl::Status resumed = put(i, state.parts[i]);
     if (!resumed.ok()) return resumed;
-    if (flows_[i]->report().step != state->report.step * Refinement(i)) {
+    if (flows_[i]->report().step != state.report.step * Refinement(i)) {
       return absl::DataLossError("checkpoint has flows at different times");
     }
   }
-  report_ = std::move(state->report);
+  report_ = std::move(state.report);
   return absl::OkStatus();
 }
 

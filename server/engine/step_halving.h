@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "server/engine/checkpoint.h"
 #include "server/engine/flow_core.h"
 #include "server/engine/flow_spec.h"
 #include "server/engine/sliced_distance.h"
@@ -26,6 +29,9 @@ class StepHalving final : public FlowCore {
 
   absl::Status Start(const StopLatch& stop, ProgressCallback progress) override;
   absl::Status Resume(absl::string_view checkpoint) override;
+  absl::Status Adopt(const FlowSpec& parent, absl::string_view checkpoint) override;
+  // The checkpoint of the flow of τ in one of a flow of `spec`, which halves its steps. Errors as of Resume.
+  static absl::StatusOr<std::string> AskedPart(const FlowSpec& spec, absl::string_view checkpoint);
   int dimension() const override { return asked().dimension(); }
   int num_steps() const override { return asked().num_steps(); }
   bool has_density() const override { return asked().has_density(); }
@@ -42,6 +48,9 @@ class StepHalving final : public FlowCore {
   const FlowCore& asked() const { return *flows_[0]; }
   // The steps that every flow takes for one of τ. Whether `termination` stayed unset, and the steps converged.
   bool StepAll(const StopLatch& stop, ProgressCallback progress, std::optional<Termination>& termination);
+  static absl::StatusOr<CheckpointState> Decode(uint64_t fingerprint, absl::string_view checkpoint);
+  // Puts each flow where its part says, and the report to that of the whole.
+  absl::Status Take(CheckpointState state, absl::FunctionRef<absl::Status(size_t flow, absl::string_view part)> put);
   // Where the flows stand.
   void Report(bool converged);
   std::array<std::string, kFlows> SaveAll() const;

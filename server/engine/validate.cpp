@@ -297,6 +297,13 @@ void CheckStepHalving(SpecChecker& check, const FlowSpec& spec) {
   check.Require(spec.num_steps <= std::numeric_limits<int>::max() / 4, "num_steps", "is too large for step_halving");
 }
 
+void CheckOrigin(SpecChecker& check, const FlowSpec& spec) {
+  if (!spec.origin.has_value()) return;
+  check.Require(spec.origin->step >= 0 && spec.origin->step < spec.num_steps, "origin.step",
+                absl::StrCat("is ", spec.origin->step, "; must be at least 0 and below num_steps"));
+  check.AtLeast(spec.origin->sliced_time, 0, "origin.sliced_time");
+}
+
 }  // namespace
 
 absl::Status Validate(const FlowSpec& spec) {
@@ -320,6 +327,7 @@ absl::Status Validate(const FlowSpec& spec) {
   check.Above(spec.sliced_step_size, 0, "sliced_step_size");
   check.AtLeast(spec.num_steps, 1, "num_steps");
   CheckStepHalving(check, spec);
+  CheckOrigin(check, spec);
   for (size_t i = 0; i < spec.metrics.size(); ++i) {
     std::visit(MetricChecker{check, spec, absl::StrCat("metrics[", i, "]")}, spec.metrics[i]);
   }

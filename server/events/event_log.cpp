@@ -47,6 +47,7 @@ class LogWatch final : public Watch {
       absl::Status status = ReadEvents(view, std::clamp(limit, 1, kMaxBatchEvents), batch);
       if (!status.ok()) return status;
     }
+    hub_.SetCursor(watcher_, cursor_);
     if (cursor_ < view.newest) return batch;
     batch.ended = view.final;
     batch.progress = hub_.TakeProgress(watcher_);
@@ -97,14 +98,17 @@ class LogWatch final : public Watch {
 class StoredEventLog final : public EventLog {
  public:
   StoredEventLog(store::Store& store, Clock& clock, const EventLogOptions& options)
-      : store_(store), clock_(clock), tails_(options), hub_(options.progress_interval) {}
+      : store_(store), clock_(clock), observer_(options.observer), tails_(options), hub_(options.progress_interval) {}
 
   absl::StatusOr<v1::Job> Create(Change change, const std::string& owner, const std::string& request_id,
                                  const std::string& request_hash) override {
     store::JobCommit commit = MakeCommit(change, clock_);
     absl::Status status = store_.CreateJob(std::move(commit), owner, request_id, request_hash);
     if (!status.ok()) return status;
-    tails_.Append(JobId(change.job), Share(std::move(change.events)));
+    const std::vector<EventPtr> events = Share(std::move(change.events));
+    tails_.Append(JobId(change.job), events);
+    // What a fork shares happened to its parent, and was seen then.
+    Observe(change.job, change.fork.has_value() ? std::vector<EventPtr>{events.front()} : events);
     return std::move(change.job);
   }
 
@@ -112,12 +116,17 @@ class StoredEventLog final : public EventLog {
     const std::string job_id = JobId(change.job);
     const store::JobCommit commit = MakeCommit(change, clock_);
     const bool step_done = std::any_of(change.events.begin(), change.events.end(), [](const auto& e) { return e.has_step_completed(); });
-    // Held from commit to publication, so that tail and hub see a job's events in their order.
-    absl::MutexLock lock(&StripeOf(job_id));
-    absl::Status status = store_.Commit(commit);
-    if (!status.ok()) return Explain(status, job_id);
-    tails_.Append(job_id, Share(std::move(change.events)));
-    hub_.Publish(job_id, commit.row.last_sequence, IsFinal(commit.row.state), step_done);
+    const std::vector<EventPtr> events = Share(std::move(change.events));
+    {
+      // Held from commit to publication, so that tail and hub see a job's events in their order.
+      absl::MutexLock lock(&StripeOf(job_id));
+      absl::Status status = store_.Commit(commit);
+      if (!status.ok()) return Explain(status, job_id);
+      if (change.drop_events_before > 0) tails_.Drop(job_id);
+      tails_.Append(job_id, events);
+      hub_.Publish(job_id, commit.row.last_sequence, IsFinal(commit.row.state), step_done);
+    }
+    Observe(change.job, events);
     return std::move(change.job);
   }
 
@@ -167,14 +176,22 @@ class StoredEventLog final : public EventLog {
       return violations.ToStatus();
     }
     Hub::WatcherPtr watcher = hub_.Join(job_id, row->last_sequence, IsFinal(row->state), inner_progress, std::move(wake));
+    hub_.SetCursor(watcher, after_sequence);
     return std::make_unique<LogWatch>(store_, tails_, hub_, job_id, after_sequence, std::move(watcher));
   }
 
+  WatchFigures watch_figures() override { return hub_.figures(); }
+
  private:
+  void Observe(const v1::Job& job, const std::vector<EventPtr>& events) const {
+    if (observer_) observer_(job, events);
+  }
+
   absl::Mutex& StripeOf(const std::string& job_id) { return stripes_[absl::HashOf(job_id) % kStripes]; }
 
   store::Store& store_;
   Clock& clock_;
+  const std::function<void(const v1::Job&, const std::vector<EventPtr>&)> observer_;
   TailCache tails_;
   std::array<absl::Mutex, kStripes> stripes_;  // a job's changes one after another
   Hub hub_;

@@ -37,6 +37,8 @@ struct Change {
   std::vector<v1::JobEvent> events;
   std::optional<store::StepRow> step;  // its sequence is that of the first StepCompleted among `events`, if there is one
   std::vector<int> dropped_checkpoints;
+  int64_t drop_events_before = 0;   // events below this sequence are dropped, and the samples of their steps; 0: none
+  std::optional<store::Fork> fork;  // of a new job; its first event is followed by those of the steps it shares
 };
 
 // A watcher's place in one job's log. It costs a cursor, not memory: events are decoded once and shared. Thread-safe.
@@ -74,11 +76,19 @@ class EventLog {
   // seen when its step is completed is dropped.
   virtual void PublishProgress(const std::string& job_id, const v1::InnerProgress& progress) = 0;
 
-  // Watches a job after a sequence. `wake` is called on the thread of the hub, never under a lock of the log, when Next may have something, and must not block;
-  // calls that come while one is pending are merged. It is called once at the start. After the Watch is destroyed it is not called again
-  // (destruction waits for a running call, so do not destroy from within `wake`). NotFound; InvalidArgument beyond the newest sequence.
+  // Watches a job after a sequence. `wake` is called on the thread of the hub, never under a lock of the log, when Next may have something,
+  // and must not block; calls that come while one is pending are merged. It is called once at the start. After the Watch is destroyed it is
+  // not called again (destruction waits for a running call, so do not destroy from within `wake`). NotFound; InvalidArgument beyond the
+  // newest sequence.
   virtual absl::StatusOr<std::unique_ptr<Watch>> StartWatch(const std::string& job_id, int64_t after_sequence, bool inner_progress,
                                                             std::function<void()> wake) = 0;
+
+  // Who watches now, and how far the one furthest behind is: events of its job that it has not been given.
+  struct WatchFigures {
+    int64_t watchers = 0;
+    int64_t longest_lag = 0;
+  };
+  virtual WatchFigures watch_figures() = 0;
 };
 
 struct EventLogOptions {
@@ -86,6 +96,9 @@ struct EventLogOptions {
   int64_t tail_bytes = 1 << 20;  // and their serialized size
   int tail_jobs = 256;           // jobs that have such a tail; the least recently used goes
   absl::Duration progress_interval = absl::Milliseconds(200);
+  // Told of each durable change of a job after it was committed, on the thread that made it, under no lock of the log; calls for one job
+  // may come out of order, and are short. May be empty.
+  std::function<void(const v1::Job& job, const std::vector<EventPtr>& events)> observer;
 };
 
 // `store` and `clock` must outlive the log, and the log every Watch.

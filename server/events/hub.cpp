@@ -1,6 +1,7 @@
 #include "server/events/hub.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 namespace sliceflow::events {
@@ -10,6 +11,7 @@ struct Hub::Watcher {
   bool inner_progress = false;
   bool joined = false;        // has been called once; guarded by the hub's mutex
   int64_t progress_seen = 0;  // guarded by the hub's mutex
+  std::atomic<int64_t> cursor{0};
 
   absl::Mutex mutex;
   std::function<void()> wake;
@@ -35,7 +37,7 @@ Hub::~Hub() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
-    work_.Signal();
+    work_.SignalAll();
   }
   dispatcher_.join();
 }
@@ -97,7 +99,7 @@ void Hub::PublishProgress(const std::string& job_id, EventPtr event) {
   }
   if (std::find(waiting_.begin(), waiting_.end(), channel) == waiting_.end()) waiting_.push_back(channel);
   channel->waiting = std::move(event);
-  work_.Signal();
+  work_.SignalAll();
 }
 
 void Hub::Close(const std::string& job_id) {
@@ -123,10 +125,24 @@ EventPtr Hub::TakeProgress(const WatcherPtr& watcher) {
   return channel.progress;
 }
 
+void Hub::SetCursor(const WatcherPtr& watcher, int64_t sequence) { watcher->cursor = sequence; }
+
+EventLog::WatchFigures Hub::figures() {
+  EventLog::WatchFigures figures;
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [job_id, channel] : channels_) {
+    figures.watchers += static_cast<int64_t>(channel->watchers.size());
+    for (const WatcherPtr& watcher : channel->watchers) {
+      figures.longest_lag = std::max(figures.longest_lag, channel->view.newest - watcher->cursor.load());
+    }
+  }
+  return figures;
+}
+
 void Hub::MarkChanged(const ChannelPtr& channel, Reason reason) {
   if (channel->reasons == 0) changed_.push_back(channel);
   channel->reasons |= reason;
-  work_.Signal();
+  work_.SignalAll();
 }
 
 void Hub::ShowProgress(const ChannelPtr& channel, EventPtr event, SteadyTime now) {
@@ -173,7 +189,7 @@ void Hub::Dispatch() {
   while (!stopping_) {
     const absl::Duration until_next = ShowDueProgress();
     if (changed_.empty()) {
-      work_.WaitWithTimeout(&mutex_, until_next);
+      work_.WaitWithTimeout(mutex_, until_next);
       continue;
     }
     const std::vector<WatcherPtr> watchers = TakeChanged();

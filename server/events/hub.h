@@ -15,6 +15,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/steady_wait.h"
 #include "server/events/event_log.h"
 
 namespace sliceflow::events {
@@ -53,6 +54,10 @@ class Hub {
   View Look(const WatcherPtr& watcher);
   EventPtr TakeProgress(const WatcherPtr& watcher);
 
+  // How far a watcher has come, for the figures.
+  static void SetCursor(const WatcherPtr& watcher, int64_t sequence);
+  EventLog::WatchFigures figures();
+
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
   enum Reason : unsigned { kJoined = 1, kProgress = 2, kEvents = 4 };
@@ -79,7 +84,7 @@ class Hub {
 
   const std::chrono::nanoseconds progress_interval_;
   absl::Mutex mutex_;
-  absl::CondVar work_;
+  SteadyCondVar work_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::unordered_map<std::string, ChannelPtr> channels_ ABSL_GUARDED_BY(mutex_);  // those that have watchers
   std::deque<ChannelPtr> changed_ ABSL_GUARDED_BY(mutex_);

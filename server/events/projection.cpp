@@ -10,7 +10,9 @@
 namespace sliceflow::events {
 namespace {
 
-int64_t Microseconds(const google::protobuf::Timestamp& time) { return time.seconds() * 1'000'000 + time.nanos() / 1'000; }
+int64_t PendingSteps(const v1::Job& job) {
+  return IsFinal(job.state()) ? 0 : std::max(0, job.progress().total_steps() - job.progress().completed_steps());
+}
 
 void NumberEvents(Change& change, Clock& clock) {
   int64_t sequence = change.job.progress().last_sequence();
@@ -21,6 +23,18 @@ void NumberEvents(Change& change, Clock& clock) {
   }
   change.job.mutable_progress()->set_last_sequence(sequence);
   change.job.set_etag(absl::StrCat("v", change.version + 1));
+}
+
+// Checkpoints of shared steps are read with what they were made from.
+void AddDatasetsOfAncestors(const store::Fork& fork, std::vector<std::string>& ids) {
+  for (const store::ForkAncestor& ancestor : fork.ancestors) {
+    v1::Job made_from;
+    if (!made_from.ParseFromString(ancestor.made_from)) continue;
+    const std::vector<std::string> more = DatasetsOf(made_from.spec());
+    ids.insert(ids.end(), more.begin(), more.end());
+  }
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
 }
 
 }  // namespace
@@ -34,6 +48,12 @@ google::protobuf::Timestamp ToTimestamp(absl::Time time) {
   timestamp.set_nanos(static_cast<int32_t>(microseconds % 1'000'000) * 1'000);
   return timestamp;
 }
+
+absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
+  return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
+}
+
+int64_t Microseconds(const google::protobuf::Timestamp& time) { return time.seconds() * 1'000'000 + time.nanos() / 1'000; }
 
 bool IsFinal(int state) { return state == v1::Job::SUCCEEDED || state == v1::Job::FAILED || state == v1::Job::CANCELLED; }
 
@@ -66,16 +86,25 @@ store::JobCommit MakeCommit(Change& change, Clock& clock) {
   commit.row.create_time_us = Microseconds(job.create_time());
   commit.row.display_name = job.display_name();
   commit.row.owner = job.owner();
+  commit.row.priority = job.priority();
+  commit.row.device = job.device();
   commit.row.labels = {job.labels().begin(), job.labels().end()};
   commit.row.datasets = DatasetsOf(job.spec());
+  if (change.fork.has_value()) AddDatasetsOfAncestors(*change.fork, commit.row.datasets);
   commit.row.last_sequence = job.progress().last_sequence();
   commit.row.worker_failures = change.worker_failures;
+  commit.row.pending_steps = PendingSteps(job);
+  commit.row.end_time_us = Microseconds(job.end_time());
+  commit.row.delete_time_us = Microseconds(job.delete_time());
+  commit.row.purge_time_us = Microseconds(job.purge_time());
   commit.row.job = job.SerializeAsString();
   for (const v1::JobEvent& event : change.events) {
     commit.events.push_back(store::EventRow{event.sequence(), Microseconds(event.time()), event.SerializeAsString()});
   }
   commit.step = change.step;
   commit.dropped_checkpoints = change.dropped_checkpoints;
+  commit.drop_events_before = change.drop_events_before;
+  commit.fork = change.fork;
   return commit;
 }
 

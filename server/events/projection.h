@@ -16,6 +16,9 @@ std::string JobId(const v1::Job& job);
 bool IsFinal(int state);
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
+absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
+// Since the epoch; 0 of a time that is not set.
+int64_t Microseconds(const google::protobuf::Timestamp& time);
 
 // Gives the events their sequences and times, the job its last_sequence and the etag of the version to come, and makes the commit of it.
 store::JobCommit MakeCommit(Change& change, Clock& clock);

@@ -1,5 +1,8 @@
 // What workers report of the jobs they were given.
+#include <algorithm>
+#include <cmath>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -33,8 +36,27 @@ v1::JobEvent StepEvent(const v1::Job& job, const v1::StepReport& report, int64_t
   return event;
 }
 
+constexpr char kOriginLost[] = "the checkpoint of the step that it was forked at is lost";
+
+// Steps before its own a fork cannot compute again: they are of another specification.
+bool LostOrigin(const v1::Job& job, std::optional<int> step) {
+  return job.has_fork_origin() && step.value_or(-1) < job.fork_origin().step();
+}
+
+absl::Status OriginLost(const v1::Job& job) {
+  return WithReason(absl::DataLossError(absl::StrCat(kOriginLost, ": step ", job.fork_origin().step(), "; fork ", job.fork_origin().job(),
+                                                     " at another step")),
+                    "FORK_ORIGIN_LOST");
+}
+
 absl::Status FailureOf(const Outcome& outcome) {
   return outcome.error.ok() ? absl::InternalError("the worker failed without saying why") : outcome.error;
+}
+
+// For the owner of a job: what the system says names the server's files.
+std::string WhyHeldUp(const absl::Status& why) {
+  if (!Reason(why).empty()) return std::string(why.message());
+  return absl::IsResourceExhausted(why) ? "the disk of the server's data folder is full" : "the server cannot write to its data folder";
 }
 
 }  // namespace
@@ -58,6 +80,7 @@ absl::StatusOr<Jobs::GoodCheckpoint> Jobs::FindGoodCheckpoint(const std::string&
 
 absl::StatusOr<Assignment> Jobs::Start(const std::string& job_id) {
   GoodCheckpoint good;
+  std::optional<v1::Job> made_from;
   absl::StatusOr<Applied> applied = Apply(job_id, [&](const events::JobView& view) -> Decision {
     if (view.job.state() != v1::Job::QUEUED) {
       return PreconditionError("JOB_NOT_QUEUED", view.job.name(), absl::StrCat("the job is ", v1::Job::State_Name(view.job.state())));
@@ -65,6 +88,11 @@ absl::StatusOr<Assignment> Jobs::Start(const std::string& job_id) {
     absl::StatusOr<GoodCheckpoint> found = FindGoodCheckpoint(job_id);
     if (!found.ok()) return found.status();
     good = *std::move(found);
+    if (good.step.has_value() && IsShared(view.job, *good.step)) {
+      absl::StatusOr<v1::Job> ancestor = MadeFrom(view.job, *good.step);
+      if (!ancestor.ok()) return ancestor.status();
+      made_from = *std::move(ancestor);
+    }
     events::Change change = ChangeOf(view);
     const absl::Time now = clock_.Now();
     for (const int step : good.damaged) {
@@ -73,12 +101,16 @@ absl::StatusOr<Assignment> Jobs::Start(const std::string& job_id) {
     }
     change.dropped_checkpoints = good.damaged;
     absl::Status status = Transition(change, v1::Job::RUNNING, "", now);
+    if (status.ok() && LostOrigin(view.job, good.step)) {
+      status = Transition(change, v1::Job::FAILED, kOriginLost, now, OriginLost(view.job));
+    }
     if (!status.ok()) return status;
     return change;
   });
   if (!applied.ok()) return applied.status();
   DeleteCheckpoints(job_id, good.damaged);
-  return Assignment{applied->job.progress().assignments(), std::move(applied->job), good.step, std::move(good.bytes)};
+  if (events::IsFinal(applied->job.state())) return PreconditionError("JOB_NOT_QUEUED", applied->job.name(), "the job has failed");
+  return Assignment{applied->job.progress().assignments(), std::move(applied->job), good.step, std::move(good.bytes), std::move(made_from)};
 }
 
 absl::StatusOr<store::StepRow> Jobs::WriteStepBlobs(const std::string& job_id, int step, const Tensor& samples,
@@ -88,11 +120,13 @@ absl::StatusOr<store::StepRow> Jobs::WriteStepBlobs(const std::string& job_id, i
   row.samples_shape = samples.shape;
   if (!samples.values.empty()) {
     row.samples_key = SamplesKey(job_id, step);
+    row.samples_bytes = static_cast<int64_t>(samples.values.size() * sizeof(float));
     absl::Status status = blobs_.Put(row.samples_key, PackValues(samples.values));
     if (!status.ok()) return status;
   }
   if (!checkpoint.empty()) {
     row.checkpoint_key = CheckpointKey(job_id, step);
+    row.checkpoint_bytes = static_cast<int64_t>(checkpoint.size());
     absl::Status status = blobs_.Put(row.checkpoint_key, checkpoint);
     if (!status.ok()) return status;
   }
@@ -108,6 +142,10 @@ absl::Status Jobs::RecordStep(const std::string& job_id, int64_t assignment, v1:
   if (status.ok()) status = CheckOrder(before->job, step);
   if (!status.ok()) return status;
   if (step < NextStep(before->job.progress())) return RestoreStep(job_id, assignment, step, checkpoint);
+  const auto bytes = static_cast<int64_t>(samples.values.size() * sizeof(float) + checkpoint.size());
+  if (quotas_ != nullptr) status = quotas_->CheckBytes(before->job.owner(), bytes);
+  if (status.ok()) status = CheckDisk(bytes);
+  if (!status.ok()) return status;
   const absl::StatusOr<store::StepRow> row = WriteStepBlobs(job_id, step, samples, checkpoint);
   if (!row.ok()) return row.status();
 
@@ -127,7 +165,7 @@ absl::Status Jobs::RecordStep(const std::string& job_id, int64_t assignment, v1:
     change.dropped_checkpoints = dropped;
     return change;
   });
-  if (absl::IsNotFound(applied.status())) blobs_.DeleteTree(BlobFolder(job_id)).IgnoreError();  // deleted meanwhile
+  if (absl::IsNotFound(applied.status())) ReleaseFolder(job_id);  // purged meanwhile
   if (!applied.ok()) return applied.status();
   if (!applied->changed) return absl::OkStatus();
   if (!row->samples_key.empty()) samples_.Put(row->samples_key, std::make_shared<const Tensor>(samples));
@@ -148,6 +186,7 @@ absl::Status Jobs::RestoreStep(const std::string& job_id, int64_t assignment, in
                  events::Change change = ChangeOf(view);
                  change.step = *stored;
                  change.step->checkpoint_key = CheckpointKey(job_id, step);
+                 change.step->checkpoint_bytes = static_cast<int64_t>(checkpoint.size());
                  status = blobs_.Put(change.step->checkpoint_key, checkpoint);
                  if (!status.ok()) return status;
                  return change;
@@ -155,8 +194,21 @@ absl::Status Jobs::RestoreStep(const std::string& job_id, int64_t assignment, in
       .status();
 }
 
+absl::Status Jobs::NoteHeldUp(const std::string& job_id, int64_t assignment, int step, const absl::Status& why) {
+  return Apply(job_id,
+               [&](const events::JobView& view) -> Decision {
+                 absl::Status status = CheckAssignment(view.job, assignment);
+                 if (!status.ok()) return status;
+                 events::Change change = ChangeOf(view);
+                 const std::string message = absl::StrCat("step ", step, " is computed, cannot be stored and waits: ", WhyHeldUp(why));
+                 change.events.push_back(LogEvent(v1::LogEntry::WARNING, message, clock_.Now()));
+                 return change;
+               })
+      .status();
+}
+
 void Jobs::DeleteCheckpoints(const std::string& job_id, const std::vector<int>& steps) {
-  for (const int step : steps) blobs_.Delete(CheckpointKey(job_id, step)).IgnoreError();
+  for (const int step : steps) ReleaseBlob(job_id, step, CheckpointKey(job_id, step));
 }
 
 void Jobs::RecordProgress(const std::string& job_id, int64_t assignment, const v1::InnerProgress& progress) {
@@ -168,7 +220,7 @@ void Jobs::RecordProgress(const std::string& job_id, int64_t assignment, const v
 absl::Status Jobs::End(const std::string& job_id, Decide decide) {
   const absl::StatusOr<Applied> applied = Apply(job_id, decide);
   if (!applied.ok()) return applied.status();
-  if (applied->changed && applied->job.state() == v1::Job::QUEUED && listener_ != nullptr) listener_->OnQueued(job_id);
+  if (applied->changed && applied->job.state() == v1::Job::QUEUED) TellQueued(applied->job);
   return absl::OkStatus();
 }
 
@@ -177,7 +229,10 @@ Jobs::Decision Jobs::DecideLoss(const events::JobView& view, const std::string& 
   ++change.worker_failures;
   absl::Status status;
   if (change.worker_failures < kMaxAssignmentsWithoutProgress) {
-    status = Transition(change, v1::Job::QUEUED, reason, clock_.Now());
+    const absl::Time now = clock_.Now();
+    status = Transition(change, v1::Job::QUEUED, reason, now);
+    const absl::Duration delay = std::min(retry_delays_.first * std::exp2(change.worker_failures - 1), retry_delays_.longest);
+    *change.job.mutable_retry_time() = events::ToTimestamp(now + delay);
   } else {
     const std::string message =
         absl::StrCat("the worker was lost ", change.worker_failures, " times in a row without a new step, at last: ", reason);
@@ -203,7 +258,7 @@ absl::Status Jobs::Finish(const std::string& job_id, int64_t assignment, const O
         status = Transition(change, v1::Job::SUCCEEDED, "", clock_.Now());
         break;
       case Outcome::Kind::kStopped:
-        status = Transition(change, v1::Job::QUEUED, "the worker stopped", clock_.Now());
+        status = Transition(change, v1::Job::QUEUED, outcome.reason, clock_.Now());
         break;
       case Outcome::Kind::kFailed:
         status = Transition(change, v1::Job::FAILED, FailureOf(outcome).message(), clock_.Now(), FailureOf(outcome));
@@ -259,15 +314,28 @@ absl::Status Jobs::CheckpointNotKept(const std::string& job_id, std::optional<in
   return PreconditionError("CHECKPOINT_NOT_KEPT", JobName(job_id), absl::StrCat(asked, "; ", named, shortened ? ", …" : ""));
 }
 
+absl::Status Jobs::WhyMissing(const std::string& job_id, const store::StepRow& row) {
+  const absl::StatusOr<store::StepRow> now = store_.GetStep(job_id, row.step);
+  if (!now.ok()) return now.status();
+  if (now->checkpoint_key != row.checkpoint_key) return absl::NotFoundError("the checkpoint was dropped");
+  return absl::DataLossError(absl::StrCat("the checkpoint of step ", row.step, " of ", JobName(job_id),
+                                          " is gone from the server's data folder: its file blobs/", row.checkpoint_key, " is missing"));
+}
+
 absl::StatusOr<Checkpoint> Jobs::LoadCheckpoint(const std::string& job_id, std::optional<int> step) {
-  absl::StatusOr<v1::Job> job = Get(job_id);
+  absl::StatusOr<v1::Job> job = Get(Scope::Everyone(), job_id);
   if (!job.ok()) return job.status();
   const auto kept = store_.KeptSteps(job_id);
   if (!kept.ok()) return kept.status();
   for (const store::StepRow& row : *kept) {
     if (step.has_value() && row.step != *step) continue;
     absl::StatusOr<std::string> bytes = blobs_.Get(row.checkpoint_key);
-    if (bytes.ok()) return Checkpoint{std::move(*job->mutable_spec()), row.step, *std::move(bytes)};
+    if (bytes.ok()) {
+      absl::StatusOr<v1::Job> made_from = MadeFrom(*job, row.step);
+      if (!made_from.ok()) return made_from.status();
+      return Checkpoint{job->owner(), std::move(*made_from->mutable_spec()), made_from->fork_origin(), row.step, *std::move(bytes)};
+    }
+    if (absl::IsNotFound(bytes.status())) bytes = WhyMissing(job_id, row);
     // Not found: dropped since the rows were read. Damaged: an older one serves where any does.
     const bool passable = absl::IsNotFound(bytes.status()) || (absl::IsDataLoss(bytes.status()) && !step.has_value());
     if (!passable) return bytes.status();
@@ -275,8 +343,8 @@ absl::StatusOr<Checkpoint> Jobs::LoadCheckpoint(const std::string& job_id, std::
   return CheckpointNotKept(job_id, step);
 }
 
-absl::StatusOr<KeptStep> Jobs::FindKeptStep(const std::string& job_id, std::optional<int> step) {
-  absl::StatusOr<v1::Job> job = Get(job_id);
+absl::StatusOr<KeptStep> Jobs::FindKeptStep(const Scope& scope, const std::string& job_id, std::optional<int> step) {
+  absl::StatusOr<v1::Job> job = Get(scope, job_id);
   if (!job.ok()) return job.status();
   const auto kept = store_.KeptSteps(job_id);
   if (!kept.ok()) return kept.status();
@@ -291,7 +359,13 @@ absl::StatusOr<std::shared_ptr<const Tensor>> Jobs::LoadSamples(const std::strin
   if (samples != nullptr) return samples;
   const auto row = store_.GetStep(job_id, step);
   if (!row.ok()) return row.status();
-  if (row->samples_key.empty()) return std::make_shared<const Tensor>(Tensor{row->samples_shape, {}});
+  if (row->samples_key.empty()) {
+    Tensor none{row->samples_shape, {}};
+    if (!none.shape.empty()) none.shape[0] = 0;  // dropped by retention
+    return std::make_shared<const Tensor>(std::move(none));
+  }
+  samples = samples_.Get(row->samples_key);
+  if (samples != nullptr) return samples;  // of a step that a fork shares
   const absl::StatusOr<std::string> bytes = blobs_.Get(row->samples_key);
   if (!bytes.ok()) return bytes.status();
   absl::StatusOr<Tensor> tensor = UnpackValues(*bytes, row->samples_shape);

@@ -41,6 +41,7 @@ absl::Status Transition(events::Change& change, v1::Job::State to, absl::string_
     if (!job.has_start_time()) *job.mutable_start_time() = event.time();
   }
   if (events::IsFinal(to)) *job.mutable_end_time() = event.time();
+  job.clear_retry_time();
   job.set_state(to);
   change.events.push_back(std::move(event));
   return absl::OkStatus();

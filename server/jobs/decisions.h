@@ -16,7 +16,8 @@ events::Change ChangeOf(const events::JobView& view);
 
 v1::JobEvent LogEvent(v1::LogEntry::Severity severity, absl::string_view message, absl::Time time);
 
-// Takes the job to a state and adds the event that says so. Entering RUNNING counts an assignment. Internal when the state machine does not
+// Takes the job to a state and adds the event that says so. Entering RUNNING counts an assignment; no
+// state but QUEUED has a time to try again, which is for the caller to set. Internal when the state machine does not
 // allow it: callers check before.
 absl::Status Transition(events::Change& change, v1::Job::State to, absl::string_view reason, absl::Time time,
                         const absl::Status& error = absl::OkStatus());

@@ -2,22 +2,21 @@
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-#include <openssl/evp.h>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
+#include "server/jobs/sha256.h"
 
 namespace sliceflow::jobs {
 namespace {
 
 // Maps in the order of their keys, so that equal messages have equal bytes.
-std::string DeterministicBytes(const v1::Job& job) {
+std::string DeterministicBytes(const google::protobuf::Message& message) {
   std::string bytes;
   {
     google::protobuf::io::StringOutputStream stream(&bytes);
     google::protobuf::io::CodedOutputStream coded(&stream);
     coded.SetSerializationDeterministic(true);
-    job.SerializeToCodedStream(&coded);
+    message.SerializeToCodedStream(&coded);
   }
   return bytes;
 }
@@ -29,11 +28,17 @@ std::string RequestHash(const v1::Job& job) {
   chosen.set_display_name(job.display_name());
   *chosen.mutable_spec() = job.spec();
   *chosen.mutable_labels() = job.labels();
-  const std::string bytes = DeterministicBytes(chosen);
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
+  chosen.set_priority(job.priority());
+  chosen.set_device(job.device());
+  if (job.has_limits()) *chosen.mutable_limits() = job.limits();
+  return Sha256Hex(DeterministicBytes(chosen));
+}
+
+std::string RequestHash(const v1::ForkJobRequest& request) {
+  v1::ForkJobRequest chosen = request;
+  chosen.clear_request_id();
+  chosen.clear_validate_only();
+  return Sha256Hex(DeterministicBytes(chosen));
 }
 
 }  // namespace sliceflow::jobs

@@ -16,11 +16,19 @@ constexpr double kStepRounding = 1e-9;
 
 std::string BlobFolder(const std::string& job_id) { return absl::StrCat("jobs/", job_id); }
 
+std::string JobOfKey(const std::string& key) {
+  const size_t slash = key.find('/');
+  return slash == std::string::npos ? "" : key.substr(slash + 1, key.find('/', slash + 1) - slash - 1);
+}
+
 std::string SamplesKey(const std::string& job_id, int step) { return absl::StrFormat("jobs/%s/samples-%06d", job_id, step); }
 
 std::string CheckpointKey(const std::string& job_id, int step) { return absl::StrFormat("jobs/%s/checkpoint-%06d", job_id, step); }
 
+bool IsShared(const v1::Job& job, int step) { return job.has_fork_origin() && step <= job.fork_origin().step(); }
+
 bool IsKept(const v1::Job& job, int step) {
+  if (IsShared(job, step)) return true;
   const int every = job.spec().output().has_checkpoint_every() ? std::max(1, job.spec().output().checkpoint_every()) : 1;
   return step % every == 0 || step == job.progress().total_steps();
 }

@@ -12,11 +12,17 @@ struct Step {
 };
 
 constexpr Step kAllowed[] = {
-    {v1::Job::STATE_UNSPECIFIED, v1::Job::QUEUED},                                       // created
-    {v1::Job::QUEUED, v1::Job::RUNNING},                                                 // given to a worker
-    {v1::Job::QUEUED, v1::Job::CANCELLED},         {v1::Job::RUNNING, v1::Job::QUEUED},  // its worker or the daemon went away
-    {v1::Job::RUNNING, v1::Job::SUCCEEDED},        {v1::Job::RUNNING, v1::Job::FAILED},
-    {v1::Job::RUNNING, v1::Job::CANCELLED},        {v1::Job::PAUSED, v1::Job::CANCELLED},
+    {v1::Job::STATE_UNSPECIFIED, v1::Job::QUEUED},  // created
+    {v1::Job::QUEUED, v1::Job::RUNNING},            // given to a worker
+    {v1::Job::QUEUED, v1::Job::CANCELLED},
+    {v1::Job::RUNNING, v1::Job::QUEUED},  // its worker or the daemon went away
+    {v1::Job::RUNNING, v1::Job::SUCCEEDED},
+    {v1::Job::RUNNING, v1::Job::FAILED},
+    {v1::Job::RUNNING, v1::Job::CANCELLED},
+    {v1::Job::PAUSED, v1::Job::CANCELLED},
+    {v1::Job::QUEUED, v1::Job::PAUSED},
+    {v1::Job::RUNNING, v1::Job::PAUSED},
+    {v1::Job::PAUSED, v1::Job::QUEUED},
 };
 
 }  // namespace

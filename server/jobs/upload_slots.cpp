@@ -1,51 +1,75 @@
 #include "server/jobs/upload_slots.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 
 namespace sliceflow::jobs {
+namespace {
 
-absl::StatusOr<int64_t> UploadSlots::Take(const std::string& sha256) {
-  const absl::Time now = clock_.Now();
+// When an upload may have ended.
+constexpr absl::Duration kRetry = absl::Seconds(5);
+
+}  // namespace
+
+absl::StatusOr<int64_t> UploadSlots::Take(const std::string& owner, const std::string& upload, int64_t declared_bytes) {
+  const absl::Duration now = clock_.Uptime();
   const absl::MutexLock lock(&mutex_);
-  const auto same = slots_.find(sha256);
+  const auto same = slots_.find(upload);
   if (same != slots_.end() && !IsIdle(same->second, now)) {
-    return WithReason(absl::AbortedError("the same content is being uploaded by another stream"), "UPLOAD_IN_PROGRESS");
+    return WithRetry(WithReason(absl::AbortedError("the same content is being uploaded by another stream"), "UPLOAD_IN_PROGRESS"), kRetry);
   }
-  if (same == slots_.end() && slots_.size() >= kMost) {
+  if (same == slots_.end() && !HasRoomFor(owner)) {
     std::erase_if(slots_, [&](const auto& slot) { return IsIdle(slot.second, now); });
+    if (!HasRoomFor(owner)) return TooMany(owner);
   }
-  if (same == slots_.end() && slots_.size() >= kMost) {
-    return WithRetry(WithReason(absl::ResourceExhaustedError(absl::StrCat("more than ", kMost, " uploads at once")), "TOO_MANY_UPLOADS"),
-                     absl::Seconds(5));
-  }
-  slots_[sha256] = {.ticket = ++last_ticket_, .last_use = now};
+  slots_[upload] = {.owner = owner, .ticket = ++last_ticket_, .declared_bytes = declared_bytes, .last_use = now};
   return last_ticket_;
 }
 
-absl::Status UploadSlots::Enter(const std::string& sha256, int64_t ticket) {
+std::map<std::string, int64_t> UploadSlots::Declared() const {
   const absl::MutexLock lock(&mutex_);
-  const auto slot = slots_.find(sha256);
+  std::map<std::string, int64_t> declared;
+  for (const auto& [upload, slot] : slots_) declared[upload] = slot.declared_bytes;
+  return declared;
+}
+
+size_t UploadSlots::SlotsOf(const std::string& owner) const {
+  return std::count_if(slots_.begin(), slots_.end(), [&](const auto& slot) { return slot.second.owner == owner; });
+}
+
+absl::Status UploadSlots::TooMany(const std::string& owner) const {
+  const size_t own = SlotsOf(owner), free = kMost - slots_.size();
+  const std::string message = free == 0 ? absl::StrCat("all ", kMost, " uploads that may be under way at once are")
+                                        : absl::StrCat(own, " of your uploads are under way, and what is left of the ", kMost,
+                                                       " at once is for others too: wait for one of yours to end");
+  return WithRetry(WithReason(absl::ResourceExhaustedError(message), "TOO_MANY_UPLOADS"), kRetry);
+}
+
+absl::Status UploadSlots::Enter(const std::string& upload, int64_t ticket) {
+  const absl::MutexLock lock(&mutex_);
+  const auto slot = slots_.find(upload);
   if (slot == slots_.end() || slot->second.ticket != ticket) {
-    return WithReason(absl::AbortedError(absl::StrCat("the stream was silent for ", absl::FormatDuration(kIdle),
-                                                      " and its place was needed; go on from where GetUpload says")),
-                      "UPLOAD_IDLE");
+    const std::string message = absl::StrCat("the stream was silent for ", absl::FormatDuration(kIdle),
+                                             " and its place was needed; go on from where GetUpload says");
+    return WithRetry(WithReason(absl::AbortedError(message), "UPLOAD_IDLE"), kRetry);
   }
   slot->second.in_use = true;
   return absl::OkStatus();
 }
 
-void UploadSlots::Leave(const std::string& sha256) {
-  const absl::Time now = clock_.Now();
+void UploadSlots::Leave(const std::string& upload) {
+  const absl::Duration now = clock_.Uptime();
   const absl::MutexLock lock(&mutex_);
-  Slot& slot = slots_.at(sha256);
+  Slot& slot = slots_.at(upload);
   slot.in_use = false;
   slot.last_use = now;
 }
 
-void UploadSlots::Release(const std::string& sha256, int64_t ticket) {
+void UploadSlots::Release(const std::string& upload, int64_t ticket) {
   const absl::MutexLock lock(&mutex_);
-  const auto slot = slots_.find(sha256);
+  const auto slot = slots_.find(upload);
   if (slot != slots_.end() && slot->second.ticket == ticket) slots_.erase(slot);
 }
 

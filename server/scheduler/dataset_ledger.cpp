@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "common/ids.h"
 
 namespace sliceflow::scheduler {
@@ -15,7 +16,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 std::string Identity(const v1::Dataset& dataset) {
-  return absl::StrCat(dataset.create_time().seconds(), ".", dataset.create_time().nanos(), " ", dataset.sha256());
+  return absl::StrCat(dataset.owner(), " ", dataset.create_time().seconds(), ".", dataset.create_time().nanos(), " ", dataset.sha256());
 }
 
 void AddName(const std::string& name, std::vector<std::string>& names) {
@@ -38,19 +39,29 @@ std::vector<std::string> ReferredDatasets(const v1::FlowSpec& spec) {
   return names;
 }
 
-absl::Status DatasetLedger::Provide(const std::vector<std::string>& names) {
-  size_t provided = 0;
-  for (const std::string& name : names) {
-    if (absl::Status status = ProvideOne(name, provided); !status.ok()) return status;
-    ++provided;
+absl::Status DatasetLedger::Provide(const std::string& owner, const v1::FlowSpec& spec) {
+  DatasetNames names;
+  for (std::string& name : ReferredDatasets(spec)) names.emplace(owner, std::move(name));
+  return Provide(names);
+}
+
+absl::Status DatasetLedger::Provide(const DatasetNames& names) {
+  std::set<std::string> provided;
+  for (const auto& [owner, name] : names) {
+    if (provided.count(name) > 0) {
+      return PreconditionError("DATASET_NAME_SHARED", name,
+                               absl::StrCat(name, " is a data set of two owners here; upload one of them by another id"));
+    }
+    if (absl::Status status = ProvideOne(owner, name, provided.size()); !status.ok()) return status;
+    provided.insert(name);
   }
   return absl::OkStatus();
 }
 
-absl::Status DatasetLedger::ProvideOne(const std::string& name, size_t in_use) {
+absl::Status DatasetLedger::ProvideOne(const std::string& owner, const std::string& name, size_t in_use) {
   const absl::StatusOr<std::string> id = ParseResourceName("datasets", name, "dataset");
   if (!id.ok()) return id.status();
-  const absl::StatusOr<v1::Dataset> dataset = datasets_.Get(*id);
+  const absl::StatusOr<v1::Dataset> dataset = datasets_.Get(jobs::Scope::Everyone(), {owner, *id});
   if (!dataset.ok()) return dataset.status();
   const std::string identity = Identity(*dataset);
   const auto held = std::find_if(held_.begin(), held_.end(), [&](const Held& entry) { return entry.name == name; });
@@ -58,7 +69,7 @@ absl::Status DatasetLedger::ProvideOne(const std::string& name, size_t in_use) {
     held_.splice(held_.begin(), held_, held);
     return absl::OkStatus();
   }
-  absl::StatusOr<std::shared_ptr<const Tensor>> table = datasets_.Load(*id);
+  absl::StatusOr<std::shared_ptr<const Tensor>> table = datasets_.Load({owner, *id});
   if (!table.ok()) return table.status();
   if (held != held_.end()) Forget(name);
   const Tensor& tensor = **table;

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <list>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,26 +18,30 @@ namespace sliceflow::scheduler {
 // The names of the data sets that a specification refers to, each once.
 std::vector<std::string> ReferredDatasets(const v1::FlowSpec& spec);
 
+// Data sets by owner and name.
+using DatasetNames = std::set<std::pair<std::string, std::string>>;
+
 // Kept with a session, which it sends on. Not thread-safe.
 class DatasetLedger {
  public:
   DatasetLedger(WorkerSession& session, jobs::Datasets& datasets, int64_t max_bytes)
       : session_(session), datasets_(datasets), max_bytes_(max_bytes) {}
 
-  // Sends what `spec` refers to and the worker does not hold, after having it drop what was used least recently beyond the bound. Errors
-  // are those of loading a data set.
-  absl::Status Provide(const v1::FlowSpec& spec) { return Provide(ReferredDatasets(spec)); }
-  // The same for data sets by name, each once.
-  absl::Status Provide(const std::vector<std::string>& names);
+  // Sends what the specification of a job of `owner` refers to and the worker does not hold, after having it drop what was used least
+  // recently beyond the bound. Errors are those of loading a data set.
+  absl::Status Provide(const std::string& owner, const v1::FlowSpec& spec);
+  // The same for data sets of several owners. A worker knows them by name: FailedPrecondition (reason DATASET_NAME_SHARED) where two
+  // owners' have the same.
+  absl::Status Provide(const DatasetNames& names);
 
  private:
   struct Held {
     std::string name;
-    std::string identity;  // a data set of the same name may be another one, after the first was deleted
+    std::string identity;  // a data set of the same name may be another owner's, or another one, after the first was deleted
     int64_t bytes = 0;
   };
   // The first `in_use` of `held_` are not dropped.
-  absl::Status ProvideOne(const std::string& name, size_t in_use);
+  absl::Status ProvideOne(const std::string& owner, const std::string& name, size_t in_use);
   void Forget(const std::string& name);
 
   WorkerSession& session_;

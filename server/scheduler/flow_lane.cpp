@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "common/clock.h"
 #include "common/errors.h"
+#include "common/failpoint.h"
 #include "common/ids.h"
 
 namespace sliceflow::scheduler {
@@ -21,15 +22,31 @@ constexpr absl::Duration kLongestDelay = absl::Seconds(5);
 
 // What may pass: a full disk, a busy database. Aborted without our reason is a lost race, which Jobs has tried again already.
 bool MayPass(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status) ||
+  return absl::IsUnavailable(status) || (absl::IsResourceExhausted(status) && Reason(status) != "QUOTA_EXCEEDED") ||
          (absl::IsAborted(status) && Reason(status) != "STALE_ASSIGNMENT");
+}
+
+DatasetNames DatasetsOf(const jobs::Assignment& assignment) {
+  DatasetNames names;
+  for (std::string& name : ReferredDatasets(assignment.job.spec())) names.emplace(assignment.job.owner(), std::move(name));
+  if (!assignment.made_from.has_value()) return names;
+  for (std::string& name : ReferredDatasets(assignment.made_from->spec())) names.emplace(assignment.job.owner(), std::move(name));
+  return names;
 }
 
 }  // namespace
 
-FlowLane::FlowLane(WorkerSession& session, JobQueue& queue, jobs::Jobs& jobs, DatasetLedger ledger, const absl::Notification& stopping)
-    : session_(session), queue_(queue), jobs_(jobs), ledger_(std::move(ledger)), stopping_(stopping) {
-  queue_.Add(this);
+FlowLane::FlowLane(WorkerSession& session, JobQueue& queue, jobs::Jobs& jobs, DatasetLedger ledger, const SteadyNotification& stopping,
+                   WorkerEnd worker_end, HeldUp held_up, WorkerObserver* observer)
+    : session_(session),
+      queue_(queue),
+      jobs_(jobs),
+      ledger_(std::move(ledger)),
+      stopping_(stopping),
+      worker_end_(std::move(worker_end)),
+      held_up_(std::move(held_up)),
+      observer_(observer) {
+  queue_.Add(this, session_.hello().device());
 }
 
 void FlowLane::Poke() {
@@ -42,9 +59,43 @@ void FlowLane::Stop(const std::string& job_id) {
   });
 }
 
-absl::Time FlowLane::told_to_stop() const {
+void FlowLane::Preempt(const std::string& job_id, const std::string& by) {
+  session_.Post([this, job_id, by] {
+    if (!current_.has_value() || current_->job_id != job_id) return;
+    current_->preempted_by = by;
+    SendCancel();
+  });
+}
+
+absl::Duration FlowLane::told_to_stop() const {
   absl::MutexLock lock(&mutex_);
   return told_to_stop_;
+}
+
+void FlowLane::SetTimeLimit(const v1::Job& job) {
+  const double most = job.limits().max_run_seconds();
+  absl::MutexLock lock(&mutex_);
+  limited_job_ = current_->job_id;
+  time_limit_ = most > 0 ? Uptime() + absl::Seconds(most - job.progress().run_seconds()) : absl::InfiniteDuration();
+}
+
+void FlowLane::HoldToTimeLimit(absl::Duration now) {
+  std::string job_id;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (now < time_limit_) return;
+    time_limit_ = absl::InfiniteDuration();
+    job_id = limited_job_;
+  }
+  session_.Post([this, job_id] {
+    if (!current_.has_value() || current_->job_id != job_id) return;
+    const std::string limit = absl::StrCat(current_->max_run_seconds);
+    current_->failure =
+        WithReason(absl::ResourceExhaustedError(absl::StrCat("the job was computed for as long as limits.max_run_seconds allows, ", limit,
+                                                             " seconds; its steps up to there are kept")),
+                   "TIME_LIMIT", {{"max_run_seconds", limit}});
+    SendCancel();
+  });
 }
 
 void FlowLane::Pull() {
@@ -59,15 +110,17 @@ bool FlowLane::Begin(const std::string& job_id) {
   absl::StatusOr<jobs::Assignment> assignment = jobs_.Start(job_id);
   if (!assignment.ok()) {
     if (MayPass(assignment.status())) {
-      queue_.PutBack(job_id, this);
+      queue_.PutBack(this);
       return false;
     }
-    queue_.Release(job_id, this);  // not queued any more
+    queue_.Release(this);  // not queued any more
     return true;
   }
-  current_ = Current{job_id, assignment->number, assignment->checkpoint_step};
+  current_ = Current{job_id, assignment->number, assignment->checkpoint_step, assignment->job.limits().max_run_seconds()};
   busy_ = true;
-  const absl::Status provided = ledger_.Provide(assignment->job.spec());
+  if (observer_ != nullptr) observer_->OnAssigned(session_.hello().worker_id(), session_.hello().pid(), JobName(job_id));
+  SetTimeLimit(assignment->job);
+  const absl::Status provided = ledger_.Provide(DatasetsOf(*assignment));
   if (provided.ok()) {
     Hand(*std::move(assignment));
     return true;
@@ -88,6 +141,12 @@ void FlowLane::Hand(jobs::Assignment assignment) {
   assign.set_job(JobName(current_->job_id));
   *assign.mutable_spec() = std::move(*assignment.job.mutable_spec());
   assign.mutable_spec()->mutable_schedule()->set_num_steps(assignment.job.progress().total_steps());
+  assign.set_max_memory_bytes(assignment.job.limits().max_memory_bytes());
+  if (assignment.job.has_fork_origin()) *assign.mutable_fork_origin() = assignment.job.fork_origin();
+  if (assignment.made_from.has_value()) {
+    *assign.mutable_checkpoint_spec() = std::move(*assignment.made_from->mutable_spec());
+    if (assignment.made_from->has_fork_origin()) *assign.mutable_checkpoint_origin() = assignment.made_from->fork_origin();
+  }
   if (assignment.checkpoint_step.has_value()) {
     assign.set_checkpoint_step(*assignment.checkpoint_step);
     auto checkpoint = std::make_shared<const std::string>(std::move(assignment.checkpoint));
@@ -100,7 +159,7 @@ void FlowLane::SendCancel() {
   if (std::exchange(current_->stop_sent, true)) return;
   {
     absl::MutexLock lock(&mutex_);
-    told_to_stop_ = absl::Now();
+    told_to_stop_ = Uptime();
   }
   AttachResponse message;
   message.mutable_cancel()->set_assignment(current_->number);
@@ -138,10 +197,11 @@ absl::Status FlowLane::HandleStep(const worker::v1::StepDone& done) {
     if (!taken.ok()) return taken.status();
     samples = *std::move(taken);
   }
-  const absl::Status recorded =
-      Insist([&] { return jobs_.RecordStep(current_->job_id, current_->number, done.report(), samples, *checkpoint); });
+  const absl::Status recorded = StoreStep(done.report(), samples, *checkpoint);
   if (stopping_.HasBeenNotified() && !recorded.ok()) return absl::OkStatus();
   if (recorded.ok()) {
+    queue_.Progressed(this);
+    PassFailpoint(Failpoint::kBeforeAcknowledgement);
     AttachResponse message;
     message.mutable_step_stored()->set_assignment(current_->number);
     message.mutable_step_stored()->set_step(done.report().step());
@@ -154,10 +214,30 @@ absl::Status FlowLane::HandleStep(const worker::v1::StepDone& done) {
   return absl::OkStatus();
 }
 
+absl::Status FlowLane::StoreStep(const v1::StepReport& report, const Tensor& samples, const std::string& checkpoint) {
+  int failures = 0;
+  bool noted = false, told = false;
+  absl::Status recorded = Insist([&] {
+    absl::Status status = jobs_.RecordStep(current_->job_id, current_->number, report, samples, checkpoint);
+    if (!MayPass(status)) return status;
+    // Other than a full disk it may be over in a moment, as a busy database is.
+    if (++failures == 1 && !absl::IsResourceExhausted(status)) return status;
+    if (!std::exchange(told, true) && held_up_) held_up_(JobName(current_->job_id), status);
+    // Where there is too little room even for this, the next try tells it.
+    if (!noted) noted = jobs_.NoteHeldUp(current_->job_id, current_->number, report.step(), status).ok();
+    return status;
+  });
+  if (told && held_up_ && !stopping_.HasBeenNotified()) held_up_(JobName(current_->job_id), absl::OkStatus());
+  return recorded;
+}
+
 void FlowLane::HandleEnd(const AssignmentEnded& ended) {
   session_.inbox().Clear();
   if (!IsCurrent(ended.assignment())) return;
   const Current current = *current_;
+  jobs_.NotePeak(current.job_id, ended.peak_bytes());
+  const bool waits_again = ended.outcome() == AssignmentEnded::STOPPED && current.failure.ok() && !current.preempted_by.empty();
+  if (waits_again) queue_.GiveWay(this);
   LetGo();
   const std::string reason(ended.error().message());
   jobs::Outcome outcome;
@@ -177,7 +257,7 @@ void FlowLane::HandleEnd(const AssignmentEnded& ended) {
         (void)Insist([&] { return jobs_.LoseWorker(current.job_id, current.number, "the worker gave the job up"); });
         return;
       }
-      outcome.kind = jobs::Outcome::Kind::kStopped;
+      outcome = OutcomeOfStop(current);
   }
   // Aborted where the job was cancelled meanwhile: it has its end already.
   (void)Insist([&] { return jobs_.Finish(current.job_id, current.number, outcome); });
@@ -194,21 +274,48 @@ absl::Status FlowLane::Insist(const std::function<absl::Status()>& change) {
   }
 }
 
+jobs::Outcome FlowLane::OutcomeOfStop(const Current& current) const {
+  if (!current.failure.ok()) return {jobs::Outcome::Kind::kFailed, current.failure};
+  jobs::Outcome outcome{jobs::Outcome::Kind::kStopped, absl::OkStatus()};
+  if (!current.preempted_by.empty()) outcome.reason = absl::StrCat("preempted by ", JobName(current.preempted_by));
+  return outcome;
+}
+
 void FlowLane::LetGo() {
-  queue_.Release(current_->job_id, this);
+  queue_.Release(this);
   current_.reset();
   busy_ = false;
+  if (observer_ != nullptr) observer_->OnReleased(session_.hello().worker_id(), session_.hello().pid());
   absl::MutexLock lock(&mutex_);
-  told_to_stop_ = absl::InfiniteFuture();
+  told_to_stop_ = absl::InfiniteDuration();
+  time_limit_ = absl::InfiniteDuration();
+}
+
+void FlowLane::Beat(const worker::v1::Heartbeat& heartbeat) {
+  if (current_.has_value()) current_->seen_bytes = heartbeat.peak_bytes() - session_.hello().idle_bytes();
 }
 
 void FlowLane::Closed() {
   closed_ = true;
+  const std::optional<Current> lost = current_;
+  if (lost.has_value()) {
+    if (lost->failure.ok() && !lost->preempted_by.empty()) queue_.GiveWay(this);
+    LetGo();
+  }
   queue_.Remove(this);
-  if (!current_.has_value()) return;
-  const Current current = *current_;
-  LetGo();
-  (void)Insist([&] { return jobs_.LoseWorker(current.job_id, current.number, "its worker was lost"); });
+  if (lost.has_value() && !stopping_.HasBeenNotified()) ReportLoss(*lost);
+}
+
+void FlowLane::ReportLoss(const Current& lost) {
+  jobs_.NotePeak(lost.job_id, lost.seen_bytes);  // what the worker cannot tell any more
+  if (!lost.failure.ok() || !lost.preempted_by.empty()) {
+    // It did not stop in time and was killed for that: no failure of its worker.
+    (void)Insist([&] { return jobs_.Finish(lost.job_id, lost.number, OutcomeOfStop(lost)); });
+    return;
+  }
+  const std::string end = worker_end_ ? worker_end_(session_.hello().worker_id(), session_.hello().pid()) : "";
+  const std::string reason = absl::StrCat("its worker was lost", end.empty() ? "" : ": it ", end);
+  (void)Insist([&] { return jobs_.LoseWorker(lost.job_id, lost.number, reason); });
 }
 
 }  // namespace sliceflow::scheduler

@@ -1,10 +1,11 @@
 #include "server/scheduler/query_desk.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "common/clock.h"
 #include "common/errors.h"
 
 namespace sliceflow::scheduler {
@@ -23,10 +24,15 @@ absl::Status WorkerLost(int times) {
                     "WORKER_LOST");
 }
 
+absl::Status TooMany(absl::string_view which) {
+  return WithRetry(WithReason(absl::ResourceExhaustedError(absl::StrCat(which, "; try again in a moment")), "TOO_MANY_QUERIES"),
+                   kRetryDelay);
+}
+
 }  // namespace
 
-QueryDesk::QueryDesk(int max_waiting, absl::Duration timeout, std::function<void()> wake)
-    : max_waiting_(static_cast<size_t>(std::max(1, max_waiting))), timeout_(timeout), wake_(std::move(wake)) {}
+QueryDesk::QueryDesk(Bounds bounds, absl::Duration timeout, std::function<void()> wake)
+    : bounds_{std::max(1, bounds.all), std::max(1, bounds.of_owner)}, timeout_(timeout), wake_(std::move(wake)) {}
 
 void QueryDesk::Add(Taker* taker) {
   absl::MutexLock lock(&mutex_);
@@ -46,21 +52,18 @@ std::function<void()> QueryDesk::Ask(Query query, QueryCallback callback) {
   pending->timeout_ = query.timeout.value_or(timeout_);
   pending->query = std::move(query);
   pending->callback_ = std::move(callback);
-  pending->deadline_ = absl::Now() + pending->timeout_;
+  pending->deadline_ = Uptime() + pending->timeout_;
   bool refused = true;
   {
     absl::MutexLock lock(&mutex_);
     pending->number = ++last_number_;
     if (closed_) {
       ReplyLater(*pending, NoWorker("the server is stopping"));
-    } else if (waiting_.size() >= max_waiting_) {
-      ReplyLater(*pending, WithRetry(WithReason(absl::ResourceExhaustedError(absl::StrCat(
-                                                    max_waiting_, " draws and evaluations wait already; try again in a moment")),
-                                                "TOO_MANY_QUERIES"),
-                                     kRetryDelay));
+    } else if (absl::Status full = CheckRoom(pending->query.owner); !full.ok()) {
+      ReplyLater(*pending, std::move(full));
     } else {
       refused = false;
-      waiting_.push_back(pending);
+      waiting_[pending->query.owner].push_back(pending);
       PokeAllLocked();
     }
   }
@@ -68,11 +71,29 @@ std::function<void()> QueryDesk::Ask(Query query, QueryCallback callback) {
   return [this, pending] { Cancel(pending); };
 }
 
+absl::Status QueryDesk::CheckRoom(const std::string& owner) const {
+  const auto own = waiting_.find(owner);
+  if (own != waiting_.end() && own->second.size() >= static_cast<size_t>(bounds_.of_owner)) {
+    return TooMany(absl::StrCat(bounds_.of_owner, " of your own short requests (draws, densities, distances, checks) wait already, as ",
+                                "many as an owner's may"));
+  }
+  size_t all = 0;
+  for (const auto& [each, line] : waiting_) all += line.size();
+  if (all < static_cast<size_t>(bounds_.all)) return absl::OkStatus();
+  return TooMany(absl::StrCat(bounds_.all, " short requests (draws, densities, distances, checks) of all owners wait on this server ",
+                              "already, as many as may"));
+}
+
 QueryDesk::PendingPtr QueryDesk::Take(Taker* taker) {
   absl::MutexLock lock(&mutex_);
   if (waiting_.empty()) return nullptr;
-  PendingPtr pending = std::move(waiting_.front());
-  waiting_.pop_front();
+  // In the order of their names, round and round.
+  auto line = waiting_.upper_bound(last_owner_);
+  if (line == waiting_.end()) line = waiting_.begin();
+  last_owner_ = line->first;
+  PendingPtr pending = std::move(line->second.front());
+  line->second.pop_front();
+  if (line->second.empty()) waiting_.erase(line);
   pending->taker_ = taker;
   taken_.insert(pending);
   return pending;
@@ -99,20 +120,22 @@ void QueryDesk::Lose(const PendingPtr& pending) {
     if (give_up) {
       ReplyLater(*pending, closed_ ? NoWorker("the server is stopping") : WorkerLost(pending->losses_));
     } else {
-      waiting_.push_front(pending);
+      waiting_[pending->query.owner].push_front(pending);
       PokeAllLocked();
     }
   }
   if (give_up) wake_();
 }
 
-void QueryDesk::Tick(absl::Time now) {
+void QueryDesk::Tick(absl::Duration now) {
   std::vector<Reply> replies;
   {
     absl::MutexLock lock(&mutex_);
-    for (const PendingPtr& pending : waiting_) {
-      if (pending->deadline_ > now) continue;
-      ReplyLater(*pending, NoWorker(absl::StrCat("no worker took the query within ", absl::FormatDuration(pending->timeout_))));
+    for (const auto& [owner, line] : waiting_) {
+      for (const PendingPtr& pending : line) {
+        if (pending->deadline_ > now) continue;
+        ReplyLater(*pending, NoWorker(absl::StrCat("no worker took the query within ", absl::FormatDuration(pending->timeout_))));
+      }
     }
     for (const PendingPtr& pending : taken_) {
       if (pending->deadline_ > now) continue;
@@ -132,7 +155,9 @@ void QueryDesk::Close() {
   {
     absl::MutexLock lock(&mutex_);
     closed_ = true;
-    for (const PendingPtr& pending : waiting_) ReplyLater(*pending, NoWorker("the server is stopping"));
+    for (const auto& [owner, line] : waiting_) {
+      for (const PendingPtr& pending : line) ReplyLater(*pending, NoWorker("the server is stopping"));
+    }
     for (const PendingPtr& pending : taken_) ReplyLater(*pending, NoWorker("the server is stopping"));
     DropAnswered();
   }
@@ -156,8 +181,12 @@ void QueryDesk::ReplyLater(Pending& pending, absl::Status status) {
 
 // What is with a worker stays in `taken_` until the worker is through with it, so that one that hangs is noticed.
 void QueryDesk::DropAnswered() {
-  waiting_.erase(std::remove_if(waiting_.begin(), waiting_.end(), [](const PendingPtr& pending) { return !pending->callback_; }),
-                 waiting_.end());
+  const auto answered = [](const PendingPtr& pending) { return !pending->callback_; };
+  for (auto line = waiting_.begin(); line != waiting_.end();) {
+    std::deque<PendingPtr>& queries = line->second;
+    queries.erase(std::remove_if(queries.begin(), queries.end(), answered), queries.end());
+    line = queries.empty() ? waiting_.erase(line) : std::next(line);
+  }
 }
 
 void QueryDesk::PokeAllLocked() {

@@ -1,11 +1,13 @@
-// The short queries that wait for a worker or are with one.
+// The short queries that wait for a worker or are with one. Owners take turns, so that many of one keep no other's waiting.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -39,14 +41,19 @@ class QueryDesk {
     friend class QueryDesk;
     QueryCallback callback_;  // empty once answered
     absl::Duration timeout_;
-    absl::Time deadline_;
+    absl::Duration deadline_;  // as the next's `now`
     int losses_ = 0;
     Taker* taker_ = nullptr;
   };
   using PendingPtr = std::shared_ptr<Pending>;
 
+  // How many queries may wait, of all owners together and of one; at least one each.
+  struct Bounds {
+    int all = 1;
+    int of_owner = 1;
+  };
   // `wake` is called, under no lock, when Tick has something to do at once.
-  QueryDesk(int max_waiting, absl::Duration timeout, std::function<void()> wake);
+  QueryDesk(Bounds bounds, absl::Duration timeout, std::function<void()> wake);
 
   void Add(Taker* taker);
   void Remove(Taker* taker);
@@ -54,15 +61,15 @@ class QueryDesk {
   // As Scheduler::Ask.
   std::function<void()> Ask(Query query, QueryCallback callback);
 
-  // The oldest waiting query, or null.
+  // The oldest waiting query of the owner whose turn it is, or null.
   PendingPtr Take(Taker* taker);
   // Does nothing for a query that was answered (cancelled, timed out) meanwhile.
   void Answer(const PendingPtr& pending, absl::StatusOr<Tensor> result);
-  // Its worker was lost: it waits again, first in the line; the second time it is answered Internal with reason WORKER_LOST, for good.
+  // Its worker was lost: it waits again, first of its owner's; the second time it is answered Internal with reason WORKER_LOST, for good.
   void Lose(const PendingPtr& pending);
 
-  // Answers what was refused, cancelled, or has timed out; kills takers that took too long.
-  void Tick(absl::Time now);
+  // Answers what was refused, cancelled, or has timed out by `now` (of Uptime); kills takers that took too long.
+  void Tick(absl::Duration now);
   // Answers everything Unavailable, also what is asked later.
   void Close();
 
@@ -75,14 +82,17 @@ class QueryDesk {
   void Cancel(const PendingPtr& pending);
   void DropAnswered() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PokeAllLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // OK where one more query of the owner may wait.
+  absl::Status CheckRoom(const std::string& owner) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const size_t max_waiting_;
+  const Bounds bounds_;
   const absl::Duration timeout_;
   const std::function<void()> wake_;
   absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::deque<PendingPtr> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::deque<PendingPtr>> waiting_ ABSL_GUARDED_BY(mutex_);  // by owner; no line is empty
+  std::string last_owner_ ABSL_GUARDED_BY(mutex_);                                 // whose turn was the last
   std::set<PendingPtr> taken_ ABSL_GUARDED_BY(mutex_);
   std::vector<Reply> replies_ ABSL_GUARDED_BY(mutex_);
   std::set<Taker*> takers_ ABSL_GUARDED_BY(mutex_);

@@ -1,7 +1,6 @@
 #include "server/scheduler/query_lane.h"
 
 #include <memory>
-#include <set>
 #include <vector>
 
 #include "common/errors.h"
@@ -55,15 +54,6 @@ void QueryLane::SendPoints(const Tensor& points) {
   session_.SendBlob("points", sent->shape, {sent, bytes});
 }
 
-absl::StatusOr<jobs::Checkpoint> QueryLane::LoadComplete(const std::string& job_id, std::optional<int> step) {
-  absl::StatusOr<jobs::Checkpoint> checkpoint = jobs_.LoadCheckpoint(job_id, step);
-  if (!checkpoint.ok()) return checkpoint.status();
-  const absl::StatusOr<v1::Job> job = jobs_.Get(job_id);
-  if (!job.ok()) return job.status();
-  checkpoint->spec.mutable_schedule()->set_num_steps(job->progress().total_steps());
-  return checkpoint;
-}
-
 void QueryLane::SendCheckpoint(const std::string& key, std::string bytes) {
   auto shared = std::make_shared<const std::string>(std::move(bytes));
   session_.SendBlob(key, {}, {shared, *shared});
@@ -71,14 +61,14 @@ void QueryLane::SendCheckpoint(const std::string& key, std::string bytes) {
 
 absl::Status QueryLane::Hand(const QueryDesk::Pending& pending) {
   if (pending.query.expression.has_value()) return HandExpression(pending);
-  if (pending.query.distance.has_value()) return HandDistance(pending.number, *pending.query.distance);
+  if (pending.query.distance.has_value()) return HandDistance(pending.number, pending.query);
   return HandAtCheckpoint(pending);
 }
 
 absl::Status QueryLane::HandAtCheckpoint(const QueryDesk::Pending& pending) {
-  absl::StatusOr<jobs::Checkpoint> checkpoint = LoadComplete(pending.query.job_id, pending.query.step);
+  absl::StatusOr<jobs::Checkpoint> checkpoint = jobs_.LoadCheckpoint(pending.query.job_id, pending.query.step);
   if (!checkpoint.ok()) return checkpoint.status();
-  if (absl::Status status = ledger_.Provide(checkpoint->spec); !status.ok()) return status;
+  if (absl::Status status = ledger_.Provide(checkpoint->owner, checkpoint->spec); !status.ok()) return status;
 
   AttachResponse message;
   worker::v1::Query& query = *message.mutable_query();
@@ -86,6 +76,7 @@ absl::Status QueryLane::HandAtCheckpoint(const QueryDesk::Pending& pending) {
   query.set_job(JobName(pending.query.job_id));
   query.set_step(checkpoint->step);
   *query.mutable_spec() = std::move(checkpoint->spec);
+  *query.mutable_fork_origin() = std::move(checkpoint->origin);
   if (pending.query.draw.has_value()) {
     query.mutable_draw_samples()->set_count(pending.query.draw->count);
     query.mutable_draw_samples()->set_seed(pending.query.draw->seed);
@@ -105,7 +96,8 @@ absl::Status QueryLane::HandAtCheckpoint(const QueryDesk::Pending& pending) {
 }
 
 // What the worker holds from its last query stays with it.
-absl::Status QueryLane::HandDistance(int64_t number, const v1::ComputeDistanceRequest& request) {
+absl::Status QueryLane::HandDistance(int64_t number, const Query& query) {
+  const v1::ComputeDistanceRequest& request = *query.distance;
   AttachResponse message;
   message.mutable_query()->set_query(number);
   worker::v1::ComputeDistance& distance = *message.mutable_query()->mutable_compute_distance();
@@ -115,22 +107,24 @@ absl::Status QueryLane::HandDistance(int64_t number, const v1::ComputeDistanceRe
   distance.set_samples(request.samples());
   distance.set_seed(request.seed());
 
-  std::set<std::string> datasets(request.distance().frechet().weights().begin(), request.distance().frechet().weights().end());
+  DatasetNames datasets;
+  for (const std::string& name : request.distance().frechet().weights()) datasets.emplace(query.owner, name);
   std::vector<std::pair<std::string, std::string>> checkpoints;
   for (const auto& [key, side] :
        {std::pair{"first_checkpoint", distance.mutable_first()}, std::pair{"second_checkpoint", distance.mutable_second()}}) {
-    if (side->operand().has_dataset()) datasets.insert(side->operand().dataset());
+    if (side->operand().has_dataset()) datasets.emplace(query.owner, side->operand().dataset());
     if (!side->operand().has_job_step()) continue;
     const v1::JobStep& at = side->operand().job_step();
     const absl::StatusOr<std::string> id = ParseResourceName("jobs", at.job(), "job");
     if (!id.ok()) return id.status();
-    absl::StatusOr<jobs::Checkpoint> checkpoint = LoadComplete(*id, at.step());
+    absl::StatusOr<jobs::Checkpoint> checkpoint = jobs_.LoadCheckpoint(*id, at.step());
     if (!checkpoint.ok()) return checkpoint.status();
-    for (std::string& name : ReferredDatasets(checkpoint->spec)) datasets.insert(std::move(name));
+    for (std::string& name : ReferredDatasets(checkpoint->spec)) datasets.emplace(checkpoint->owner, std::move(name));
     *side->mutable_spec() = std::move(checkpoint->spec);
+    *side->mutable_fork_origin() = std::move(checkpoint->origin);
     checkpoints.emplace_back(key, std::move(checkpoint->bytes));
   }
-  if (absl::Status status = ledger_.Provide({datasets.begin(), datasets.end()}); !status.ok()) return status;
+  if (absl::Status status = ledger_.Provide(datasets); !status.ok()) return status;
   for (auto& [key, bytes] : checkpoints) SendCheckpoint(key, std::move(bytes));
   session_.Send(std::move(message));
   return absl::OkStatus();

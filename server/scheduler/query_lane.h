@@ -33,9 +33,7 @@ class QueryLane : public Lane, private QueryDesk::Taker {
   absl::Status HandAtCheckpoint(const QueryDesk::Pending& pending);
   absl::Status HandExpression(const QueryDesk::Pending& pending);
   void SendPoints(const Tensor& points);
-  absl::Status HandDistance(int64_t number, const v1::ComputeDistanceRequest& request);
-  // A checkpoint with its specification as workers take it, the length told as a number of steps.
-  absl::StatusOr<jobs::Checkpoint> LoadComplete(const std::string& job_id, std::optional<int> step);
+  absl::Status HandDistance(int64_t number, const Query& query);
   void SendCheckpoint(const std::string& key, std::string bytes);
 
   WorkerSession& session_;

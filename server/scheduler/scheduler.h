@@ -13,31 +13,45 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/clock.h"
 #include "common/tensor.h"
 #include "server/jobs/datasets.h"
 #include "server/jobs/jobs.h"
+#include "server/scheduler/device.h"
+#include "server/scheduler/worker_observer.h"
 #include "sliceflow/v1/distance.pb.h"
 #include "sliceflow/v1/server_service.pb.h"
 
 namespace sliceflow::scheduler {
 
-struct DeviceState {
-  std::string name;
-  int threads = 0;
-  bool ready = false;
-  int running_jobs = 0;
-};
-
 struct SchedulerOptions {
   std::string version;                                   // a worker of another one is refused
   absl::Duration heartbeat_timeout = absl::Seconds(15);  // a worker silent for longer is killed and its job queued again
-  int max_waiting_queries = 64;                          // more are refused with ResourceExhausted and RetryInfo
+  // Queries that wait, of all owners and of one: more are refused with ResourceExhausted and RetryInfo. One job's expressions are up to 17.
+  int max_waiting_queries = 256;
+  int max_waiting_queries_of_owner = 32;
   absl::Duration query_timeout = absl::Seconds(60);
+  absl::Duration share_half_life = absl::Hours(1);      // after which a second of computing counts half of an owner's share
   absl::Duration stop_timeout = absl::Seconds(30);      // a worker that goes on for longer with what it was told to give up is killed
   int64_t max_blob_bytes = int64_t{2} << 30;            // most bytes of samples, checkpoint or answer that a worker may have in flight
   int64_t max_worker_dataset_bytes = int64_t{1} << 30;  // data sets beyond are dropped by a worker, least recently used first
   std::vector<DeviceState> devices;                     // those that workers are spawned for: listed also while none is attached
   std::function<void(const std::string& worker_id, int64_t pid)> kill_worker;  // ends the process of a hung worker; may be empty
+  // How the process of a worker ended, such as `was killed by signal 9 (Killed)`; empty where that is not known. May wait a moment for the
+  // process to be through with its end. May be empty.
+  std::function<std::string(const std::string& worker_id, int64_t pid)> worker_end;
+  WorkerObserver* observer = nullptr;  // may be null; outlives the scheduler
+  // OK, or what is wrong with a device: its workers end again and again, or do not attach. May be empty.
+  std::function<absl::Status(const std::string& device)> device_health;
+  // Whether a device is given jobs; what it has already goes on. Short, and calls nothing here. May be empty.
+  std::function<bool(const std::string& device)> gets_jobs;
+  // A computed step of a job (`jobs/ID`) cannot be stored and waits, told once with why; or, with OK, it waits no more. On the thread of the
+  // worker's stream, short. May be empty.
+  std::function<void(const std::string& job, const absl::Status& why)> held_up;
+  // By which workers are judged and owners have their shares; of Uptime but in tests.
+  std::function<absl::Duration()> uptime = Uptime;
+  // Jobs that an owner may have running at once, 0 for no bound. Short, and calls nothing here. May be empty.
+  std::function<int(const std::string& owner)> max_running;
 };
 
 // Draws or evaluates at a kept step, checks an expression, or computes a distance, which names its own steps.
@@ -59,6 +73,7 @@ struct Query {
   std::optional<Tensor> points;          // evaluate log ρ at points
   // Compute a distance; complete. Its answer: value, standard error, samples used of either side, bandwidth.
   std::optional<v1::ComputeDistanceRequest> distance;
+  std::string owner;                      // who asks: owners take turns, and a distance names data sets of theirs
   std::optional<absl::Duration> timeout;  // another one than SchedulerOptions::query_timeout
 };
 using QueryCallback = std::function<void(absl::StatusOr<Tensor>)>;
@@ -67,7 +82,7 @@ using QueryCallback = std::function<void(absl::StatusOr<Tensor>)>;
 class Scheduler : public jobs::Listener {
  public:
   // Takes the recovered queue and begins to hand out jobs as workers attach.
-  virtual void Start(std::vector<std::string> queued_job_ids) = 0;
+  virtual void Start(std::vector<jobs::WaitingJob> queued) = 0;
 
   // The gRPC service that workers attach to; register it on the server that listens on the workers' socket only.
   virtual grpc::Service* worker_service() = 0;
@@ -78,10 +93,10 @@ class Scheduler : public jobs::Listener {
 
   virtual std::vector<DeviceState> devices() const = 0;
 
-  // Hands out nothing more, asks workers to stop, and returns when they have gone or the deadline has passed (then their streams are cut).
+  // Hands out nothing more, asks workers to stop, and returns when they have gone or the time is up (then their streams are cut).
   // Jobs that were running stay so in the store: Jobs::Recover queues them again. To be called before the server of worker_service is
   // shut down, which in turn comes before the scheduler is destroyed.
-  virtual void Shutdown(absl::Time deadline) = 0;
+  virtual void Shutdown(absl::Duration time) = 0;
 };
 
 // All must outlive the result.

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "common/clock.h"
 #include "common/errors.h"
 
 namespace sliceflow::scheduler {
@@ -20,6 +20,13 @@ constexpr absl::Duration kTick = absl::Milliseconds(200);
 constexpr absl::Duration kCutTimeout = absl::Seconds(2);
 constexpr size_t kMaxSessions = 256;
 
+QueueOptions ToQueueOptions(const SchedulerOptions& options) {
+  return {.share_half_life = options.share_half_life,
+          .max_running = options.max_running,
+          .gets_jobs = options.gets_jobs,
+          .uptime = options.uptime};
+}
+
 }  // namespace
 
 std::unique_ptr<Scheduler> MakeScheduler(jobs::Jobs& jobs, jobs::Datasets& datasets, SchedulerOptions options) {
@@ -30,41 +37,51 @@ SchedulerImpl::SchedulerImpl(jobs::Jobs& jobs, jobs::Datasets& datasets, Schedul
     : jobs_(jobs),
       datasets_(datasets),
       options_(std::move(options)),
-      desk_(options_.max_waiting_queries, options_.query_timeout, [this] { Wake(); }),
-      caretaker_([this] { LookAfter(); }) {}
+      queue_(ToQueueOptions(options_)),
+      desk_({options_.max_waiting_queries, options_.max_waiting_queries_of_owner}, options_.query_timeout, [this] { Wake(); }),
+      devices_(options_.devices) {
+  for (const DeviceState& device : devices_) queue_.SetDevice(device.name, device.memory_bytes);
+  caretaker_ = std::thread([this] { LookAfter(); });
+}
 
 SchedulerImpl::~SchedulerImpl() {
-  Shutdown(absl::Now());
+  Shutdown(absl::ZeroDuration());
   {
     absl::MutexLock lock(&mutex_);
     ending_ = true;
+    changed_.SignalAll();
   }
   caretaker_.join();
   DestroyRetired();
 }
 
-void SchedulerImpl::Start(std::vector<std::string> queued_job_ids) {
-  for (const std::string& job_id : queued_job_ids) queue_.Push(job_id);
+void SchedulerImpl::Start(std::vector<jobs::WaitingJob> queued) {
+  for (const jobs::WaitingJob& job : queued) queue_.Push(job);
   queue_.Open();
 }
 
 std::function<void()> SchedulerImpl::Ask(Query query, QueryCallback callback) { return desk_.Ask(std::move(query), std::move(callback)); }
 
 std::vector<DeviceState> SchedulerImpl::devices() const {
-  std::vector<DeviceState> devices = options_.devices;
   absl::MutexLock lock(&mutex_);
+  std::vector<DeviceState> devices = devices_;
+  for (DeviceState& device : devices) device.reserved_memory_bytes = queue_.ReservedBytes(device.name);
   for (const auto& [session, attached] : sessions_) {
-    if (attached.flow_lane == nullptr || attached.dead) continue;
+    if (attached.dead) continue;
     const std::string& name = attached.hello.device();
-    auto device = std::find_if(devices.begin(), devices.end(), [&](const DeviceState& known) { return known.name == name; });
-    if (device == devices.end()) device = devices.insert(devices.end(), DeviceState{name, attached.hello.threads()});
+    const auto device = std::find_if(devices.begin(), devices.end(), [&](const DeviceState& known) { return known.name == name; });
+    if (device == devices.end()) continue;  // no Hello yet, or of queries alone
+    device->used_memory_bytes += session->used_bytes();
+    if (attached.flow_lane == nullptr) continue;
     device->ready = true;
     device->running_jobs += attached.flow_lane->busy() ? 1 : 0;
   }
+  for (DeviceState& device : devices)
+    device.problem = options_.device_health ? std::string(options_.device_health(device.name).message()) : "";
   return devices;
 }
 
-void SchedulerImpl::Shutdown(absl::Time deadline) {
+void SchedulerImpl::Shutdown(absl::Duration time) {
   queue_.Close();
   if (!stopping_.HasBeenNotified()) stopping_.Notify();
   desk_.Close();
@@ -73,9 +90,9 @@ void SchedulerImpl::Shutdown(absl::Time deadline) {
   absl::MutexLock lock(&mutex_);
   for (const auto& [session, attached] : sessions_) session->Send(drain);
   const auto gone = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return sessions_.empty(); };
-  if (mutex_.AwaitWithDeadline(absl::Condition(&gone), deadline)) return;
+  if (changed_.AwaitWithTimeout(mutex_, gone, time)) return;
   for (const auto& [session, attached] : sessions_) session->Cut();
-  mutex_.AwaitWithTimeout(absl::Condition(&gone), kCutTimeout);
+  changed_.AwaitWithTimeout(mutex_, gone, kCutTimeout);
 }
 
 grpc::ServerBidiReactor<AttachRequest, AttachResponse>* SchedulerImpl::Attach(grpc::CallbackServerContext* context) {
@@ -90,7 +107,11 @@ grpc::ServerBidiReactor<AttachRequest, AttachResponse>* SchedulerImpl::Attach(gr
 }
 
 absl::StatusOr<std::unique_ptr<Lane>> SchedulerImpl::Admit(WorkerSession& session, const Hello& hello) {
-  if (absl::Status status = CheckHello(hello); !status.ok()) return status;
+  if (absl::Status status = CheckHello(hello); !status.ok()) {
+    if (options_.observer != nullptr) options_.observer->OnRefused(hello.worker_id(), hello.pid(), status);
+    return status;
+  }
+  if (options_.observer != nullptr) options_.observer->OnAdmitted(hello.worker_id(), hello.pid());
   absl::MutexLock lock(&mutex_);
   // A worker of the same id is a restarted one whose old stream has not been noticed to be dead.
   for (auto& [other, attached] : sessions_) {
@@ -122,53 +143,81 @@ std::unique_ptr<Lane> SchedulerImpl::MakeLane(WorkerSession& session, Attached& 
       KillProcess(hello);
     });
   }
-  auto lane = std::make_unique<FlowLane>(session, queue_, jobs_, std::move(ledger), stopping_);
+  AddDevice(attached.hello);
+  auto lane = std::make_unique<FlowLane>(session, queue_, jobs_, std::move(ledger), stopping_, options_.worker_end, options_.held_up,
+                                         options_.observer);
   attached.flow_lane = lane.get();
   return lane;
+}
+
+void SchedulerImpl::AddDevice(const Hello& hello) {
+  auto device = std::find_if(devices_.begin(), devices_.end(), [&](const DeviceState& known) { return known.name == hello.device(); });
+  if (device == devices_.end()) device = devices_.insert(device, DeviceState{hello.device(), hello.threads()});
+  if (device->memory_bytes == 0) device->memory_bytes = hello.memory_bytes();
+  queue_.SetDevice(device->name, device->memory_bytes);
 }
 
 void SchedulerImpl::KillProcess(const Hello& hello) {
   if (options_.kill_worker) options_.kill_worker(hello.worker_id(), hello.pid());
 }
 
+void SchedulerImpl::Served(const Hello& hello) {
+  if (options_.observer != nullptr) options_.observer->OnServed(hello.worker_id(), hello.pid());
+}
+
 void SchedulerImpl::Retire(WorkerSession* session) {
+  const Hello& hello = session->hello();
+  if (options_.observer != nullptr) options_.observer->OnDetached(hello.worker_id(), hello.pid());
   absl::MutexLock lock(&mutex_);
   retired_.push_back(session);
   woken_ = true;
+  changed_.SignalAll();
 }
 
 void SchedulerImpl::Wake() {
   absl::MutexLock lock(&mutex_);
   woken_ = true;
+  changed_.SignalAll();
 }
 
 void SchedulerImpl::LookAfter() {
   const auto woken = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return woken_ || ending_; };
-  absl::Time next_look = absl::Now() + kTick;
+  pauses_.Look(options_.uptime());
+  absl::Duration next_look = options_.uptime() + kTick;
   while (true) {
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithDeadline(absl::Condition(&woken), next_look);
+      changed_.AwaitWithTimeout(mutex_, woken, next_look - options_.uptime());
       woken_ = false;
       if (ending_) return;
     }
-    const absl::Time now = absl::Now();
+    const absl::Duration now = options_.uptime();
     desk_.Tick(now);
     DestroyRetired();
     if (now < next_look) continue;
+    pauses_.Look(now);
+    HoldToTimeLimits(now);
     KillHung(now);
-    queue_.PokeAll();
+    queue_.Tick();
     next_look = now + kTick;
   }
 }
 
-void SchedulerImpl::KillHung(absl::Time now) {
+void SchedulerImpl::HoldToTimeLimits(absl::Duration now) {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [session, attached] : sessions_) {
+    if (attached.flow_lane != nullptr && !attached.dead) attached.flow_lane->HoldToTimeLimit(now);
+  }
+}
+
+void SchedulerImpl::KillHung(absl::Duration now) {
   std::vector<Hello> hung;
   {
     absl::MutexLock lock(&mutex_);
     for (auto& [session, attached] : sessions_) {
-      const bool silent = now - session->last_heard(now) > options_.heartbeat_timeout;
-      const bool stubborn = attached.flow_lane != nullptr && now - attached.flow_lane->told_to_stop() > options_.stop_timeout;
+      const bool silent = pauses_.Lasted(session->last_heard(now), now) > options_.heartbeat_timeout;
+      const bool stubborn =
+          attached.flow_lane != nullptr && pauses_.Lasted(attached.flow_lane->told_to_stop(), now) > options_.stop_timeout;
       if (attached.dead || (!silent && !stubborn)) continue;
       attached.dead = true;
       session->Cut();
@@ -184,6 +233,7 @@ void SchedulerImpl::DestroyRetired() {
     absl::MutexLock lock(&mutex_);
     for (WorkerSession* session : retired_) ended.push_back(std::move(sessions_.extract(session).mapped().session));
     retired_.clear();
+    changed_.SignalAll();
   }
 }
 

@@ -1,8 +1,9 @@
 #include "server/scheduler/worker_session.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "common/clock.h"
 #include "common/grpc_status.h"
 
 namespace sliceflow::scheduler {
@@ -17,7 +18,7 @@ constexpr size_t kMaxOutgoing = 256;
 }  // namespace
 
 WorkerSession::WorkerSession(grpc::CallbackServerContext* context, SessionHost& host, int64_t max_blob_bytes)
-    : host_(host), inbox_(max_blob_bytes), context_(context), last_heard_(absl::Now()) {
+    : host_(host), inbox_(max_blob_bytes), context_(context), last_heard_(Uptime()) {
   StartRead(&incoming_);
 }
 
@@ -49,7 +50,7 @@ void WorkerSession::Cut() {
   if (context_ != nullptr) context_->TryCancel();
 }
 
-absl::Time WorkerSession::last_heard(absl::Time now) const {
+absl::Duration WorkerSession::last_heard(absl::Duration now) const {
   absl::MutexLock lock(&mutex_);
   return handling_ ? now : last_heard_;
 }
@@ -57,7 +58,7 @@ absl::Time WorkerSession::last_heard(absl::Time now) const {
 void WorkerSession::OnReadDone(bool ok) {
   absl::MutexLock lock(&mutex_);
   if (!ok) return BeginClose(grpc::Status::OK);
-  last_heard_ = absl::Now();
+  last_heard_ = Uptime();
   handling_ = true;
   executor_.Post([this] { HandleMessage(); });
 }
@@ -91,14 +92,18 @@ void WorkerSession::HandleMessage() {
   const absl::Status status = Dispatch();
   absl::MutexLock lock(&mutex_);
   handling_ = false;
-  last_heard_ = absl::Now();
+  last_heard_ = Uptime();
   if (!status.ok()) BeginClose(ToGrpcStatus(status));
   // Under the lock: once Finish is called gRPC may be through with the call at any moment.
   if (!closing_) StartRead(&incoming_);
 }
 
 absl::Status WorkerSession::Dispatch() {
-  if (incoming_.kind_case() == AttachRequest::kHeartbeat) return absl::OkStatus();
+  if (incoming_.kind_case() == AttachRequest::kHeartbeat) {
+    used_bytes_ = std::max<int64_t>(0, incoming_.heartbeat().resident_bytes() - hello_.idle_bytes());
+    if (lane_) lane_->Beat(incoming_.heartbeat());
+    return absl::OkStatus();
+  }
   if (!lane_) {
     if (!incoming_.has_hello()) return absl::FailedPreconditionError("the first message must be Hello");
     hello_ = incoming_.hello();
@@ -112,7 +117,9 @@ absl::Status WorkerSession::Dispatch() {
     const worker::v1::Blob& blob = incoming_.blob();
     return inbox_.Add(blob.key(), blob.data(), {blob.shape().begin(), blob.shape().end()});
   }
-  return lane_->Handle(incoming_);
+  absl::Status status = lane_->Handle(incoming_);
+  if (status.ok() && (incoming_.has_step_done() || incoming_.has_query_done())) host_.Served(hello_);
+  return status;
 }
 
 void WorkerSession::WriteNext() {

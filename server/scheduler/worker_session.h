@@ -1,6 +1,7 @@
 // The stream of one attached worker.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -31,6 +32,8 @@ class Lane {
   virtual void Pull() = 0;
   // A message that is neither a blob nor a heartbeat. An error ends the stream with that status.
   virtual absl::Status Handle(const worker::v1::AttachRequest& message) = 0;
+  // The worker lives.
+  virtual void Beat(const worker::v1::Heartbeat& /*heartbeat*/) {}
   // The stream is lost: gives back what it holds. Nothing is called afterwards.
   virtual void Closed() = 0;
 };
@@ -41,6 +44,8 @@ class SessionHost {
   virtual ~SessionHost() = default;
   // Accepts or refuses a worker; on the session's executor.
   virtual absl::StatusOr<std::unique_ptr<Lane>> Admit(WorkerSession& session, const worker::v1::Hello& hello) = 0;
+  // A worker has computed a step or answered a query; on the session's executor.
+  virtual void Served(const worker::v1::Hello& hello) = 0;
   // gRPC is through with the session: destroy it, on another thread than its executor and gRPC's.
   virtual void Retire(WorkerSession* session) = 0;
 };
@@ -56,11 +61,13 @@ class WorkerSession : public grpc::ServerBidiReactor<worker::v1::AttachRequest, 
   void Send(worker::v1::AttachResponse message);
   void SendBlob(std::string key, std::vector<int64_t> shape, SharedBytes bytes);
   void Post(std::function<void()> work) { executor_.Post(std::move(work)); }
+  // Memory that the worker holds beside what it held when it attached, by its newest heartbeat. Unit: bytes.
+  int64_t used_bytes() const { return used_bytes_.load(); }
   // Ends the stream: with a status once the write in flight is done, or at once, whatever the worker does.
   void Close(grpc::Status status);
   void Cut();
-  // When the worker was last heard of; now, while a message of it is being handled.
-  absl::Time last_heard(absl::Time now) const;
+  // When the worker was last heard of, of Uptime; now, while a message of it is being handled.
+  absl::Duration last_heard(absl::Duration now) const;
 
   // On the executor.
   BlobInbox& inbox() { return inbox_; }
@@ -83,6 +90,7 @@ class WorkerSession : public grpc::ServerBidiReactor<worker::v1::AttachRequest, 
   BlobInbox inbox_;             // on the executor
   worker::v1::Hello hello_;     // on the executor, constant after Admit
   std::unique_ptr<Lane> lane_;  // on the executor
+  std::atomic<int64_t> used_bytes_{0};
 
   mutable absl::Mutex mutex_;
   grpc::CallbackServerContext* context_ ABSL_GUARDED_BY(mutex_);  // null after OnDone
@@ -93,7 +101,7 @@ class WorkerSession : public grpc::ServerBidiReactor<worker::v1::AttachRequest, 
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool handling_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::Status status_ ABSL_GUARDED_BY(mutex_);
-  absl::Time last_heard_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration last_heard_ ABSL_GUARDED_BY(mutex_);
 
   Executor executor_;  // last: joined before anything else goes
 };

@@ -11,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "common/errors.h"
+#include "common/failpoint.h"
 
 namespace sliceflow::store {
 namespace {
@@ -18,6 +20,7 @@ namespace {
 // A file is the bytes followed by a footer of 24 bytes, little-endian: magic, length of the bytes, CRC-32 of the bytes, CRC-32 of the 20
 // bytes of footer before it. At the end, so that reading needs no copy.
 constexpr absl::string_view kMagic = "SFBLOB1\n";
+constexpr char kProbe[] = "health/probe";
 constexpr size_t kFooterSize = 24;
 constexpr size_t kMaxKeySize = 200;
 
@@ -65,9 +68,7 @@ bool GoodCharacter(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= 
 bool GoodPart(absl::string_view part) { return !part.empty() && part[0] != '.' && std::all_of(part.begin(), part.end(), GoodCharacter); }
 
 absl::Status CheckKey(absl::string_view key) {
-  bool good = !key.empty() && key.size() <= kMaxKeySize;
-  for (const absl::string_view part : absl::StrSplit(key, '/')) good = good && GoodPart(part);
-  return good ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrCat("not the key of a blob: '", key, "'"));
+  return IsBlobKey(key) ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrCat("not the key of a blob: '", key, "'"));
 }
 
 // `prefix` without a slash at its end.
@@ -91,15 +92,36 @@ absl::Status SweepFolder(FileSystem& files, const std::string& folder, const std
 
 }  // namespace
 
+bool IsBlobKey(absl::string_view key) {
+  bool good = !key.empty() && key.size() <= kMaxKeySize;
+  for (const absl::string_view part : absl::StrSplit(key, '/')) good = good && GoodPart(part);
+  return good;
+}
+
 BlobStore::BlobStore(std::string folder, FileSystem& files) : folder_(std::move(folder)), files_(files) {}
 
 absl::Status BlobStore::Put(const std::string& key, absl::string_view bytes) {
   absl::Status status = CheckKey(key);
-  if (!status.ok()) return status;
+  if (status.ok()) status = CheckInPlace();
+  return status.ok() ? Write(key, bytes) : status;
+}
+
+absl::Status BlobStore::CheckInPlace() {
+  if (!probed_ || !absl::IsNotFound(files_.FileSize(folder_).status())) return absl::OkStatus();
+  return WithReason(absl::UnavailableError(absl::StrCat("the folder ", folder_,
+                                                        " was removed while it is in use: nothing is written until it is put back; or stop "
+                                                        "the server and restore a backup")),
+                    "BLOBS_GONE");
+}
+
+absl::Status BlobStore::Write(const std::string& key, absl::string_view bytes) {
   const std::string path = absl::StrCat(folder_, "/", key);
-  status = files_.CreateFolders(path.substr(0, path.rfind('/')));
+  absl::Status status = files_.CreateFolders(path.substr(0, path.rfind('/')));
   if (!status.ok()) return status;
-  return files_.WriteFileDurably(path, absl::StrCat(bytes, Footer(bytes)));
+  PassFailpoint(Failpoint::kBeforeBlobWrite);
+  status = files_.WriteFileDurably(path, absl::StrCat(bytes, Footer(bytes)));
+  PassFailpoint(Failpoint::kAfterBlobWrite);
+  return status;
 }
 
 absl::StatusOr<std::string> BlobStore::Get(const std::string& key) {
@@ -113,14 +135,33 @@ absl::StatusOr<std::string> BlobStore::Get(const std::string& key) {
   return file;
 }
 
+absl::StatusOr<int64_t> BlobStore::Size(const std::string& key) {
+  if (absl::Status status = CheckKey(key); !status.ok()) return status;
+  const absl::StatusOr<int64_t> file = files_.FileSize(absl::StrCat(folder_, "/", key));
+  if (!file.ok()) return file.status();
+  return std::max<int64_t>(0, *file - static_cast<int64_t>(kFooterSize));
+}
+
 absl::Status BlobStore::Delete(const std::string& key) {
   absl::Status status = CheckKey(key);
   return status.ok() ? files_.Remove(absl::StrCat(folder_, "/", key)) : status;
 }
 
+absl::Status BlobStore::CheckHealth() {
+  absl::Status status = Put(kProbe, kMagic);
+  if (status.ok()) status = Get(kProbe).status();
+  if (status.ok()) probed_ = true;
+  return status;
+}
+
 absl::Status BlobStore::DeleteTree(const std::string& prefix) {
   absl::Status status = CheckKey(FolderOf(prefix));
   return status.ok() ? files_.RemoveTree(absl::StrCat(folder_, "/", FolderOf(prefix))) : status;
+}
+
+absl::StatusOr<std::vector<std::string>> BlobStore::List(const std::string& prefix) {
+  if (absl::Status status = CheckKey(FolderOf(prefix)); !status.ok()) return status;
+  return files_.List(absl::StrCat(folder_, "/", FolderOf(prefix)));
 }
 
 absl::Status BlobStore::Sweep(const std::string& prefix, const std::vector<std::string>& keep) {

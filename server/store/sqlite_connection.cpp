@@ -1,20 +1,49 @@
 #include "server/store/sqlite_connection.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/clock.h"
+#include "common/errors.h"
+#include "common/failpoint.h"
 
 namespace sliceflow::store {
 namespace {
 
 constexpr int kBusyTimeoutMs = 10'000;
 
+using NumberOfText = std::function<int64_t(absl::string_view)>;
+
+void CallNumberOfText(sqlite3_context* context, int /*count*/, sqlite3_value** arguments) {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
+  const size_t size = sqlite3_value_bytes(arguments[0]);
+  const auto& function = *static_cast<const NumberOfText*>(sqlite3_user_data(context));
+  sqlite3_result_int64(context, function(text == nullptr ? absl::string_view() : absl::string_view(text, size)));
+}
+
 bool DiskIsFull(sqlite3* db, int primary) {
   if (primary == SQLITE_FULL) return true;
   // A full disk that shows itself at fsync is an I/O error to SQLite; the system's word for it is kept beside.
   const int error = sqlite3_system_errno(db);
   return primary == SQLITE_IOERR && (error == ENOSPC || error == EDQUOT);
+}
+
+absl::Status Gone(const std::string& path, absl::string_view remedy) {
+  return WithReason(
+      absl::UnavailableError(
+          absl::StrCat("the database's file ", path, " was removed or replaced while it is in use, and nothing more is written: ", remedy)),
+      "DATABASE_GONE");
+}
+
+absl::Status Unreachable(const std::string& path, int error) {
+  return WithReason(
+      absl::UnavailableError(absl::StrCat("the database's file ", path, " cannot be looked at, and nothing is written until it ",
+                                          "can: ", std::strerror(error))),
+      "DATABASE_UNREACHABLE");
 }
 
 }  // namespace
@@ -91,9 +120,10 @@ std::string Statement::Bytes(int column) const {
   return data == nullptr ? std::string() : std::string(static_cast<const char*>(data), size);
 }
 
-absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path, IfMissing if_missing) {
   sqlite3* db = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int create = if_missing == IfMissing::kMake ? SQLITE_OPEN_CREATE : 0;
+  const int flags = create | SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
   if (code != SQLITE_OK) {
     absl::Status status = SqliteError(db, code, absl::StrCat("open ", path));
@@ -107,6 +137,9 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
     absl::Status status = connection->Execute(pragma);
     if (!status.ok()) return status;
   }
+  // The log is opened by the first reading.
+  if (absl::Status status = connection->Execute("SELECT count(*) FROM sqlite_schema"); !status.ok()) return status;
+  connection->RememberFiles();
   return connection;
 }
 
@@ -136,10 +169,84 @@ absl::Status Connection::Execute(const std::string& sql) {
   return code == SQLITE_OK ? absl::OkStatus() : SqliteError(db_, code, sql);
 }
 
+absl::Status Connection::Define(const char* name, std::function<int64_t(absl::string_view)> function) {
+  // SQLite frees it, also where it refuses.
+  const int code =
+      sqlite3_create_function_v2(db_, name, 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, new NumberOfText(std::move(function)), CallNumberOfText,
+                                 nullptr, nullptr, [](void* own) { delete static_cast<NumberOfText*>(own); });
+  return code == SQLITE_OK ? absl::OkStatus() : SqliteError(db_, code, absl::StrCat("define ", name));
+}
+
 absl::StatusOr<int64_t> Connection::QueryInt(const std::string& sql) {
   Statement statement = PrepareOnce(sql);
   if (!statement.Next()) return statement.status().ok() ? absl::InternalError(absl::StrCat("no answer to ", sql)) : statement.status();
   return statement.Int(0);
+}
+
+absl::Status Connection::CopyTo(const std::string& path) {
+  sqlite3* copy = nullptr;
+  int code = sqlite3_open_v2(path.c_str(), &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  absl::Status status = code == SQLITE_OK ? absl::OkStatus() : SqliteError(copy, code, absl::StrCat("open ", path));
+  if (status.ok()) {
+    sqlite3_backup* const backup = sqlite3_backup_init(copy, "main", db_, "main");
+    if (backup != nullptr) sqlite3_backup_step(backup, -1);
+    code = backup == nullptr ? sqlite3_errcode(copy) : sqlite3_backup_finish(backup);
+    if (code != SQLITE_OK) status = SqliteError(copy, code, absl::StrCat("write ", path));
+  }
+  sqlite3_close(copy);
+  return status;
+}
+
+void Connection::RememberFiles() {
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::string path = absl::StrCat(sqlite3_db_filename(db_, "main"), suffix);
+    struct stat info;
+    if (stat(path.c_str(), &info) == 0) files_.push_back({std::move(path), info.st_dev, info.st_ino});
+  }
+}
+
+// Moves what the log holds into the database, as far as that goes without waiting for anybody. It is there for those who have it open, also
+// where no name leads to it any more.
+absl::Status Connection::EmptyLog() {
+  sqlite3_busy_timeout(db_, 0);
+  const int code = sqlite3_wal_checkpoint_v2(db_, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  absl::Status status = code == SQLITE_OK ? absl::OkStatus() : SqliteError(db_, code, "empty the write-ahead log");
+  sqlite3_busy_timeout(db_, kBusyTimeoutMs);
+  return status;
+}
+
+absl::Status Connection::CheckInPlace() {
+  for (const OpenFile& file : files_) {
+    struct stat info;
+    const int error = stat(file.path.c_str(), &info) == 0 ? 0 : errno;
+    if (error == 0 && info.st_dev == file.device && info.st_ino == file.number) continue;
+    if (error != 0 && error != ENOENT && error != ENOTDIR) return Unreachable(file.path, error);
+    if (&file == &files_.front()) return Gone(file.path, "put it back, or stop the server and restore a backup");
+    const absl::Status emptied = EmptyLog();
+    return Gone(file.path, emptied.ok() ? "what was acknowledged is in the database; stop the server and start it again"
+                                        : absl::StrCat("stop the server with SIGTERM, which keeps what was acknowledged, and start it "
+                                                       "again (",
+                                                       std::string(emptied.message()), ")"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPages(Connection& connection) {
+  Statement check = connection.PrepareOnce("PRAGMA quick_check(1)");
+  if (!check.Next()) return check.status();
+  const std::string answer = check.Bytes(0);
+  return answer == "ok" ? absl::OkStatus() : absl::DataLossError(absl::StrCat("sliceflow.db is damaged: ", answer));
+}
+
+Snapshot::~Snapshot() {
+  if (open_) connection_.Execute("ROLLBACK").IgnoreError();
+}
+
+absl::Status Snapshot::Begin() {
+  absl::Status status = connection_.Execute("BEGIN");
+  open_ = status.ok();
+  // The first reading takes the snapshot.
+  return status.ok() ? connection_.QueryInt("SELECT count(*) FROM sqlite_schema").status() : status;
 }
 
 Transaction::~Transaction() {
@@ -147,14 +254,20 @@ Transaction::~Transaction() {
 }
 
 absl::Status Transaction::Begin() {
-  absl::Status status = connection_.Execute("BEGIN IMMEDIATE");
+  begun_ = Uptime();
+  absl::Status status = connection_.CheckInPlace();
+  if (status.ok()) status = connection_.Execute("BEGIN IMMEDIATE");
   open_ = status.ok();
   return status;
 }
 
 absl::Status Transaction::Commit() {
+  PassFailpoint(Failpoint::kBeforeCommit);
   absl::Status status = connection_.Execute("COMMIT");
-  if (status.ok()) open_ = false;
+  if (!status.ok()) return status;
+  open_ = false;
+  if (connection_.metrics() != nullptr) connection_.metrics()->CommitDone(Uptime() - begun_);
+  PassFailpoint(Failpoint::kAfterCommit);
   return status;
 }
 

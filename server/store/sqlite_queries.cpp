@@ -8,9 +8,12 @@
 namespace sliceflow::store {
 namespace {
 
-constexpr char kJobColumns[] = "id, number, version, state, create_time_us, display_name, owner, last_sequence, worker_failures, job";
+constexpr char kJobColumns[] =
+    "id, number, version, state, create_time_us, display_name, owner, last_sequence, worker_failures, job, priority, device";
 constexpr char kGetJob[] =
-    "SELECT id, number, version, state, create_time_us, display_name, owner, last_sequence, worker_failures, job FROM jobs WHERE id = ?";
+    "SELECT id, number, version, state, create_time_us, display_name, owner, last_sequence, worker_failures, job, priority, device FROM "
+    "jobs "
+    "WHERE id = ?";
 
 JobRow ReadJobRow(const Statement& row) {
   JobRow job;
@@ -24,6 +27,8 @@ JobRow ReadJobRow(const Statement& row) {
   job.last_sequence = row.Int(7);
   job.worker_failures = static_cast<int>(row.Int(8));
   job.job = row.Bytes(9);
+  job.priority = static_cast<int>(row.Int(10));
+  job.device = row.Bytes(11);
   return job;
 }
 
@@ -36,6 +41,8 @@ StepRow ReadStepRow(const Statement& row) {
   step.samples_shape.resize(shape.size() / sizeof(int64_t));
   if (!step.samples_shape.empty()) std::memcpy(step.samples_shape.data(), shape.data(), step.samples_shape.size() * sizeof(int64_t));
   step.checkpoint_key = row.Bytes(4);
+  step.samples_bytes = row.Int(5);
+  step.checkpoint_bytes = row.Int(6);
   return step;
 }
 
@@ -43,6 +50,12 @@ std::string ListSql(const JobQuery& query) {
   std::vector<std::string> conditions = {"TRUE"};
   if (!query.states.empty()) conditions.push_back(absl::StrCat("state IN ", NumberList(query.states)));
   if (!query.excluded_states.empty()) conditions.push_back(absl::StrCat("state NOT IN ", NumberList(query.excluded_states)));
+  if (query.owner.has_value()) conditions.push_back("owner = ?");
+  if (query.device.has_value()) conditions.push_back("device = ?");
+  if (query.lowest_priority.has_value()) conditions.push_back("priority >= ?");
+  if (query.highest_priority.has_value()) conditions.push_back("priority <= ?");
+  if (!query.with_deleted) conditions.push_back("delete_time_us = 0");
+  if (query.without_pending_steps) conditions.push_back("pending_steps = 0");
   if (query.display_name.has_value()) conditions.push_back("display_name = ?");
   for (size_t i = 0; i < query.labels.size(); ++i) {
     conditions.push_back("EXISTS (SELECT 1 FROM job_labels WHERE job_number = number AND key = ? AND value = ?)");
@@ -55,6 +68,10 @@ std::string ListSql(const JobQuery& query) {
 }
 
 void BindQuery(const JobQuery& query, Statement& list) {
+  if (query.owner.has_value()) list.BindText(*query.owner);
+  if (query.device.has_value()) list.BindText(*query.device);
+  if (query.lowest_priority.has_value()) list.Bind(*query.lowest_priority);
+  if (query.highest_priority.has_value()) list.Bind(*query.highest_priority);
   if (query.display_name.has_value()) list.BindText(*query.display_name);
   for (const JobQuery::Label& label : query.labels) list.BindText(label.key).BindText(label.value);
   if (query.created_from_us.has_value()) list.Bind(*query.created_from_us);
@@ -66,6 +83,13 @@ void BindQuery(const JobQuery& query, Statement& list) {
 }  // namespace
 
 std::string NumberList(const std::vector<int>& numbers) { return absl::StrCat("(", absl::StrJoin(numbers, ", "), ")"); }
+
+absl::StatusOr<std::vector<StepRow>> ReadStepRows(Statement& read) {
+  std::vector<StepRow> steps;
+  while (read.Next()) steps.push_back(ReadStepRow(read));
+  if (!read.status().ok()) return read.status();
+  return steps;
+}
 
 absl::StatusOr<std::optional<Store::RequestRow>> SqliteStore::FindRequest(absl::string_view owner, absl::string_view request_id) {
   absl::MutexLock lock(&read_mutex_);
@@ -99,6 +123,15 @@ absl::StatusOr<int64_t> SqliteStore::CountJobs(const std::vector<int>& states) {
   return reader_->QueryInt(absl::StrCat("SELECT count(*) FROM jobs WHERE state IN ", NumberList(states)));
 }
 
+absl::StatusOr<UsageRow> SqliteStore::GetUsage(absl::string_view owner) {
+  absl::MutexLock lock(&read_mutex_);
+  Statement find = reader_->Prepare("SELECT running_jobs, queued_jobs, stored_bytes, pending_steps FROM usage WHERE owner = ?");
+  find.BindText(owner);
+  if (find.Next()) return UsageRow{find.Int(0), find.Int(1), find.Int(2), find.Int(3)};
+  if (!find.status().ok()) return find.status();
+  return UsageRow();
+}
+
 absl::StatusOr<std::vector<EventRow>> SqliteStore::ReadEvents(absl::string_view job_id, int64_t after, int limit, int64_t max_bytes) {
   absl::MutexLock lock(&read_mutex_);
   Statement read =
@@ -116,8 +149,9 @@ absl::StatusOr<std::vector<EventRow>> SqliteStore::ReadEvents(absl::string_view 
 
 absl::StatusOr<StepRow> SqliteStore::GetStep(absl::string_view job_id, int step) {
   absl::MutexLock lock(&read_mutex_);
-  Statement find =
-      reader_->Prepare("SELECT step, sequence, samples_key, samples_shape, checkpoint_key FROM steps WHERE job_id = ? AND step = ?");
+  Statement find = reader_->Prepare(
+      "SELECT step, sequence, samples_key, samples_shape, checkpoint_key, samples_bytes, checkpoint_bytes FROM steps WHERE job_id = ? AND "
+      "step = ?");
   find.BindText(job_id).Bind(step);
   if (find.Next()) return ReadStepRow(find);
   return find.status().ok() ? absl::NotFoundError(absl::StrCat("job ", job_id, " has no step ", step)) : find.status();
@@ -126,18 +160,20 @@ absl::StatusOr<StepRow> SqliteStore::GetStep(absl::string_view job_id, int step)
 absl::StatusOr<std::vector<StepRow>> SqliteStore::KeptSteps(absl::string_view job_id) {
   absl::MutexLock lock(&read_mutex_);
   Statement read = reader_->Prepare(
-      "SELECT step, sequence, samples_key, samples_shape, checkpoint_key FROM steps WHERE job_id = ? AND checkpoint_key <> '' "
+      "SELECT step, sequence, samples_key, samples_shape, checkpoint_key, samples_bytes, checkpoint_bytes FROM steps WHERE job_id = ? AND "
+      "checkpoint_key <> '' "
       "ORDER BY step DESC");
   read.BindText(job_id);
-  std::vector<StepRow> steps;
-  while (read.Next()) steps.push_back(ReadStepRow(read));
-  if (!read.status().ok()) return read.status();
-  return steps;
+  return ReadStepRows(read);
 }
 
 absl::StatusOr<std::vector<std::string>> SqliteStore::ReferencedKeys(absl::string_view prefix) {
   absl::MutexLock lock(&read_mutex_);
-  Statement read = reader_->Prepare(
+  return SelectReferencedKeys(*reader_, prefix);
+}
+
+absl::StatusOr<std::vector<std::string>> SelectReferencedKeys(Connection& connection, absl::string_view prefix) {
+  Statement read = connection.Prepare(
       "SELECT key FROM (SELECT samples_key AS key FROM steps UNION ALL SELECT checkpoint_key FROM steps "
       "UNION ALL SELECT blob_key FROM datasets) WHERE key <> '' AND substr(key, 1, length(?1)) = ?1");
   read.BindText(prefix);

@@ -2,11 +2,10 @@
 #include "server/store/sqlite_store.h"
 
 #include <cstring>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/store/data_folder.h"
 #include "server/store/sqlite_schema.h"
 
 namespace sliceflow::store {
@@ -41,14 +40,19 @@ std::string PackShape(const std::vector<int64_t>& shape) {
 absl::Status WriteStep(Connection& connection, const JobCommit& commit) {
   if (commit.step.has_value()) {
     const std::string shape = PackShape(commit.step->samples_shape);
+    // No OR REPLACE: that would take the old row away without the trigger that counts its bytes.
     Statement write = connection.Prepare(
-        "INSERT OR REPLACE INTO steps (job_id, step, sequence, samples_key, samples_shape, checkpoint_key) VALUES (?, ?, ?, ?, ?, ?)");
+        "INSERT INTO steps (job_id, step, sequence, samples_key, samples_shape, checkpoint_key, samples_bytes, checkpoint_bytes) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, step) DO UPDATE SET sequence = excluded.sequence, "
+        "samples_key = excluded.samples_key, samples_shape = excluded.samples_shape, checkpoint_key = excluded.checkpoint_key, "
+        "samples_bytes = excluded.samples_bytes, checkpoint_bytes = excluded.checkpoint_bytes");
     write.BindText(commit.row.id).Bind(commit.step->step).Bind(commit.step->sequence).BindText(commit.step->samples_key);
-    absl::Status status = write.BindBytes(shape).BindText(commit.step->checkpoint_key).Run();
+    write.BindBytes(shape).BindText(commit.step->checkpoint_key);
+    absl::Status status = write.Bind(commit.step->samples_bytes).Bind(commit.step->checkpoint_bytes).Run();
     if (!status.ok()) return status;
   }
   for (const int step : commit.dropped_checkpoints) {
-    Statement drop = connection.Prepare("UPDATE steps SET checkpoint_key = '' WHERE job_id = ? AND step = ?");
+    Statement drop = connection.Prepare("UPDATE steps SET checkpoint_key = '', checkpoint_bytes = 0 WHERE job_id = ? AND step = ?");
     absl::Status status = drop.BindText(commit.row.id).Bind(step).Run();
     if (!status.ok()) return status;
   }
@@ -67,14 +71,11 @@ absl::Status InsertLabels(Connection& connection, const JobRow& row, int64_t num
 // In the job's own transaction, so that no data set is deleted between the check and the job.
 absl::Status InsertDatasetReferences(Connection& connection, const JobRow& row, int64_t number) {
   for (const std::string& dataset : row.datasets) {
-    {
-      Statement find = connection.Prepare("SELECT 1 FROM datasets WHERE id = ?");
-      find.BindText(dataset);
-      if (!find.Next()) return find.status().ok() ? absl::NotFoundError(absl::StrCat("there is no data set ", dataset)) : find.status();
-    }
-    Statement insert = connection.Prepare("INSERT OR IGNORE INTO job_datasets (dataset_id, job_number) VALUES (?, ?)");
-    absl::Status status = insert.BindText(dataset).Bind(number).Run();
+    Statement insert = connection.Prepare(
+        "INSERT OR IGNORE INTO job_datasets (dataset_number, job_number) SELECT number, ?1 FROM datasets WHERE owner = ?2 AND id = ?3");
+    absl::Status status = insert.Bind(number).BindText(row.owner).BindText(dataset).Run();
     if (!status.ok()) return status;
+    if (connection.changes() == 0) return absl::NotFoundError(absl::StrCat("there is no data set ", dataset));
   }
   return absl::OkStatus();
 }
@@ -91,10 +92,15 @@ absl::Status InsertRequest(Connection& connection, absl::string_view job_id, abs
 // The number given to the new row.
 absl::StatusOr<int64_t> InsertJob(Connection& connection, const JobRow& row) {
   Statement insert = connection.Prepare(
-      "INSERT INTO jobs (id, version, state, create_time_us, display_name, owner, last_sequence, worker_failures, job) "
-      "VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?) RETURNING number");
+      "INSERT INTO jobs (id, version, state, create_time_us, display_name, owner, priority, device, last_sequence, worker_failures, "
+      "pending_steps, job) VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number");
   insert.BindText(row.id).Bind(row.state).Bind(row.create_time_us).BindText(row.display_name).BindText(row.owner);
-  insert.Bind(row.last_sequence).Bind(row.worker_failures).BindBytes(row.job);
+  insert.Bind(row.priority)
+      .BindText(row.device)
+      .Bind(row.last_sequence)
+      .Bind(row.worker_failures)
+      .Bind(row.pending_steps)
+      .BindBytes(row.job);
   if (!insert.Next()) {
     if (insert.constraint_violated()) return absl::AlreadyExistsError(absl::StrCat("there is a job ", row.id));
     return insert.status();
@@ -106,9 +112,12 @@ absl::StatusOr<int64_t> InsertJob(Connection& connection, const JobRow& row) {
 }
 
 absl::Status UpdateJob(Connection& connection, const JobRow& row) {
-  Statement update =
-      connection.Prepare("UPDATE jobs SET version = version + 1, state = ?, last_sequence = ?, worker_failures = ?, job = ? WHERE id = ?");
-  return update.Bind(row.state).Bind(row.last_sequence).Bind(row.worker_failures).BindBytes(row.job).BindText(row.id).Run();
+  Statement update = connection.Prepare(
+      "UPDATE jobs SET version = version + 1, state = ?, last_sequence = ?, worker_failures = ?, pending_steps = ?, end_time_us = ?, "
+      "delete_time_us = ?, purge_time_us = ?, job = ? WHERE id = ?");
+  update.Bind(row.state).Bind(row.last_sequence).Bind(row.worker_failures).Bind(row.pending_steps);
+  update.Bind(row.end_time_us).Bind(row.delete_time_us).Bind(row.purge_time_us);
+  return update.BindBytes(row.job).BindText(row.id).Run();
 }
 
 // The stored last_sequence, where the stored version is `version`.
@@ -120,17 +129,10 @@ absl::StatusOr<int64_t> CheckVersion(Connection& connection, absl::string_view i
   return find.Int(1);
 }
 
-absl::Status CheckIntegrity(Connection& connection) {
-  Statement check = connection.PrepareOnce("PRAGMA quick_check(1)");
-  if (!check.Next()) return check.status();
-  const std::string answer = check.Bytes(0);
-  return answer == "ok" ? absl::OkStatus() : absl::DataLossError(absl::StrCat("sliceflow.db is damaged: ", answer));
-}
-
 }  // namespace
 
-SqliteStore::SqliteStore(FolderLock lock, std::unique_ptr<Connection> writer, std::unique_ptr<Connection> reader)
-    : lock_(std::move(lock)), writer_(std::move(writer)), reader_(std::move(reader)) {}
+SqliteStore::SqliteStore(FolderLock lock, std::string path, std::unique_ptr<Connection> writer, std::unique_ptr<Connection> reader)
+    : lock_(std::move(lock)), path_(std::move(path)), writer_(std::move(writer)), reader_(std::move(reader)) {}
 
 absl::Status SqliteStore::CreateJob(JobCommit commit, absl::string_view owner, absl::string_view request_id,
                                     absl::string_view request_hash) {
@@ -146,6 +148,7 @@ absl::Status SqliteStore::CreateJob(JobCommit commit, absl::string_view owner, a
   if (status.ok()) status = InsertLabels(*writer_, commit.row, *number);
   if (status.ok()) status = InsertDatasetReferences(*writer_, commit.row, *number);
   if (status.ok()) status = InsertEvents(*writer_, commit);
+  if (status.ok() && commit.fork.has_value()) status = InsertFork(*writer_, commit.row.id, *commit.fork);
   return status.ok() ? transaction.Commit() : status;
 }
 
@@ -160,6 +163,7 @@ absl::Status SqliteStore::Commit(const JobCommit& commit) {
   if (status.ok()) status = UpdateJob(*writer_, commit.row);
   if (status.ok()) status = InsertEvents(*writer_, commit);
   if (status.ok()) status = WriteStep(*writer_, commit);
+  if (status.ok() && commit.drop_events_before > 0) status = DropEvents(*writer_, commit.row.id, commit.drop_events_before);
   return status.ok() ? transaction.Commit() : status;
 }
 
@@ -177,7 +181,8 @@ absl::Status SqliteStore::DeleteJob(absl::string_view id, int64_t version) {
 absl::Status SqliteStore::CheckHealth() {
   {
     absl::MutexLock lock(&write_mutex_);
-    absl::Status status = writer_->Prepare("UPDATE health SET probe = probe + 1 WHERE id = 0").Run();
+    absl::Status status = writer_->CheckInPlace();
+    if (status.ok()) status = writer_->Prepare("UPDATE health SET probe = probe + 1 WHERE id = 0").Run();
     if (!status.ok()) return status;
   }
   absl::MutexLock lock(&read_mutex_);
@@ -186,22 +191,45 @@ absl::Status SqliteStore::CheckHealth() {
   return read.status().ok() ? absl::DataLossError("sliceflow.db has lost its health row") : read.status();
 }
 
-absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& folder, absl::Duration lock_wait) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return absl::UnavailableError(absl::StrCat("cannot make the data folder ", folder, ": ", error.message()));
-  absl::StatusOr<FolderLock> lock = FolderLock::Acquire(folder, lock_wait);
+absl::Status SqliteStore::CheckIntegrity() {
+  {
+    // Opened by its name, a file that is gone would be made anew.
+    absl::MutexLock lock(&read_mutex_);
+    if (absl::Status status = reader_->CheckInPlace(); !status.ok()) return status;
+  }
+  // A connection of its own: in WAL mode a long read keeps nobody waiting.
+  const absl::StatusOr<std::unique_ptr<Connection>> connection = Connection::Open(path_);
+  if (!connection.ok()) return connection.status();
+  {
+    absl::MutexLock lock(&check_mutex_);
+    if (checks_stopped_) return absl::CancelledError("the check was stopped");
+    checking_ = connection->get();
+  }
+  absl::Status status = CheckPages(**connection);
+  absl::MutexLock lock(&check_mutex_);
+  checking_ = nullptr;
+  return checks_stopped_ ? absl::CancelledError("the check was stopped") : status;
+}
+
+void SqliteStore::StopChecks() {
+  absl::MutexLock lock(&check_mutex_);
+  checks_stopped_ = true;
+  if (checking_ != nullptr) checking_->Interrupt();
+}
+
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& folder, const StoreOptions& options) {
+  if (absl::Status status = MakeDataFolder(folder); !status.ok()) return status;
+  absl::StatusOr<FolderLock> lock = FolderLock::Acquire(folder, options.lock_wait);
   if (!lock.ok()) return lock.status();
-  const std::string path = absl::StrCat(folder, "/sliceflow.db");
-  absl::StatusOr<std::unique_ptr<Connection>> writer = Connection::Open(path);
+  if (absl::Status status = CheckLosesNothing(folder); !status.ok()) return status;
+  std::string path = absl::StrCat(folder, "/sliceflow.db");
+  absl::StatusOr<std::unique_ptr<Connection>> writer = Connection::Open(path, Connection::IfMissing::kMake);
   if (!writer.ok()) return writer.status();
-  // First the schema: SQLite's check mistakes the first one's table of labels for a damaged one.
-  absl::Status status = Migrate(**writer);
-  if (status.ok()) status = CheckIntegrity(**writer);
-  if (!status.ok()) return status;
+  if (absl::Status status = Migrate(**writer, folder); !status.ok()) return status;
+  (*writer)->SetMetrics(options.metrics);
   absl::StatusOr<std::unique_ptr<Connection>> reader = Connection::Open(path);
   if (!reader.ok()) return reader.status();
-  return std::make_unique<SqliteStore>(*std::move(lock), *std::move(writer), *std::move(reader));
+  return std::make_unique<SqliteStore>(*std::move(lock), std::move(path), *std::move(writer), *std::move(reader));
 }
 
 }  // namespace sliceflow::store

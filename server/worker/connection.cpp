@@ -28,4 +28,11 @@ void Connection::SendBlob(const std::string& key, const std::vector<int64_t>& sh
   } while (sent < bytes.size());
 }
 
+v1::AttachRequest MakeHeartbeat(MemoryMeter& meter) {
+  v1::AttachRequest message;
+  message.mutable_heartbeat()->set_resident_bytes(meter.Held());
+  message.mutable_heartbeat()->set_peak_bytes(meter.Peak());
+  return message;
+}
+
 }  // namespace sliceflow::worker

@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "server/worker/memory_meter.h"
 #include "sliceflow/worker/v1/worker.grpc.pb.h"
 
 namespace sliceflow::worker {
@@ -37,5 +38,8 @@ class Connection {
   absl::Mutex mutex_;
   bool lost_ ABSL_GUARDED_BY(mutex_) = false;
 };
+
+// That the worker lives, and the memory it takes.
+v1::AttachRequest MakeHeartbeat(MemoryMeter& meter);
 
 }  // namespace sliceflow::worker

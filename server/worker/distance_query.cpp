@@ -54,7 +54,7 @@ absl::StatusOr<engine::DistanceSpec> TranslateDistance(const contract::Distance&
 absl::StatusOr<DistanceSide> TakeFlow(const v1::DistanceSide& side, const std::string& key, BlobInbox& inbox, const Tables& tables) {
   absl::StatusOr<std::string> checkpoint = inbox.TakeBytes(key);
   if (!checkpoint.ok()) return checkpoint.status();
-  absl::StatusOr<engine::FlowSpec> spec = TranslateSpec(side.spec(), tables);
+  absl::StatusOr<engine::FlowSpec> spec = TranslateSpec(side.spec(), tables, side.fork_origin());
   if (!spec.ok()) return spec.status();
   return SavedFlow{*std::move(spec), *std::move(checkpoint)};
 }
@@ -81,10 +81,8 @@ struct Opened {
 };
 
 struct Opener {
-  const StopLatch& stop;
-
   absl::StatusOr<Opened> operator()(const SavedFlow& saved) const {
-    absl::StatusOr<std::unique_ptr<engine::Flow>> flow = engine::Flow::Restore(saved.spec, saved.checkpoint, stop);
+    absl::StatusOr<std::unique_ptr<engine::Flow>> flow = engine::Flow::Restore(saved.spec, saved.checkpoint);
     if (!flow.ok()) return WithReason(flow.status(), "CHECKPOINT_REFUSED");
     engine::Flow* const borrowed = flow->get();
     return Opened{*std::move(flow), borrowed};
@@ -125,12 +123,12 @@ absl::StatusOr<DistanceQuery> TakeDistance(const v1::ComputeDistance& query, Blo
   return DistanceQuery{{*distance, query.samples(), query.seed()}, *std::move(first), *std::move(second)};
 }
 
-absl::StatusOr<Tensor> AnswerDistance(const absl::StatusOr<DistanceQuery>& query, const StopLatch& stop) {
+absl::StatusOr<Tensor> AnswerDistance(const absl::StatusOr<DistanceQuery>& query) {
   if (!query.ok()) return query.status();
   if (absl::Status status = CheckFeatures(*query); !status.ok()) return status;
-  const absl::StatusOr<Opened> first = std::visit(Opener{stop}, query->first);
+  const absl::StatusOr<Opened> first = std::visit(Opener{}, query->first);
   if (!first.ok()) return first.status();
-  const absl::StatusOr<Opened> second = std::visit(Opener{stop}, query->second);
+  const absl::StatusOr<Opened> second = std::visit(Opener{}, query->second);
   if (!second.ok()) return second.status();
   const absl::StatusOr<engine::Distance> distance = engine::ComputeDistance(query->request, first->operand, second->operand);
   if (!distance.ok()) return distance.status();

@@ -6,7 +6,6 @@
 
 #include "absl/status/statusor.h"
 #include "common/blob_inbox.h"
-#include "common/stop_latch.h"
 #include "common/tensor.h"
 #include "server/engine/distance.h"
 #include "server/worker/translate.h"
@@ -31,6 +30,6 @@ struct DistanceQuery {
 absl::StatusOr<DistanceQuery> TakeDistance(const v1::ComputeDistance& query, BlobInbox& inbox, const Tables& tables);
 
 // The answer as it travels: value, standard error, samples used of either side, bandwidth. An error of `query` is the answer.
-absl::StatusOr<Tensor> AnswerDistance(const absl::StatusOr<DistanceQuery>& query, const StopLatch& stop);
+absl::StatusOr<Tensor> AnswerDistance(const absl::StatusOr<DistanceQuery>& query);
 
 }  // namespace sliceflow::worker

@@ -1,5 +1,6 @@
 #include "server/worker/flow_runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "common/failpoint.h"
 
 namespace sliceflow::worker {
 namespace {
@@ -16,6 +18,7 @@ using v1::AttachRequest;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kWindow = 2;
+constexpr char kOutOfMemory[] = "OUT_OF_MEMORY";
 constexpr std::chrono::milliseconds kProgressInterval(200);
 
 double SecondsSince(SteadyClock::time_point start) { return std::chrono::duration<double>(SteadyClock::now() - start).count(); }
@@ -28,7 +31,7 @@ AssignmentEnded Ended(AssignmentEnded::Outcome outcome, const absl::Status& erro
 }
 
 AssignmentEnded Failed(absl::Status error, absl::string_view reason) {
-  if (absl::IsResourceExhausted(error)) reason = "OUT_OF_MEMORY";
+  if (absl::IsResourceExhausted(error)) reason = kOutOfMemory;
   return Ended(AssignmentEnded::FAILED, WithReason(std::move(error), reason));
 }
 
@@ -44,10 +47,11 @@ AssignmentEnded Diverged(const engine::Termination& termination) {
 
 }  // namespace
 
-FlowRunner::FlowRunner(Connection& connection) : connection_(connection), thread_([this] { Run(); }) {}
+FlowRunner::FlowRunner(Connection& connection, MemoryMeter& meter, int64_t idle_bytes)
+    : connection_(connection), meter_(meter), idle_bytes_(idle_bytes), thread_([this] { Run(); }) {}
 
 FlowRunner::~FlowRunner() {
-  (void)Stop(absl::InfiniteFuture());
+  (void)Stop(absl::InfiniteDuration());
   thread_.join();
 }
 
@@ -68,8 +72,10 @@ absl::Status FlowRunner::Handle(const v1::AttachResponse& message, BlobInbox& in
 absl::Status FlowRunner::Assign(const v1::Assign& assign, BlobInbox& inbox, const Tables& tables) {
   auto task = std::make_shared<Task>();
   task->assignment = assign.assignment();
-  task->spec = TranslateSpec(assign.spec(), tables);
+  task->spec = TranslateSpec(assign.spec(), tables, assign.fork_origin());
+  if (assign.has_checkpoint_spec()) task->parent = TranslateSpec(assign.checkpoint_spec(), tables, assign.checkpoint_origin());
   task->samples_per_step = assign.spec().output().samples_per_step();
+  task->max_memory_bytes = assign.max_memory_bytes();
   if (assign.has_checkpoint_step()) {
     absl::StatusOr<std::string> checkpoint = inbox.TakeBytes("checkpoint");
     if (!checkpoint.ok()) return checkpoint.status();
@@ -82,12 +88,12 @@ absl::Status FlowRunner::Assign(const v1::Assign& assign, BlobInbox& inbox, cons
   return absl::OkStatus();
 }
 
-bool FlowRunner::Stop(absl::Time deadline) {
+bool FlowRunner::Stop(absl::Duration time) {
   absl::MutexLock lock(&mutex_);
   ending_ = true;
   if (task_) task_->stop.Trigger();
   const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return task_ == nullptr; };
-  return mutex_.AwaitWithDeadline(absl::Condition(&idle), deadline);
+  return idle_.AwaitWithTimeout(mutex_, idle, time);
 }
 
 void FlowRunner::Run() {
@@ -101,30 +107,54 @@ void FlowRunner::Run() {
       task = task_;
     }
     AttachRequest message;
-    *message.mutable_assignment_ended() = Compute(*task);
+    *message.mutable_assignment_ended() = ComputeWithinLimit(*task);
     message.mutable_assignment_ended()->set_assignment(task->assignment);
     {
       // Before it is told: the daemon may answer with the next job at once.
       absl::MutexLock lock(&mutex_);
       task_ = nullptr;
+      idle_.SignalAll();
     }
     connection_.Send(message);
   }
 }
 
+absl::StatusOr<std::unique_ptr<engine::Flow>> FlowRunner::Begin(const Task& task, engine::ProgressCallback progress) {
+  if (!task.checkpoint.has_value()) return engine::Flow::Create(*task.spec, task.stop, progress);
+  if (!task.parent.has_value()) return engine::Flow::Restore(*task.spec, *task.checkpoint);
+  return engine::Flow::Fork(*task.spec, **task.parent, *task.checkpoint);
+}
+
+AssignmentEnded FlowRunner::ComputeWithinLimit(Task& task) {
+  meter_.Restart();
+  AssignmentEnded ended;
+  {
+    const MemoryLimit limit(meter_, task.max_memory_bytes);
+    ended = Compute(task);
+  }
+  ended.set_peak_bytes(std::max<int64_t>(0, meter_.Peak() - idle_bytes_));
+  if (task.max_memory_bytes == 0 || ended.outcome() != AssignmentEnded::FAILED) return ended;
+  if (Reason(FromRpcStatus(ended.error())) != kOutOfMemory) return ended;
+  const std::string limit = absl::StrCat(task.max_memory_bytes);
+  absl::Status error = absl::ResourceExhaustedError(
+      absl::StrCat("the job needs more memory than limits.max_memory_bytes allows, ", limit, " bytes; its steps up to there are kept"));
+  *ended.mutable_error() = ToRpcStatus(WithReason(std::move(error), "MEMORY_LIMIT", {{"max_memory_bytes", limit}}));
+  return ended;
+}
+
 AssignmentEnded FlowRunner::Compute(Task& task) {
   if (!task.spec.ok()) return Failed(task.spec.status(), "ENGINE_REFUSED");
+  if (task.parent.has_value() && !task.parent->ok()) return Failed(task.parent->status(), "ENGINE_REFUSED");
   try {
     const SteadyClock::time_point start = SteadyClock::now();
     SteadyClock::time_point last_progress = start - kProgressInterval;
     const auto progress = [&](const engine::InnerProgress& inner) {
       if (SteadyClock::now() - last_progress < kProgressInterval) return;
       last_progress = SteadyClock::now();
+      (void)meter_.Peak();  // before more of the libraries is read in
       SendProgress(task.assignment, inner);
     };
-    absl::StatusOr<std::unique_ptr<engine::Flow>> flow = task.checkpoint.has_value()
-                                                             ? engine::Flow::Restore(*task.spec, *task.checkpoint, task.stop)
-                                                             : engine::Flow::Create(*task.spec, task.stop, progress);
+    absl::StatusOr<std::unique_ptr<engine::Flow>> flow = Begin(task, progress);
     if (!flow.ok()) {
       if (task.stop.triggered()) return Ended(AssignmentEnded::STOPPED);
       const bool refused = absl::IsDataLoss(flow.status()) || absl::IsFailedPrecondition(flow.status());
@@ -137,7 +167,7 @@ AssignmentEnded FlowRunner::Compute(Task& task) {
     task.checkpoint.reset();
     return Advance(task, **flow, progress);
   } catch (const std::bad_alloc&) {
-    return Failed(absl::ResourceExhaustedError("the worker's memory does not suffice for this job"), "OUT_OF_MEMORY");
+    return Failed(absl::ResourceExhaustedError("the worker's memory does not suffice for this job"), kOutOfMemory);
   }
 }
 
@@ -166,7 +196,9 @@ absl::Status FlowRunner::ReportStep(const Task& task, engine::Flow& flow, double
     const absl::string_view bytes(reinterpret_cast<const char*>(samples->values.data()), samples->values.size() * sizeof(float));
     connection_.SendBlob("samples", {samples->count, samples->dimension}, bytes);
   }
+  PassFailpoint(Failpoint::kBeforeWorkerCheckpoint);
   connection_.SendBlob("checkpoint", {}, *checkpoint);
+  PassFailpoint(Failpoint::kAfterWorkerCheckpoint);
   {
     absl::MutexLock lock(&mutex_);
     ++unacknowledged_;
@@ -174,7 +206,9 @@ absl::Status FlowRunner::ReportStep(const Task& task, engine::Flow& flow, double
   AttachRequest message;
   message.mutable_step_done()->set_assignment(task.assignment);
   *message.mutable_step_done()->mutable_report() = TranslateReport(flow.report(), seconds);
+  PassFailpoint(Failpoint::kBeforeWorkerStepDone);
   connection_.Send(message);
+  PassFailpoint(Failpoint::kAfterWorkerStepDone);
   return absl::OkStatus();
 }
 

@@ -68,7 +68,7 @@ absl::StatusOr<Tensor> Check(const v1::CheckExpression& check, const Tensor& poi
 QueryRunner::QueryRunner(Connection& connection) : connection_(connection), thread_([this] { Run(); }) {}
 
 QueryRunner::~QueryRunner() {
-  (void)Stop(absl::InfiniteFuture());
+  (void)Stop(absl::InfiniteDuration());
   thread_.join();
 }
 
@@ -78,7 +78,9 @@ absl::Status QueryRunner::Handle(const v1::AttachResponse& message, BlobInbox& i
   }
   auto task = std::make_unique<Task>();
   task->query = message.query();
-  if (!message.query().has_check_expression()) task->spec = TranslateSpec(message.query().spec(), tables);
+  if (!message.query().has_check_expression()) {
+    task->spec = TranslateSpec(message.query().spec(), tables, message.query().fork_origin());
+  }
   if (inbox.Has("checkpoint")) {
     absl::StatusOr<std::string> checkpoint = inbox.TakeBytes("checkpoint");
     if (!checkpoint.ok()) return checkpoint.status();
@@ -96,13 +98,12 @@ absl::Status QueryRunner::Handle(const v1::AttachResponse& message, BlobInbox& i
   return absl::OkStatus();
 }
 
-bool QueryRunner::Stop(absl::Time deadline) {
-  stop_.Trigger();
+bool QueryRunner::Stop(absl::Duration time) {
   absl::MutexLock lock(&mutex_);
   ending_ = true;
   task_ = nullptr;
   const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !computing_; };
-  return mutex_.AwaitWithDeadline(absl::Condition(&idle), deadline);
+  return idle_.AwaitWithTimeout(mutex_, idle, time);
 }
 
 void QueryRunner::Run() {
@@ -135,6 +136,7 @@ void QueryRunner::Answer(Task& task) {
     // Before it is told: the daemon may answer with the next query at once.
     absl::MutexLock lock(&mutex_);
     computing_ = false;
+    idle_.SignalAll();
   }
   connection_.Send(message);
 }
@@ -142,7 +144,7 @@ void QueryRunner::Answer(Task& task) {
 absl::StatusOr<Tensor> QueryRunner::Compute(Task& task) {
   try {
     if (task.query.has_check_expression()) return Check(task.query.check_expression(), task.points);
-    absl::StatusOr<Tensor> result = task.distance.has_value() ? AnswerDistance(*task.distance, stop_) : ComputeAtStep(task);
+    absl::StatusOr<Tensor> result = task.distance.has_value() ? AnswerDistance(*task.distance) : ComputeAtStep(task);
     if (!result.ok()) return WithSomeReason(result.status(), "ENGINE_REFUSED");
     return result;
   } catch (const std::bad_alloc&) {
@@ -162,7 +164,7 @@ absl::Status QueryRunner::Hold(Task& task) {
   }
   held_.reset();
   if (!task.spec.ok()) return WithSomeReason(task.spec.status(), "ENGINE_REFUSED");
-  absl::StatusOr<std::unique_ptr<engine::Flow>> flow = engine::Flow::Restore(*task.spec, *task.checkpoint, stop_);
+  absl::StatusOr<std::unique_ptr<engine::Flow>> flow = engine::Flow::Restore(*task.spec, *task.checkpoint);
   if (!flow.ok()) return WithSomeReason(flow.status(), "CHECKPOINT_REFUSED");
   held_ = Held{task.query.job(), task.query.step(), *std::move(flow)};
   return absl::OkStatus();

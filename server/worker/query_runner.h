@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "common/stop_latch.h"
+#include "common/steady_wait.h"
 #include "common/tensor.h"
 #include "server/engine/flow.h"
 #include "server/worker/connection.h"
@@ -28,7 +28,7 @@ class QueryRunner : public Runner {
   ~QueryRunner() override;
 
   absl::Status Handle(const v1::AttachResponse& message, BlobInbox& inbox, const Tables& tables) override;
-  bool Stop(absl::Time deadline) override;
+  bool Stop(absl::Duration time) override;
 
  private:
   struct Task {
@@ -51,9 +51,9 @@ class QueryRunner : public Runner {
   absl::Status Hold(Task& task);
 
   Connection& connection_;
-  StopLatch stop_;
   std::optional<Held> held_;  // on the thread
   absl::Mutex mutex_;
+  SteadyCondVar idle_;  // nothing is computed any more
   std::unique_ptr<Task> task_ ABSL_GUARDED_BY(mutex_);
   bool computing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;

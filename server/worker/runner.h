@@ -20,8 +20,8 @@ class Runner {
   // means that the daemon broke the protocol.
   virtual absl::Status Handle(const v1::AttachResponse& message, BlobInbox& inbox, const Tables& tables) = 0;
 
-  // Gives up what is being computed and takes nothing more. False when it goes on at the deadline.
-  virtual bool Stop(absl::Time deadline) = 0;
+  // Gives up what is being computed and takes nothing more. False when it goes on after that time.
+  virtual bool Stop(absl::Duration time) = 0;
 };
 
 }  // namespace sliceflow::worker

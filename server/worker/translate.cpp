@@ -336,6 +336,11 @@ double SlicedStepSize(const contract::Schedule& schedule, int dimension) {
   return schedule.clock() == contract::Schedule::SLICED ? schedule.step_size() : schedule.step_size() / dimension;
 }
 
+std::optional<engine::ForkOrigin> TranslateOrigin(const contract::ForkOrigin& origin) {
+  if (origin.job().empty()) return std::nullopt;
+  return engine::ForkOrigin{origin.step(), origin.sliced_time()};
+}
+
 }  // namespace
 
 engine::Gaussian TranslateGaussian(const contract::GaussianDistribution& gaussian) {
@@ -352,7 +357,7 @@ engine::GeneratorModel TranslateGenerator(const std::string& source, int noise_d
   return generator;
 }
 
-absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables) {
+absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables, const contract::ForkOrigin& origin) {
   if (spec.dimension() < 1) return absl::InvalidArgumentError("dimension: must be at least 1");
   if (spec.schedule().length_case() != contract::Schedule::kNumSteps) {
     return absl::InvalidArgumentError("schedule: its length must be told as a number of steps");
@@ -380,7 +385,8 @@ absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, c
                           spec.schedule().step_halving(),
                           *std::move(metrics),
                           spec.seed(),
-                          *std::move(latent)};
+                          *std::move(latent),
+                          TranslateOrigin(origin)};
 }
 
 contract::StepReport TranslateReport(const engine::StepReport& report, double seconds) {

@@ -16,9 +16,11 @@ namespace contract = ::sliceflow::v1;
 // The data sets a worker holds, by name (datasets/…).
 using Tables = absl::flat_hash_map<std::string, engine::TablePtr>;
 
-// `spec` is complete, its length told as a number of steps: the daemon has seen to that. InvalidArgument for a kind that this build does not
-// know or another length; NotFound for a data set that was not sent.
-absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables);
+// `spec` is complete, its length told as a number of steps: the daemon has seen to that. `origin`: where its job was forked from, without a
+// job's name where it was not. InvalidArgument for a kind that this build does not know or another length; NotFound for a data set that was
+// not sent.
+absl::StatusOr<engine::FlowSpec> TranslateSpec(const contract::FlowSpec& spec, const Tables& tables,
+                                               const contract::ForkOrigin& origin = contract::ForkOrigin::default_instance());
 
 engine::Gaussian TranslateGaussian(const contract::GaussianDistribution& gaussian);
 engine::GaussianMixture TranslateMixture(const contract::GaussianMixture& mixture);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <set>
@@ -12,13 +13,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
+#include "common/grpc_deadline.h"
 #include "common/grpc_status.h"
+#include "common/steady_wait.h"
 #include "server/engine/flow.h"
 #include "server/worker/connection.h"
 #include "server/worker/flow_runner.h"
+#include "server/worker/memory_meter.h"
 #include "server/worker/query_runner.h"
+#include "server/worker/sandbox.h"
+#include "server/worker/warm_up.h"
 
 namespace sliceflow::worker {
 namespace {
@@ -31,20 +35,18 @@ constexpr int kMaxMessageBytes = 16 << 20;
 // Beats until it is destroyed.
 class Heart {
  public:
-  explicit Heart(Connection& connection) : thread_([this, &connection] { Beat(connection); }) {}
+  Heart(Connection& connection, MemoryMeter& meter) : thread_([this, &connection, &meter] { Beat(connection, meter); }) {}
   ~Heart() {
     stop_.Notify();
     thread_.join();
   }
 
  private:
-  void Beat(Connection& connection) {
-    v1::AttachRequest message;
-    message.mutable_heartbeat();
-    while (!stop_.WaitForNotificationWithTimeout(kHeartbeatInterval)) connection.Send(message);
+  void Beat(Connection& connection, MemoryMeter& meter) {
+    while (!stop_.WaitForNotificationWithTimeout(kHeartbeatInterval)) connection.Send(MakeHeartbeat(meter));
   }
 
-  absl::Notification stop_;
+  SteadyNotification stop_;
   std::thread thread_;
 };
 
@@ -81,12 +83,12 @@ class Holdings {
   Tables tables_;
 };
 
-std::unique_ptr<Runner> MakeRunner(v1::Lane lane, Connection& connection) {
+std::unique_ptr<Runner> MakeRunner(v1::Lane lane, Connection& connection, MemoryMeter& meter, int64_t idle_bytes) {
   if (lane == v1::LANE_QUERY) return std::make_unique<QueryRunner>(connection);
-  return std::make_unique<FlowRunner>(connection);
+  return std::make_unique<FlowRunner>(connection, meter, idle_bytes);
 }
 
-v1::AttachRequest MakeHello(const WorkerOptions& options) {
+v1::AttachRequest MakeHello(const WorkerOptions& options, int64_t idle_bytes) {
   v1::AttachRequest message;
   v1::Hello& hello = *message.mutable_hello();
   hello.set_worker_id(options.worker_id);
@@ -95,6 +97,7 @@ v1::AttachRequest MakeHello(const WorkerOptions& options) {
   hello.set_lane(options.lane);
   hello.set_threads(options.threads);
   hello.set_pid(getpid());
+  hello.set_idle_bytes(idle_bytes);
   return message;
 }
 
@@ -126,28 +129,36 @@ absl::Status Serve(Connection& connection, Runner& runner, bool& drained) {
 }  // namespace
 
 absl::Status RunWorker(const WorkerOptions& options) {
+  if (absl::Status status = WarmUp(); !status.ok()) return status;
+  MemoryMeter meter;  // before the cage shuts
+  Sandbox sandbox(options.sandbox);
+  if (absl::Status status = sandbox.Enter(); !status.ok()) return status;
   engine::SetThreads(options.threads);
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
   const std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
-  if (!channel->WaitForConnected(absl::ToChronoTime(absl::Now() + options.attach_timeout))) {
+  if (!channel->WaitForConnected(WithinTime(options.attach_timeout))) {
     return absl::UnavailableError(absl::StrCat("nothing answers at ", options.address));
   }
+  if (absl::Status status = sandbox.Seal(); !status.ok()) return status;
+  std::fprintf(stderr, "cage: %s\n", sandbox.Describe().c_str());
   const auto stub = v1::WorkerService::NewStub(channel);
   grpc::ClientContext context;
   const auto stream = stub->Attach(&context);
   Connection connection(*stream);
-  connection.Send(MakeHello(options));
+  meter.Restart();
+  const int64_t idle_bytes = meter.Held();
+  connection.Send(MakeHello(options, idle_bytes));
 
   absl::Status served;
   bool drained = false;
   {
-    Heart heart(connection);
-    const std::unique_ptr<Runner> runner = MakeRunner(options.lane, connection);
+    Heart heart(connection, meter);
+    const std::unique_ptr<Runner> runner = MakeRunner(options.lane, connection, meter, idle_bytes);
     served = Serve(connection, *runner, drained);
     if (!served.ok()) context.TryCancel();
-    if (!runner->Stop(absl::Now() + options.stop_timeout)) std::_Exit(EXIT_FAILURE);
+    if (!runner->Stop(options.stop_timeout)) std::_Exit(EXIT_FAILURE);
   }
   if (!served.ok()) return served;
   if (drained) {

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/worker/sandbox.h"
 #include "sliceflow/worker/v1/worker.pb.h"
 
 namespace sliceflow::worker {
@@ -16,10 +17,12 @@ struct WorkerOptions {
   std::string device = "cpu";
   v1::Lane lane = v1::LANE_FLOW;
   int threads = 1;
+  SandboxOptions sandbox;
   absl::Duration attach_timeout = absl::Seconds(10);
   absl::Duration stop_timeout = absl::Seconds(2);  // how long a computation that is given up may go on
 };
 
+// Goes into its cage before it is given anything: from then on the process can do what Sandbox leaves it, and no more.
 // Returns when the stream has ended: OK after the daemon asked for it, otherwise why. Everything a worker knows the daemon has stored, so a
 // computation that does not stop in time ends with the process (std::_Exit).
 absl::Status RunWorker(const WorkerOptions& options);

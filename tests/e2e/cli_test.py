@@ -175,7 +175,21 @@ class CliTest(unittest.TestCase):
         self.cli("cancel", name)
         self.assertTrue(self.cli("watch", name, code=1).stdout.splitlines()[-1].startswith("CANCELLED"))
         self.cli("delete", name)
+        self.cli("undelete", name)
+        self.cli("delete", name, "--purge")
         self.assertIn("NOT_FOUND", self.cli("get", name, code=4).stderr)
+
+    def test_a_paused_job_waits_until_it_is_resumed(self):
+        name = self.submit(changed(never_ending))
+        self.assertIn(f"{name} is PAUSED", self.cli("pause", name).stderr)
+        self.assertEqual(json.loads(self.cli("get", name, "--json").stdout)["state"], "PAUSED")
+        self.assertIn(f"{name} is QUEUED", self.cli("resume", name).stderr)
+        self.cli("cancel", name)
+        self.assertIn("the job has ended: CANCELLED", self.cli("pause", name, code=4).stderr)
+
+    def test_a_fork_goes_on_from_a_step(self):
+        file = self.job_file({"overrides": {"schedule": {"stepSize": 0.05, "numSteps": 3}}}, "fork.yaml")
+        self.assertIn("SUCCEEDED", self.cli("fork", self.done, "--step", 1, "--file", file, "--watch").stdout)
 
     def test_a_job_that_diverges_ends_its_watch_with_1(self):
         result = self.cli("submit", self.job_file(changed(diverging)), "--watch", code=1)

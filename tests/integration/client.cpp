@@ -46,8 +46,10 @@ v1::Job ParticlesJob() {
     "output": {"samplesPerStep": 300, "metrics": [{"radius": {}}]}, "seed": 3}})json");
 }
 
-Client::Client(const std::string& address)
-    : channel_(grpc::CreateChannel(address, grpc::InsecureChannelCredentials())),
+Client::Client(const std::string& address) : Client(grpc::CreateChannel(address, grpc::InsecureChannelCredentials())) {}
+
+Client::Client(std::shared_ptr<grpc::Channel> channel)
+    : channel_(std::move(channel)),
       jobs_(v1::JobService::NewStub(channel_)),
       datasets_(v1::DatasetService::NewStub(channel_)),
       server_(v1::ServerService::NewStub(channel_)) {}
@@ -78,6 +80,23 @@ v1::Job Client::Get(const std::string& name) {
   return job;
 }
 
+std::vector<std::string> Client::ListNames(bool show_deleted) {
+  std::vector<std::string> names;
+  v1::ListJobsRequest request;
+  request.set_show_deleted(show_deleted);
+  v1::ListJobsResponse response;
+  do {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    request.set_page_token(response.next_page_token());
+    response.Clear();
+    const grpc::Status status = jobs_->ListJobs(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    for (const v1::Job& job : response.jobs()) names.push_back(job.name());
+  } while (!response.next_page_token().empty());
+  return names;
+}
+
 grpc::Status Client::Cancel(const std::string& name) {
   grpc::ClientContext context;
   SetDeadline(context);
@@ -87,13 +106,59 @@ grpc::Status Client::Cancel(const std::string& name) {
   return jobs_->CancelJob(&context, request, &job);
 }
 
+v1::Job Client::Pause(const std::string& name) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::PauseJobRequest request;
+  request.set_name(name);
+  v1::Job job;
+  const grpc::Status status = jobs_->PauseJob(&context, request, &job);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return job;
+}
+
+v1::Job Client::Resume(const std::string& name) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::ResumeJobRequest request;
+  request.set_name(name);
+  v1::Job job;
+  const grpc::Status status = jobs_->ResumeJob(&context, request, &job);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return job;
+}
+
 grpc::Status Client::Delete(const std::string& name) {
   grpc::ClientContext context;
   SetDeadline(context);
   v1::DeleteJobRequest request;
   request.set_name(name);
-  google::protobuf::Empty empty;
-  return jobs_->DeleteJob(&context, request, &empty);
+  v1::Job job;
+  return jobs_->DeleteJob(&context, request, &job);
+}
+
+grpc::Status Client::Purge(const std::string& name) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::DeleteJobRequest request;
+  request.set_name(name);
+  request.set_purge(true);
+  v1::Job job;
+  return jobs_->DeleteJob(&context, request, &job);
+}
+
+grpc::Status Client::Undelete(const std::string& name, v1::Job& job) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::UndeleteJobRequest request;
+  request.set_name(name);
+  return jobs_->UndeleteJob(&context, request, &job);
+}
+
+grpc::Status Client::Fork(const v1::ForkJobRequest& request, v1::Job& job) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  return jobs_->ForkJob(&context, request, &job);
 }
 
 std::vector<v1::JobEvent> Client::Watch(const std::string& name, int64_t after, std::function<bool(const v1::JobEvent&)> until,
@@ -219,6 +284,15 @@ grpc::Status Client::Upload(const std::string& id, const std::string& csv) {
   writer->Write(request);
   writer->WritesDone();
   return writer->Finish();
+}
+
+grpc::Status Client::DeleteDataset(const std::string& name) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::DeleteDatasetRequest request;
+  request.set_name(name);
+  google::protobuf::Empty empty;
+  return datasets_->DeleteDataset(&context, request, &empty);
 }
 
 v1::ServerInfo Client::Info() {

@@ -23,13 +23,22 @@ v1::Job ParticlesJob();
 class Client {
  public:
   explicit Client(const std::string& address);
+  explicit Client(std::shared_ptr<grpc::Channel> channel);
 
   v1::Job Create(const v1::Job& job);
   // As it is answered: the job, or why not.
   grpc::Status TryCreate(const v1::CreateJobRequest& request, v1::Job& job);
   v1::Job Get(const std::string& name);
+  // Of all jobs, over as many pages as there are.
+  std::vector<std::string> ListNames(bool show_deleted = false);
   grpc::Status Cancel(const std::string& name);
+  v1::Job Pause(const std::string& name);
+  v1::Job Resume(const std::string& name);
   grpc::Status Delete(const std::string& name);
+  // For good.
+  grpc::Status Purge(const std::string& name);
+  grpc::Status Undelete(const std::string& name, v1::Job& job);
+  grpc::Status Fork(const v1::ForkJobRequest& request, v1::Job& job);
 
   // Reads events after a sequence until `until` is true of one, or the stream ends; that end's status where `status` is given.
   std::vector<v1::JobEvent> Watch(const std::string& name, int64_t after = 0, std::function<bool(const v1::JobEvent&)> until = nullptr,
@@ -48,6 +57,7 @@ class Client {
 
   // Uploads comma-separated numbers as datasets/ID.
   grpc::Status Upload(const std::string& id, const std::string& csv);
+  grpc::Status DeleteDataset(const std::string& name);
 
   v1::ServerInfo Info();
   grpc::Status CheckExpression(const v1::CheckExpressionRequest& request, v1::CheckExpressionResponse& response);

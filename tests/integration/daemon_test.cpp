@@ -118,27 +118,6 @@ TEST_F(DaemonTest, TermEndsItCleanlyInTheMiddleOfAJob) {
   EXPECT_TRUE(later.Cancel(name).ok());
 }
 
-// Takes the scheduler's heartbeat timeout of 15 s.
-TEST_F(DaemonTest, HungWorkerIsReplacedAndItsJobGoesOn) {
-  DaemonProcess daemon(folder_.path());
-  ASSERT_TRUE(daemon.ok()) << daemon.Log();
-  Client client(daemon.address());
-  const std::string name = client.Create(RealNvpJob()).name();
-  client.WaitForStep(name, 1);
-  const pid_t worker = daemon.WorkerPid("flow");
-  ASSERT_EQ(kill(worker, SIGSTOP), 0);
-  const v1::Job job = client.WaitForEnd(name);
-  EXPECT_EQ(job.state(), v1::Job::SUCCEEDED) << daemon.Log();
-  EXPECT_EQ(job.progress().assignments(), 2);
-  EXPECT_TRUE(WaitUntilGone(worker));
-}
-
-TEST_F(DaemonTest, WithoutAWorkerThatLivesItSaysSoInItsHealth) {
-  DaemonProcess daemon(folder_.path(), {"--worker", "/bin/false"});
-  ASSERT_TRUE(daemon.ok()) << daemon.Log();
-  EXPECT_TRUE(WaitUntilNotServing(daemon.address())) << daemon.Log();
-}
-
 TEST_F(DaemonTest, DataFolderMayHaveAnyName) {
   const std::string deep = absl::StrCat(folder_.path(), "/", std::string(120, 'x'), "/with spaces, and 'quotes'");
   DaemonProcess daemon(deep);

@@ -11,13 +11,17 @@
 namespace sliceflow::testing {
 
 bool IsServing(const std::string& address, const std::string& service) {
+  return IsServing(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()), service);
+}
+
+bool IsServing(const std::shared_ptr<grpc::Channel>& channel, const std::string& service) {
   // HealthCheckRequest { string service = 1; }
   const std::string request = std::string("\x0a") + static_cast<char>(service.size()) + service;
   const grpc::Slice slice(request);
   grpc::ByteBuffer response;
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
-  grpc::GenericStub stub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  grpc::GenericStub stub(channel);
   grpc::CompletionQueue queue;
   const auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::ByteBuffer(&slice, 1), &queue);
   call->StartCall();
@@ -32,10 +36,10 @@ bool IsServing(const std::string& address, const std::string& service) {
   return slices[0].size() == 2 && slices[0].begin()[0] == 0x08 && slices[0].begin()[1] == 1;
 }
 
-bool WaitUntilNotServing(const std::string& address) {
+bool WaitForServing(const std::string& address, const std::string& service, bool serving) {
   const absl::Time deadline = absl::Now() + kPatience;
   while (absl::Now() < deadline) {
-    if (!IsServing(address, "")) return true;
+    if (IsServing(address, service) == serving) return true;
     absl::SleepFor(absl::Milliseconds(50));
   }
   return false;

@@ -19,7 +19,9 @@
 namespace sliceflow::testing {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class JobTest : public ::testing::Test {
@@ -192,7 +194,7 @@ TEST_F(JobTest, CancelledMidRunKeepsItsStepsAndTheNextJobRuns) {
   EXPECT_EQ(client_.WaitForEnd(next).state(), v1::Job::SUCCEEDED);
 }
 
-TEST_F(JobTest, DeletedJobIsGone) {
+TEST_F(JobTest, DeletedJobCanBeTakenBackUntilItIsPurged) {
   v1::Job endless = ParticlesJob();
   endless.mutable_spec()->mutable_schedule()->set_num_steps(10000);
   const std::string name = client_.Create(endless).name();
@@ -200,6 +202,16 @@ TEST_F(JobTest, DeletedJobIsGone) {
   EXPECT_EQ(client_.Delete(name).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_TRUE(client_.Cancel(name).ok());
   EXPECT_TRUE(client_.Delete(name).ok());
+  EXPECT_THAT(client_.ListNames(), Not(Contains(name)));
+  EXPECT_THAT(client_.ListNames(/*show_deleted=*/true), Contains(name));
+  EXPECT_TRUE(client_.Get(name).has_purge_time());
+  Tensor samples;
+  EXPECT_TRUE(client_.Sample(name, 1, 10, 1, samples).ok());
+  v1::Job back;
+  EXPECT_TRUE(client_.Undelete(name, back).ok());
+  EXPECT_THAT(client_.ListNames(), Contains(name));
+  EXPECT_EQ(client_.Undelete(name, back).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_TRUE(client_.Purge(name).ok());
   EXPECT_EQ(client_.Cancel(name).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 

@@ -77,6 +77,15 @@ std::vector<pid_t> ChildrenOf(pid_t parent) {
   return children;
 }
 
+// The value of a name in an object of JSON, where it is a text without escapes; else empty.
+std::string TextOf(const std::string& json, const std::string& name) {
+  const std::string before = absl::StrCat("\"", name, "\": \"");
+  const size_t begin = json.find(before);
+  if (begin == std::string::npos) return "";
+  const size_t end = json.find('"', begin + before.size());
+  return end == std::string::npos ? "" : json.substr(begin + before.size(), end - begin - before.size());
+}
+
 std::string TempName(const std::string& suffix) {
   static int count = 0;
   return (std::filesystem::temp_directory_path() / absl::StrCat("sliceflow-test-", getpid(), "-", count++, suffix)).string();
@@ -93,10 +102,27 @@ CommandResult RunCommand(const std::vector<std::string>& command) {
   return result;
 }
 
+bool WorkersAreCaged() {
+  const char* sandbox = std::getenv("SLICEFLOWD_WORKER_SANDBOX");
+  return sandbox == nullptr || absl::string_view(sandbox) != "off";
+}
+
 char ProcessState(pid_t pid) {
   const std::string stat = ReadAll(absl::StrCat("/proc/", pid, "/stat"));
   const size_t end = stat.rfind(')');
   return end == std::string::npos ? 0 : stat[end + 2];
+}
+
+int64_t ResidentBytes(pid_t pid) {
+  int64_t pages[2] = {0, 0};
+  std::ifstream(absl::StrCat("/proc/", pid, "/statm")) >> pages[0] >> pages[1];
+  return pages[1] * sysconf(_SC_PAGESIZE);
+}
+
+int OpenFiles(pid_t pid) {
+  std::error_code error;
+  const std::filesystem::directory_iterator files(absl::StrCat("/proc/", pid, "/fd"), error);
+  return static_cast<int>(std::distance(begin(files), end(files)));
 }
 
 bool WaitUntilGone(pid_t pid) {
@@ -108,10 +134,12 @@ bool WaitUntilGone(pid_t pid) {
   return true;
 }
 
-DaemonProcess::DaemonProcess(const std::string& data_dir, const std::vector<std::string>& more_flags, bool wait)
+DaemonProcess::DaemonProcess(const std::string& data_dir, const std::vector<std::string>& more_flags, bool wait,
+                             const std::vector<std::string>& prefix)
     : ready_file_(TempName(".json")), log_file_(TempName(".log")) {
-  std::vector<std::string> command{
-      absl::StrCat(SLICEFLOW_BIN_DIR, "/sliceflowd"), "--data-dir", data_dir, "--ready-file", ready_file_, "--threads", "1"};
+  std::vector<std::string> command = prefix;
+  command.insert(command.end(),
+                 {absl::StrCat(SLICEFLOW_BIN_DIR, "/sliceflowd"), "--data-dir", data_dir, "--ready-file", ready_file_, "--threads", "1"});
   if (std::find(more_flags.begin(), more_flags.end(), "--listen") == more_flags.end()) {
     command.insert(command.end(), {"--listen", "127.0.0.1:0"});
   }
@@ -130,14 +158,11 @@ std::string DaemonProcess::Log() const { return ReadAll(log_file_); }
 
 void DaemonProcess::WaitUntilReady() {
   const absl::Time deadline = absl::Now() + kPatience;
-  const std::string before = "{\"grpc\": \"";
-  while (absl::Now() < deadline && ProcessState(pid_) != 'Z') {
+  while (absl::Now() < deadline && ProcessState(pid_) != 'Z' && address_.empty()) {
     const std::string text = ReadAll(ready_file_);
-    if (text.rfind(before, 0) == 0) {
-      address_ = text.substr(before.size(), text.find('"', before.size()) - before.size());
-      return;
-    }
-    absl::SleepFor(kPoll);
+    address_ = TextOf(text, "grpc");
+    http_address_ = TextOf(text, "http");
+    if (address_.empty()) absl::SleepFor(kPoll);
   }
 }
 

@@ -3,15 +3,13 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
+#include "tests/support/patience.h"
 
 namespace sliceflow::testing {
-
-// Every wait ends, also in a test that fails; long enough for a loaded machine.
-inline constexpr absl::Duration kPatience = absl::Seconds(60);
 
 // What a command that has ended left behind.
 struct CommandResult {
@@ -21,8 +19,14 @@ struct CommandResult {
 // Runs a program to its end, at most `kPatience`.
 CommandResult RunCommand(const std::vector<std::string>& command);
 
+// Whether daemons put their workers into cages: not under a sanitizer, which does not fit into one (scripts/sanitize).
+bool WorkersAreCaged();
+
 // The state letter of a process as /proc tells it; 0 when there is none.
 char ProcessState(pid_t pid);
+// Memory that a process holds, in bytes, and how many descriptors it has open.
+int64_t ResidentBytes(pid_t pid);
+int OpenFiles(pid_t pid);
 // Waits until a process is gone (a zombie counts as gone); false after `kPatience`.
 bool WaitUntilGone(pid_t pid);
 
@@ -30,13 +34,17 @@ bool WaitUntilGone(pid_t pid);
 class DaemonProcess {
  public:
   // Starts one on a free port of this machine and waits until it serves (ok() tells), or, with `wait` unset, only starts it.
-  explicit DaemonProcess(const std::string& data_dir, const std::vector<std::string>& more_flags = {}, bool wait = true);
+  // `prefix`: words before the command, such as those of a FaultyDisk.
+  explicit DaemonProcess(const std::string& data_dir, const std::vector<std::string>& more_flags = {}, bool wait = true,
+                         const std::vector<std::string>& prefix = {});
   ~DaemonProcess();
   DaemonProcess(const DaemonProcess&) = delete;
   DaemonProcess& operator=(const DaemonProcess&) = delete;
 
   bool ok() const { return !address_.empty(); }
   const std::string& address() const { return address_; }
+  // host:port of the HTTP port; empty where it has none.
+  const std::string& http_address() const { return http_address_; }
   const std::string& ready_file() const { return ready_file_; }
   pid_t pid() const { return pid_; }
   // What it wrote to standard error so far.
@@ -58,6 +66,7 @@ class DaemonProcess {
   std::string ready_file_;
   std::string log_file_;
   std::string address_;
+  std::string http_address_;
   pid_t pid_ = 0;
 };
 

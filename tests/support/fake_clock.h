@@ -17,15 +17,27 @@ class FakeClock final : public Clock {
     absl::MutexLock lock(&mutex_);
     return now_;
   }
+  absl::Duration Uptime() override {
+    absl::MutexLock lock(&mutex_);
+    return uptime_;
+  }
 
+  // Time goes by.
   void Advance(absl::Duration duration) {
     absl::MutexLock lock(&mutex_);
     now_ += duration;
+    uptime_ += duration;
+  }
+  // Somebody sets the machine's clock, back where negative.
+  void Set(absl::Duration difference) {
+    absl::MutexLock lock(&mutex_);
+    now_ += difference;
   }
 
  private:
   absl::Mutex mutex_;
   absl::Time now_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration uptime_ ABSL_GUARDED_BY(mutex_) = absl::Hours(1);
 };
 
 }  // namespace sliceflow::testing

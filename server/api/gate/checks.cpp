@@ -173,7 +173,7 @@ std::optional<v1::Dataset> FindDataset(Context& context, const std::string& fiel
     for (const FieldViolation& violation : ViolationsOf(id.status())) context.findings.Invalid(violation.field, violation.description);
     return std::nullopt;
   }
-  absl::StatusOr<v1::Dataset> dataset = context.datasets.Get(*id);
+  absl::StatusOr<v1::Dataset> dataset = context.datasets.Get(jobs::Scope::Of(context.owner), {context.owner, *id});
   if (dataset.ok()) return *std::move(dataset);
   if (absl::IsNotFound(dataset.status())) {
     context.findings.NotFound(field, name);

@@ -11,6 +11,7 @@
 #include "server/api/limits.h"
 #include "server/jobs/datasets.h"
 #include "sliceflow/v1/flow.pb.h"
+#include "sliceflow/v1/job.pb.h"
 
 namespace sliceflow::api {
 
@@ -22,8 +23,9 @@ struct Context {
   Findings& findings;
   jobs::Datasets& datasets;
   const Limits& limits;
-  int dimension = 0;        // 0 when it is itself wrong: then nothing that depends on it is checked
-  int state_dimension = 0;  // that the flow runs in, another than `dimension` in a latent space; 0 as above
+  const std::string& owner;  // whose data sets are named
+  int dimension = 0;         // 0 when it is itself wrong: then nothing that depends on it is checked
+  int state_dimension = 0;   // that the flow runs in, another than `dimension` in a latent space; 0 as above
   bool model_has_density = true;
   std::string model_kind;                   // its name in job files
   bool entropy_is_noise = false;            // the solver turns an entropy into noise
@@ -72,8 +74,8 @@ void CheckValues(Context& context, const std::string& field, int64_t rows);
 void CheckVector(Context& context, const std::string& field, Vector& values, double fill);
 // `dimension²` numbers that form a symmetric positive definite matrix, with eigenvalues of a magnitude as above.
 void CheckDefiniteMatrix(Context& context, const std::string& field, const v1::Matrix& matrix);
-// The identity as a default of the field. Nothing where it would make the specification too large: then the field stays left out, which says
-// the same to a worker. Too many of those are recorded.
+// The identity as a default of the field. Nothing where it would make the specification too large: then the field stays left out, which
+// says the same to a worker. Too many of those are recorded.
 std::optional<v1::Matrix> DefaultMatrix(Context& context, const std::string& field);
 // A mean and a covariance.
 template <typename Message>
@@ -110,6 +112,14 @@ double CheckGeneratorParameters(Findings& findings, const std::string& field,
 std::optional<v1::Dataset> FindDataset(Context& context, const std::string& field, const std::string& name);
 // As FindDataset; records where it has not as many columns as the dimension.
 std::optional<v1::Dataset> CheckPointDataset(Context& context, const std::string& field, const std::string& name);
+
+// A whole specification, whose data sets are those of `owner`; fields are named from `path`.
+void CheckSpec(Findings& findings, const std::string& path, v1::FlowSpec& spec, const std::string& owner, jobs::Datasets& datasets,
+               const Limits& limits);
+// Whether it is not too long to be looked at; records it where it is.
+bool CheckSpecBytes(Findings& findings, const std::string& path, const v1::FlowSpec& spec, const Limits& limits);
+// Title and labels of a new job, and the id of the request for it.
+void CheckChosen(Findings& findings, const v1::Job& job, const std::string& request_id);
 
 // The parts of a specification; each names its fields from `path`.
 void CheckInitial(Context& context, const std::string& path, v1::Distribution& initial);

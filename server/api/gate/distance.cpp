@@ -229,15 +229,15 @@ class DistanceGate {
 
 }  // namespace
 
-absl::StatusOr<v1::ComputeDistanceRequest> CheckComputeDistance(v1::ComputeDistanceRequest request, FindStep find_step,
-                                                                jobs::Datasets& datasets, const Limits& limits) {
+absl::StatusOr<v1::ComputeDistanceRequest> CheckComputeDistance(v1::ComputeDistanceRequest request, const std::string& owner,
+                                                                FindStep find_step, jobs::Datasets& datasets, const Limits& limits) {
   Findings findings;
   const auto bytes = static_cast<int64_t>(request.ByteSizeLong());
   if (bytes > limits.max_spec_bytes) {
     findings.BeyondLimit("first", absl::StrCat("with second must be at most ", limits.max_spec_bytes, " bytes, is ", bytes));
     return findings.ToStatus();
   }
-  Context context{findings, datasets, limits};
+  Context context{findings, datasets, limits, owner};
   context.fill_left = limits.max_spec_bytes / static_cast<int64_t>(sizeof(double));
   context.identity_left = kMostIdentityEntries;
   DistanceGate(context, find_step, request).Check();

@@ -4,7 +4,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/ids.h"
+#include "common/quoted.h"
 #include "server/api/gate/checks.h"
+#include "server/api/gate/placement.h"
 #include "server/jobs/retention.h"
 
 namespace sliceflow::api {
@@ -67,9 +69,9 @@ void CheckLabels(Findings& findings, const v1::Job& job) {
   if (job.labels_size() > kMaxLabels) findings.Invalid("labels", absl::StrCat("must be at most ", kMaxLabels, ", are ", job.labels_size()));
   for (const auto& [key, value] : job.labels()) {
     if (!IsLabelKey(key)) {
-      findings.Invalid("labels", absl::StrCat("keys must match [a-z][a-z0-9_-]{0,62}, one is \"", key.substr(0, 100), "\""));
+      findings.Invalid("labels", absl::StrCat("keys must match [a-z][a-z0-9_-]{0,62}, one is ", Quoted(key)));
     }
-    CheckText(findings, absl::StrCat("labels[\"", key.substr(0, 100), "\"]"), value, kMaxLabel);
+    CheckText(findings, absl::StrCat("labels[", Quoted(key), "]"), value, kMaxLabel);
   }
 }
 
@@ -81,12 +83,15 @@ void CheckStart(Context& context, const std::string& path, v1::Distribution& ini
   context.dimension = dimension;
 }
 
-void CheckSpec(Findings& findings, v1::FlowSpec& spec, jobs::Datasets& datasets, const Limits& limits) {
-  Context context{findings, datasets, limits};
+}  // namespace
+
+void CheckSpec(Findings& findings, const std::string& path, v1::FlowSpec& spec, const std::string& owner, jobs::Datasets& datasets,
+               const Limits& limits) {
+  Context context{findings, datasets, limits, owner};
   if (spec.dimension() < 1) {
-    findings.Invalid("spec.dimension", absl::StrCat("must be at least 1, is ", spec.dimension()));
+    findings.Invalid(absl::StrCat(path, ".dimension"), absl::StrCat("must be at least 1, is ", spec.dimension()));
   } else if (spec.dimension() > limits.max_dimension) {
-    findings.BeyondLimit("spec.dimension", spec.dimension(), limits.max_dimension);
+    findings.BeyondLimit(absl::StrCat(path, ".dimension"), spec.dimension(), limits.max_dimension);
   } else {
     context.dimension = spec.dimension();
     context.state_dimension = spec.dimension();
@@ -97,34 +102,45 @@ void CheckSpec(Findings& findings, v1::FlowSpec& spec, jobs::Datasets& datasets,
   context.entropy_is_noise = TurnsEntropyIntoNoise(spec.solver());
   context.fill_left = limits.max_spec_bytes / static_cast<int64_t>(sizeof(double));
   FillLatentDataset(spec);
-  CheckModel(context, "spec.model", *spec.mutable_model());
-  CheckStart(context, "spec.initial", *spec.mutable_initial());
-  CheckStartOnGrid(context, "spec.model.grid", spec);
-  CheckSolver(context, "spec.solver", spec);
-  CheckFunctional(context, "spec.functional", spec);
-  CheckSchedule(context, "spec.schedule", spec);
-  CheckOutput(context, "spec.output", spec);
-  CheckBesideLatentFlow(context, "spec", spec);
+  CheckModel(context, absl::StrCat(path, ".model"), *spec.mutable_model());
+  CheckStart(context, absl::StrCat(path, ".initial"), *spec.mutable_initial());
+  CheckStartOnGrid(context, absl::StrCat(path, ".model.grid"), spec);
+  CheckSolver(context, absl::StrCat(path, ".solver"), spec);
+  CheckFunctional(context, absl::StrCat(path, ".functional"), spec);
+  CheckSchedule(context, absl::StrCat(path, ".schedule"), spec);
+  CheckOutput(context, absl::StrCat(path, ".output"), spec);
+  CheckBesideLatentFlow(context, path, spec);
 }
 
-}  // namespace
+bool CheckSpecBytes(Findings& findings, const std::string& path, const v1::FlowSpec& spec, const Limits& limits) {
+  const auto bytes = static_cast<int64_t>(spec.ByteSizeLong());
+  if (bytes <= limits.max_spec_bytes) return true;
+  findings.BeyondLimit(path, static_cast<double>(bytes), limits.max_spec_bytes);
+  return false;
+}
 
-absl::StatusOr<v1::Job> CheckCreateJob(const v1::CreateJobRequest& request, jobs::Datasets& datasets, const Limits& limits) {
+void CheckChosen(Findings& findings, const v1::Job& job, const std::string& request_id) {
+  CheckText(findings, "display_name", job.display_name(), kMaxDisplayName);
+  CheckText(findings, "request_id", request_id, kMaxRequestId);
+  CheckLabels(findings, job);
+}
+
+absl::StatusOr<v1::Job> CheckCreateJob(const v1::CreateJobRequest& request, const std::string& owner, jobs::Datasets& datasets,
+                                       const Limits& limits, const std::vector<scheduler::DeviceState>& devices) {
   Findings findings;
-  const int64_t bytes = static_cast<int64_t>(request.job().spec().ByteSizeLong());
-  if (bytes > limits.max_spec_bytes) {
-    findings.BeyondLimit("spec", static_cast<double>(bytes), limits.max_spec_bytes);
-    return findings.ToStatus();
-  }
+  if (!CheckSpecBytes(findings, "spec", request.job().spec(), limits)) return findings.ToStatus();
   v1::Job job;
   job.set_display_name(request.job().display_name());
   *job.mutable_labels() = request.job().labels();
   *job.mutable_spec() = request.job().spec();
+  job.set_priority(request.job().priority());
+  job.set_device(request.job().device());
+  if (request.job().has_limits()) *job.mutable_limits() = request.job().limits();
 
-  CheckText(findings, "display_name", job.display_name(), kMaxDisplayName);
-  CheckText(findings, "request_id", request.request_id(), kMaxRequestId);
-  CheckLabels(findings, job);
-  CheckSpec(findings, *job.mutable_spec(), datasets, limits);
+  CheckChosen(findings, job, request.request_id());
+  CheckPlacement(findings, job, devices);
+  CheckSpec(findings, "spec", *job.mutable_spec(), owner, datasets, limits);
+  if (findings.empty()) CheckMemory(findings, job, owner, datasets, devices);
   if (!findings.empty()) return findings.ToStatus();
   job.mutable_progress()->set_total_steps(jobs::StepsOf(job.spec().schedule()));
   return job;
@@ -135,8 +151,7 @@ absl::Status CheckUploadHeader(const v1::UploadHeader& header) {
   if (!header.dataset_id().empty()) {
     const absl::StatusOr<std::string> id = ParseResourceName("datasets", DatasetName(header.dataset_id()), "header.dataset_id");
     if (!id.ok() || !absl::ascii_islower(header.dataset_id()[0])) {
-      findings.Invalid("header.dataset_id",
-                       absl::StrCat("must match [a-z][a-z0-9-]{0,62}, is \"", header.dataset_id().substr(0, 100), "\""));
+      findings.Invalid("header.dataset_id", absl::StrCat("must match [a-z][a-z0-9-]{0,62}, is ", Quoted(header.dataset_id())));
     }
   }
   CheckText(findings, "header.display_name", header.display_name(), kMaxDisplayName);

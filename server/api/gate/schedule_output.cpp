@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "server/api/gate/checks.h"
 
 namespace sliceflow::api {
@@ -44,7 +45,12 @@ void CheckSchedule(Context& context, const std::string& path, v1::FlowSpec& spec
   v1::Schedule& schedule = *spec.mutable_schedule();
   if (schedule.step_halving()) CheckStepHalving(context, absl::StrCat(path, ".step_halving"), spec);
   const Range positive{.low = 0, .low_open = true, .high = kMaxStepSize};
-  CheckNumber(context.findings, absl::StrCat(path, ".step_size"), schedule.step_size(), positive);
+  if (schedule.step_size() == 0 && absl::StartsWith(path, "overrides.")) {
+    context.findings.Invalid(absl::StrCat(path, ".step_size"),
+                             "is required: a part is replaced whole, what it leaves out is not the parent's");
+  } else {
+    CheckNumber(context.findings, absl::StrCat(path, ".step_size"), schedule.step_size(), positive);
+  }
   if (schedule.clock() == v1::Schedule::CLOCK_UNSPECIFIED) schedule.set_clock(v1::Schedule::WASSERSTEIN);
   if (!v1::Schedule::Clock_IsValid(schedule.clock())) {
     context.findings.Invalid(absl::StrCat(path, ".clock"), absl::StrCat("must be SLICED or WASSERSTEIN, is ", schedule.clock()));

@@ -116,6 +116,10 @@ class SyntaxCheck {
         for (const torch::jit::Expr& target : For(tree).targets()) VisitTarget(target.tree());
         for (const torch::jit::Expr& range : For(tree).itrs()) VisitRange(range.tree());
         return Visit(For(tree).body().tree());
+      case torch::jit::TK_SUBSCRIPT:
+        CheckIndices(torch::jit::Subscript(tree));
+        for (const TreeRef& part : tree->trees()) Visit(part);
+        return;
       case torch::jit::TK_LIST_COMP:
         VisitTarget(ListComp(tree).target().tree());
         VisitRange(ListComp(tree).iter().tree());
@@ -125,11 +129,17 @@ class SyntaxCheck {
     }
   }
 
+  // The compiler takes it that there is one, and reads what is not there.
+  void CheckIndices(const torch::jit::Subscript& subscript) const {
+    if (subscript.subscript_exprs().empty()) Refuse(subscript.tree(), "`[]` needs an index, such as x[:, 0]");
+  }
+
   // A type that is written down: of a tensor, a number, or lists of these.
   void VisitType(const TreeRef& tree) {
     if (IsName(tree) && Contains(kAllowedTypes, Var(tree).name().name())) return;
     const bool is_list = tree->kind() == torch::jit::TK_SUBSCRIPT && IsName(tree->tree(0)) && Var(tree->tree(0)).name().name() == "List";
     if (!is_list) Refuse(tree, "types are Tensor, int, float, bool and lists of these");
+    CheckIndices(torch::jit::Subscript(tree));
     for (const torch::jit::Expr& element : torch::jit::Subscript(tree).subscript_exprs()) VisitType(element.tree());
   }
 

@@ -35,7 +35,7 @@ absl::Status Refusal(const std::string& line, const std::string& reason) {
 bool CanBeRetried(const absl::Status& status) { return status.GetPayload("type.googleapis.com/google.rpc.RetryInfo").has_value(); }
 
 TEST(ExpressionCallsTest, FindsTheExpressionsOfASpecification) {
-  const std::vector<ExpressionField> fields = ExpressionsOf(Spec());
+  const std::vector<ExpressionField> fields = ExpressionsOf("spec", Spec());
   ASSERT_THAT(fields, SizeIs(2));
   EXPECT_EQ(fields[0].field, "spec.functional.terms[1].potential.expression.source");
   EXPECT_EQ(fields[0].query.expression->kind, v1::CheckExpressionRequest::POTENTIAL);
@@ -49,7 +49,7 @@ TEST(ExpressionCallsTest, FindsTheDensityOfARelativeEntropy) {
   v1::FlowSpec spec;
   spec.set_dimension(1);
   spec.mutable_functional()->add_terms()->mutable_relative_entropy()->mutable_potential()->mutable_expression()->set_source("V");
-  const std::vector<ExpressionField> fields = ExpressionsOf(spec);
+  const std::vector<ExpressionField> fields = ExpressionsOf("spec", spec);
   ASSERT_THAT(fields, SizeIs(1));
   EXPECT_EQ(fields[0].field, "spec.functional.terms[0].relative_entropy.potential.expression.source");
 }
@@ -61,7 +61,7 @@ TEST(ExpressionCallsTest, FindsTheGenerator) {
   generator.set_source("G");
   generator.set_noise_dimension(5);
   generator.add_parameters()->add_shape(7);
-  const std::vector<ExpressionField> fields = ExpressionsOf(spec);
+  const std::vector<ExpressionField> fields = ExpressionsOf("spec", spec);
   ASSERT_THAT(fields, SizeIs(1));
   EXPECT_EQ(fields[0].field, "spec.model.generator.source");
   EXPECT_EQ(fields[0].query.expression->kind, v1::CheckExpressionRequest::GENERATOR);
@@ -81,7 +81,8 @@ TEST(ExpressionCallsTest, ShowsTheSamplesOfAGenerator) {
 }
 
 TEST(ExpressionCallsTest, NamesEveryFieldThatIsRefused) {
-  const absl::Status status = JudgeExpressions(ExpressionsOf(Spec()), Answers{Refusal("2", "reads a file"), Refusal("0", "is empty")});
+  const absl::Status status =
+      JudgeExpressions(ExpressionsOf("spec", Spec()), Answers{Refusal("2", "reads a file"), Refusal("0", "is empty")});
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   ASSERT_THAT(ViolationsOf(status), SizeIs(2));
   EXPECT_EQ(ViolationsOf(status)[0].description, "line 2: reads a file");
@@ -90,21 +91,21 @@ TEST(ExpressionCallsTest, NamesEveryFieldThatIsRefused) {
 
 TEST(ExpressionCallsTest, ARefusalCountsMoreThanAWorkerThatIsAway) {
   const Answers answers{absl::UnavailableError("no worker"), Refusal("2", "reads a file")};
-  EXPECT_TRUE(absl::IsInvalidArgument(JudgeExpressions(ExpressionsOf(Spec()), answers)));
+  EXPECT_TRUE(absl::IsInvalidArgument(JudgeExpressions(ExpressionsOf("spec", Spec()), answers)));
 }
 
 TEST(ExpressionCallsTest, AWorkerThatDoesNotAnswerMayBeAskedAgain) {
   const Answers late{Tensor{{1, 4}, {1, 2, 3, 4}}, WithReason(absl::DeadlineExceededError("not answered within 20s"), "QUERY_TIMEOUT")};
-  const absl::Status status = JudgeExpressions(ExpressionsOf(Spec()), late);
+  const absl::Status status = JudgeExpressions(ExpressionsOf("spec", Spec()), late);
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_TRUE(CanBeRetried(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr("not answered within 20s"));
-  EXPECT_TRUE(JudgeExpressions(ExpressionsOf(Spec()), Answers{late[0], late[0]}).ok());
+  EXPECT_TRUE(JudgeExpressions(ExpressionsOf("spec", Spec()), Answers{late[0], late[0]}).ok());
 }
 
 TEST(ExpressionCallsTest, TheFieldThatEndedItsWorkerIsNamedAndNotTriedAgain) {
   const absl::Status lost = WithReason(absl::InternalError("the worker ended 2 times"), "WORKER_LOST");
-  const absl::Status job = JudgeExpressions(ExpressionsOf(Spec()), Answers{Tensor{{1, 4}, {1, 2, 3, 4}}, lost});
+  const absl::Status job = JudgeExpressions(ExpressionsOf("spec", Spec()), Answers{Tensor{{1, 4}, {1, 2, 3, 4}}, lost});
   EXPECT_TRUE(absl::IsInternal(job)) << job;
   EXPECT_EQ(job.message(), "spec.functional.terms[2].interaction.expression.source: the worker ended 2 times");
   EXPECT_EQ(Reason(job), "WORKER_LOST");

@@ -28,8 +28,10 @@ TEST_F(GateDefaultsTest, TheSmallestJobIsFilledIn) {
       schedule { step_size: 0.1 clock: WASSERSTEIN num_steps: 3 }
       output { samples_per_step: 1000 checkpoint_every: 1 }
     }
-    progress { total_steps: 3 })",
+    progress { total_steps: 3 }
+    device: "any")",
                                                             &expected));
+  *expected.mutable_memory() = job.memory();
   EXPECT_EQ(job.DebugString(), expected.DebugString());
 }
 

@@ -43,7 +43,7 @@ class DistanceGateTest : public GateFixture {
   absl::StatusOr<v1::ComputeDistanceRequest> CheckText(const std::string& text) {
     v1::ComputeDistanceRequest request;
     EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &request)) << text;
-    return CheckComputeDistance(std::move(request), FindStep, datasets_, limits_);
+    return CheckComputeDistance(std::move(request), "", FindStep, datasets_, limits_);
   }
   v1::ComputeDistanceRequest Filled(const std::string& text) {
     const absl::StatusOr<v1::ComputeDistanceRequest> filled = CheckText(text);
@@ -103,7 +103,7 @@ TEST_F(DistanceGateTest, IdentitiesMayBeLargeButNotAnyLarger) {
     request.mutable_first()->mutable_gaussian()->mutable_mean()->Resize(dimension, 1);
     request.mutable_second()->mutable_gaussian();
     request.mutable_distance()->mutable_kl();
-    return CheckComputeDistance(std::move(request), FindStep, datasets_, limits_);
+    return CheckComputeDistance(std::move(request), "", FindStep, datasets_, limits_);
   };
   ASSERT_TRUE(from_origin(1448).ok()) << from_origin(1448).status();
   EXPECT_FALSE(from_origin(1448)->second().gaussian().has_covariance());

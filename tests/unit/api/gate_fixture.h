@@ -4,50 +4,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-#include <memory>
 #include <ostream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
-#include "common/ids.h"
 #include "google/protobuf/text_format.h"
 #include "server/api/gate/gate.h"
-#include "server/jobs/datasets.h"
+#include "tests/unit/api/described_datasets.h"
 
 namespace sliceflow::api {
-
-// Answers Get from a table; the gate asks for nothing else.
-class DescribedDatasets final : public jobs::Datasets {
- public:
-  void Add(const std::string& id, int64_t rows, int columns, std::vector<double> labels = {}) {
-    v1::Dataset& dataset = datasets_[id];
-    dataset.set_name(DatasetName(id));
-    dataset.set_rows(rows);
-    dataset.set_columns(columns);
-    dataset.mutable_label_values()->Add(labels.begin(), labels.end());
-  }
-  void Fail(absl::Status failure) { failure_ = std::move(failure); }
-
-  absl::StatusOr<v1::Dataset> Get(const std::string& id) override {
-    if (!failure_.ok()) return failure_;
-    const auto found = datasets_.find(id);
-    if (found == datasets_.end()) return ResourceNotFound("sliceflow.dev/Dataset", DatasetName(id));
-    return found->second;
-  }
-
-  absl::StatusOr<std::unique_ptr<jobs::Upload>> StartUpload(const v1::UploadHeader&) override { return Unasked(); }
-  absl::StatusOr<int64_t> UploadOffset(const std::string&) override { return Unasked(); }
-  absl::StatusOr<Page> List(std::optional<int64_t>, int) override { return Unasked(); }
-  absl::Status Delete(const std::string&) override { return Unasked(); }
-  absl::StatusOr<std::shared_ptr<const Tensor>> Load(const std::string&) override { return Unasked(); }
-
- private:
-  static absl::Status Unasked() { return absl::InternalError("the gate only asks for what a data set is"); }
-  std::map<std::string, v1::Dataset> datasets_;
-  absl::Status failure_;
-};
 
 // A text that is merged into kSmallest, and what it is answered with.
 struct Mistake {
@@ -82,7 +48,7 @@ class GateFixture : public ::testing::Test {
     return request;
   }
 
-  absl::StatusOr<v1::Job> Check(const v1::CreateJobRequest& request) { return CheckCreateJob(request, datasets_, limits_); }
+  absl::StatusOr<v1::Job> Check(const v1::CreateJobRequest& request) { return CheckCreateJob(request, "", datasets_, limits_, devices_); }
   absl::StatusOr<v1::Job> Check(const std::string& job_text) { return Check(Request(job_text)); }
 
   void ExpectRefused(const Mistake& mistake) {
@@ -102,6 +68,7 @@ class GateFixture : public ::testing::Test {
 
   DescribedDatasets datasets_;
   Limits limits_;
+  std::vector<scheduler::DeviceState> devices_;
 };
 
 }  // namespace sliceflow::api

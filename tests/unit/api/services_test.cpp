@@ -1,14 +1,10 @@
-// The services over a channel, beside a scheduler that answers at once.
+// What the services answer to requests that are wrong.
 #include "server/api/services.h"
 
 #include <gmock/gmock.h>
-#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
-#include "common/grpc_status.h"
-#include "sliceflow/v1/dataset_service.grpc.pb.h"
-#include "sliceflow/v1/job_service.grpc.pb.h"
-#include "tests/unit/jobs/jobs_fixture.h"
+#include "tests/unit/api/services_fixture.h"
 
 namespace sliceflow::api {
 namespace {
@@ -16,43 +12,21 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-// Draws and densities are zeros of the right shape.
-class ZeroScheduler final : public scheduler::Scheduler {
- public:
-  void Start(std::vector<std::string>) override {}
-  grpc::Service* worker_service() override { return nullptr; }
-  std::function<void()> Ask(scheduler::Query query, scheduler::QueryCallback callback) override {
-    const int64_t rows = query.draw.has_value() ? query.draw->count : query.points->rows();
-    callback(Tensor{{rows, 1}, std::vector<float>(rows)});
-    return [] {};
-  }
-  std::vector<scheduler::DeviceState> devices() const override { return {}; }
-  void Shutdown(absl::Time) override {}
-  void OnQueued(const std::string&) override {}
-  void OnStopRequested(const std::string&) override {}
-};
-
-class ServicesTest : public jobs::JobsFixture {
+class ServicesTest : public ServicesFixture {
  protected:
   void SetUp() override {
-    JobsFixture::SetUp();
-    datasets_ = jobs::MakeDatasets(*store_, blobs_, files_, "uploads", clock_, {.max_upload_bytes = 10'000, .max_values = 1000});
-    Limits limits;
-    limits.max_sample_values = 100;
-    grpc::ServerBuilder builder;
-    services_ = RegisterServices(builder, {*jobs_, *datasets_, *log_, scheduler_}, limits);
-    server_ = builder.BuildAndStart();
-    channel_ = server_->InProcessChannel({});
+    ServicesFixture::SetUp();
+    limits_.max_sample_values = 100;
+    Serve();
     job_ = "jobs/" + Create(1);  // of dimension 2
   }
-  void TearDown() override { server_->Shutdown(); }
 
   absl::Status Sample(int count) {
     grpc::ClientContext context;
     v1::SampleJobRequest request;
     request.set_name(job_);
     request.set_count(count);
-    const auto stream = v1::JobService::NewStub(channel_)->SampleJob(&context, request);
+    const auto stream = job_stub_->SampleJob(&context, request);
     v1::TensorChunk chunk;
     while (stream->Read(&chunk)) continue;
     return FromGrpcStatus(stream->Finish());
@@ -61,7 +35,7 @@ class ServicesTest : public jobs::JobsFixture {
   // Points of so many columns, cut off before the last chunk where they are not `whole`.
   absl::Status Evaluate(int columns, bool whole = true) {
     grpc::ClientContext context;
-    const auto stream = v1::JobService::NewStub(channel_)->EvaluateDensity(&context);
+    const auto stream = job_stub_->EvaluateDensity(&context);
     v1::EvaluateDensityRequest request;
     request.set_name(job_);
     request.mutable_points()->add_shape(3);
@@ -75,11 +49,6 @@ class ServicesTest : public jobs::JobsFixture {
     return FromGrpcStatus(stream->Finish());
   }
 
-  ZeroScheduler scheduler_;
-  std::unique_ptr<jobs::Datasets> datasets_;
-  std::unique_ptr<Services> services_;
-  std::unique_ptr<grpc::Server> server_;
-  std::shared_ptr<grpc::Channel> channel_;
   std::string job_;
 };
 
@@ -111,7 +80,7 @@ TEST_F(ServicesTest, AStreamThatEndsEarlyIsToldWithAReason) {
 
   grpc::ClientContext context;
   v1::Dataset dataset;
-  const auto upload = v1::DatasetService::NewStub(channel_)->UploadDataset(&context, &dataset);
+  const auto upload = dataset_stub_->UploadDataset(&context, &dataset);
   upload->WritesDone();
   const absl::Status headless = FromGrpcStatus(upload->Finish());
   EXPECT_TRUE(absl::IsInvalidArgument(headless)) << headless;

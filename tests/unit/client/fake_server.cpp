@@ -49,7 +49,7 @@ grpc::Status FakeJobs::CancelJob(grpc::ServerContext*, const v1::CancelJobReques
   return CountCall();
 }
 
-grpc::Status FakeJobs::DeleteJob(grpc::ServerContext*, const v1::DeleteJobRequest*, google::protobuf::Empty*) {
+grpc::Status FakeJobs::DeleteJob(grpc::ServerContext*, const v1::DeleteJobRequest*, v1::Job*) {
   std::lock_guard lock(mutex);
   return CountCall();
 }
@@ -61,7 +61,7 @@ grpc::Status FakeDatasets::UploadDataset(grpc::ServerContext*, grpc::ServerReade
   header = request.header();
   if (busy_left > 0) {
     --busy_left;
-    return ToGrpcStatus(WithRetry(absl::ResourceExhaustedError("more than 16 uploads at once"), absl::Milliseconds(1)));
+    return ToGrpcStatus(WithRetry(busy, absl::Milliseconds(1)));
   }
   offsets.push_back(header.offset());
   if (header.offset() != static_cast<int64_t>(received.size())) return {grpc::StatusCode::OUT_OF_RANGE, "wrong offset"};

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "client/cpp/client.h"
 #include "sliceflow/v1/dataset_service.grpc.pb.h"
 #include "sliceflow/v1/job_service.grpc.pb.h"
@@ -28,7 +29,7 @@ class FakeJobs : public v1::JobService::Service {
   grpc::Status GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request, v1::Job* job) override;
   grpc::Status CreateJob(grpc::ServerContext* context, const v1::CreateJobRequest* request, v1::Job* job) override;
   grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request, v1::Job* job) override;
-  grpc::Status DeleteJob(grpc::ServerContext* context, const v1::DeleteJobRequest* request, google::protobuf::Empty* empty) override;
+  grpc::Status DeleteJob(grpc::ServerContext* context, const v1::DeleteJobRequest* request, v1::Job* job) override;
 
   std::mutex mutex;
   std::deque<WatchScript> watches;
@@ -55,7 +56,8 @@ class FakeDatasets : public v1::DatasetService::Service {
   std::vector<int64_t> offsets;
   v1::UploadHeader header;
   int64_t break_after = 0;  // bytes of the next stream; 0 never
-  int busy_left = 0;        // streams refused for being one too many, to be sent again a millisecond later
+  int busy_left = 0;        // streams refused with `busy`, to be sent again a millisecond later
+  absl::Status busy = absl::ResourceExhaustedError("more than 16 uploads at once");
 };
 
 struct FakeServer {

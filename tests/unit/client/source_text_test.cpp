@@ -6,7 +6,7 @@
 #include <string>
 
 #include "client/cli/describe.h"
-#include "client/cli/suggestion.h"
+#include "common/suggestion.h"
 
 namespace sliceflow::cli {
 namespace {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/errors.h"
 #include "tests/unit/client/fake_server.h"
 
 namespace sliceflow::client {
@@ -69,6 +70,16 @@ TEST_F(UploadTest, GoesOnWhereAnEarlierProgramBrokeOff) {
 TEST_F(UploadTest, ABusyServerIsAskedAgain) {
   Write("abc");
   fake_.datasets.busy_left = 10;
+  const auto dataset = fake_.MakeClient().UploadDataset(options_);
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_EQ(fake_.datasets.received, "abc");
+}
+
+// As when this program was killed and started again before the server has seen the stream of the one before end.
+TEST_F(UploadTest, WaitsForAnotherStreamWithTheSameContent) {
+  Write("abc");
+  fake_.datasets.busy_left = 10;
+  fake_.datasets.busy = WithReason(absl::AbortedError("the same content is being uploaded by another stream"), "UPLOAD_IN_PROGRESS");
   const auto dataset = fake_.MakeClient().UploadDataset(options_);
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   EXPECT_EQ(fake_.datasets.received, "abc");

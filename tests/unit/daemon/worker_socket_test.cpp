@@ -1,7 +1,6 @@
 #include "server/daemon/worker_socket.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <string>
@@ -34,13 +33,21 @@ TEST_F(WorkerSocketTest, ItsFolderGoesWithIt) {
 }
 
 TEST_F(WorkerSocketTest, WhatAKilledDaemonLeftIsRemoved) {
-  std::string left = (std::filesystem::temp_directory_path() / "sliceflow-XXXXXX").string();
-  ASSERT_NE(mkdtemp(left.data()), nullptr);
-  ASSERT_TRUE(files_.WriteFileDurably(left + "/worker.sock", "").ok());
-  ASSERT_TRUE(files_.WriteFileDurably(note(), left).ok());
+  const WorkerSocket killed = WorkerSocket::Make(files_, data_.path()).value();
+  ASSERT_TRUE(files_.WriteFileDurably(FolderOf(killed) + "/worker.sock", "").ok());
   const WorkerSocket socket = WorkerSocket::Make(files_, data_.path()).value();
-  EXPECT_FALSE(std::filesystem::exists(left));
+  EXPECT_FALSE(std::filesystem::exists(FolderOf(killed)));
   EXPECT_TRUE(std::filesystem::is_directory(FolderOf(socket)));
+}
+
+// A daemon that is started on a copy of a data folder must not cut off the workers of the one that runs on the original.
+TEST_F(WorkerSocketTest, ACopyOfTheDataFolderTouchesNothingOfTheOriginals) {
+  const WorkerSocket original = WorkerSocket::Make(files_, data_.path()).value();
+  const testing::TempFolder copy;
+  std::filesystem::copy(data_.path(), copy.path(), std::filesystem::copy_options::recursive);
+  const WorkerSocket socket = WorkerSocket::Make(files_, copy.path()).value();
+  EXPECT_TRUE(std::filesystem::is_directory(FolderOf(original)));
+  EXPECT_NE(FolderOf(socket), FolderOf(original));
 }
 
 TEST_F(WorkerSocketTest, ANoteOfSomethingElseRemovesNothing) {

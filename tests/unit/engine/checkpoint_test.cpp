@@ -19,10 +19,7 @@ std::unique_ptr<Flow> MakeFlow(const FlowSpec& spec) {
   return *Flow::Create(spec, stop);
 }
 
-absl::StatusOr<std::unique_ptr<Flow>> Restore(const FlowSpec& spec, absl::string_view bytes) {
-  const StopLatch stop;
-  return Flow::Restore(spec, bytes, stop);
-}
+absl::StatusOr<std::unique_ptr<Flow>> Restore(const FlowSpec& spec, absl::string_view bytes) { return Flow::Restore(spec, bytes); }
 
 void Advance(Flow& flow) {
   const StopLatch stop;
@@ -120,17 +117,19 @@ TEST(CheckpointTest, BytesAreThoseOfTheDocument) {
   CheckpointState state;
   state.report = {.step = 2, .sliced_time = 0.1, .wasserstein_time = 0.2, .energy = 1.5, .term_energies = {1.5}, .inner_iterations = 40};
   state.report.metrics = {{"radius_mean", 0.5, 0.25}};
+  state.ground = {.seed = 7, .sliced_step_size = 0.05};
   state.parameters = {1.0f, -2.0f};
   const std::string bytes = EncodeCheckpoint(0x1122334455667788, state);
-  ASSERT_EQ(bytes.size(), 185);
+  ASSERT_EQ(bytes.size(), 201);
   EXPECT_EQ(bytes.substr(0, 8), "SLFLOWCP");
-  const unsigned char header[] = {0x03, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x02, 0, 0, 0};
+  const unsigned char header[] = {0x04, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x02, 0, 0, 0};
   EXPECT_EQ(bytes.substr(8, sizeof(header)), std::string(reinterpret_cast<const char*>(header), sizeof(header)));
   const unsigned char tail[] = {0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   EXPECT_EQ(bytes.substr(bytes.size() - 4 - sizeof(tail), sizeof(tail)), std::string(reinterpret_cast<const char*>(tail), sizeof(tail)));
   const absl::StatusOr<CheckpointState> decoded = DecodeCheckpoint(0x1122334455667788, bytes);
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(decoded->parameters, state.parameters);
+  EXPECT_EQ(decoded->ground, state.ground);
   EXPECT_EQ(decoded->report.metrics[0].name, "radius_mean");
   EXPECT_EQ(decoded->report.metrics[0].standard_error, 0.25);
 }

@@ -258,7 +258,8 @@ TEST(EntropicJkoTest, PorousMediumKeepsTheBarenblattProfile) {
   FlowSpec spec = GridSpec(1, 4, 161, {{1, PorousMediumTerm{.exponent = 2}}});
   // A mixture of narrow Gaussians stands for the profile at t = 1, which blurs its edge by a tenth.
   GaussianMixture start;
-  for (double x = -2.45; x < 2.5; x += 0.1) {
+  for (int i = 0; i < 50; ++i) {
+    const double x = -2.45 + 0.1 * i;
     if (profile(x, 1) > 0) start.components.push_back({profile(x, 1), {.mean = {x}, .covariance = {0.01}}});
   }
   spec.initial = start;

@@ -153,6 +153,8 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"UnrolledResults", Body("v = x.sum(1)\nfor a in torch.amax(x, 1):\n    v = v + 1\nreturn v"), 3,
                 "loops run over range(…) only"},
         Hostile{"UnrolledComprehension", Body("v = [a for a in torch.amax(x, 1)]\nreturn x.sum(1)"), 2, "loops run over range(…) only"},
+        Hostile{"NoIndex", Body("a = x[]\nreturn x.sum(1)"), 2, "`[]` needs an index"},
+        Hostile{"NoTypeOfElements", Body("a: List[] = []\nreturn x.sum(1)"), 2, "`[]` needs an index"},
         Hostile{"GrowingTuplesOfParameters",
                 "def f(t: Tuple[int, int]):\n    " + Repeat(60, "t = t + t\n    ") + "return 1\n" + Body("return x.sum(1)"), 1,
                 "types are Tensor"},

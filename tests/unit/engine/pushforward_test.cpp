@@ -173,14 +173,14 @@ TEST(PushforwardFlowTest, ComesBackFromACheckpointWithTheSameBits) {
   const std::unique_ptr<Flow> flow = Start(spec);
   ASSERT_NE(flow, nullptr);
   Step(*flow);
-  absl::StatusOr<std::unique_ptr<Flow>> restored = Flow::Restore(spec, *flow->Save(), StopLatch());
+  absl::StatusOr<std::unique_ptr<Flow>> restored = Flow::Restore(spec, *flow->Save());
   ASSERT_TRUE(restored.ok()) << restored.status();
   Step(*flow);
   Step(**restored);
   EXPECT_EQ(*flow->Save(), *(*restored)->Save());
   // Every parameter of a generator is in the fingerprint.
   std::get<GeneratorModel>(spec.model).parameters[2].initial_scale = 0.5;
-  EXPECT_TRUE(absl::IsFailedPrecondition(Flow::Restore(spec, *flow->Save(), StopLatch()).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Flow::Restore(spec, *flow->Save()).status()));
 }
 
 std::unique_ptr<Model> Made(const ModelSpec& spec, const InitialSpec& initial, int dimension) {

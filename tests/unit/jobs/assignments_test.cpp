@@ -93,6 +93,10 @@ TEST_F(AssignmentsTest, CheckpointsOfTheStepsAskedForAndTheNewestAreKept) {
   EXPECT_EQ(Reason(refused), "CHECKPOINT_NOT_KEPT");
   EXPECT_THAT(refused.message(), HasSubstr("10, 8, 4, 0"));
   EXPECT_EQ(Reason(jobs_->LoadCheckpoint(Create(3), std::nullopt).status()), "CHECKPOINT_NOT_KEPT");
+  ASSERT_TRUE(blobs_.Delete(CheckpointKey(id, 4)).ok());
+  const absl::Status lost = jobs_->LoadCheckpoint(id, 4).status();
+  EXPECT_TRUE(absl::IsDataLoss(lost)) << lost;
+  EXPECT_THAT(std::string(lost.message()), HasSubstr("is gone from the server's data folder"));
 }
 
 TEST_F(AssignmentsTest, ALostWorkersJobGoesOnFromItsNewestStep) {
@@ -143,6 +147,60 @@ TEST_F(AssignmentsTest, WorkersLostInARowWithoutAStepEndTheJob) {
   EXPECT_EQ(Reason(FromRpcStatus(job.error())), "WORKER_LOST");
   EXPECT_THAT(job.error().message(), HasSubstr("signal 11"));
   EXPECT_EQ(Events(id).back().state_changed().error().SerializeAsString(), job.error().SerializeAsString());
+}
+
+TEST_F(AssignmentsTest, ALostJobWaitsTwiceAsLongAfterEachLossInARow) {
+  const std::string id = Create(9);
+  for (const int seconds : {1, 2, 4, 8}) {
+    ASSERT_TRUE(jobs_->LoseWorker(id, Start(id).number, "gone").ok());
+    const v1::Job job = Get(id);
+    EXPECT_EQ(job.retry_time().seconds(), absl::ToUnixSeconds(clock_.Now()) + seconds);
+    EXPECT_EQ(listener_.newest().id, id);
+    EXPECT_EQ(listener_.newest().delay, absl::Seconds(seconds));
+  }
+  Restart();
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_EQ(jobs_->Recover()->at(0).delay, absl::Seconds(3));  // what is left
+  Start(id);
+  EXPECT_FALSE(Get(id).has_retry_time());
+}
+
+TEST_F(AssignmentsTest, ALostJobWaitsNoLongerThanEverWhereTheClockWasSetBackBeforeARestart) {
+  const std::string id = Create(9);
+  ASSERT_TRUE(jobs_->LoseWorker(id, Start(id).number, "gone").ok());
+  Restart();
+  clock_.Set(-absl::Hours(10));
+  EXPECT_EQ(jobs_->Recover()->at(0).delay, RetryDelays().longest);
+}
+
+TEST_F(AssignmentsTest, AJobThatTheWorkerWasToldToStopWaitsWithItsReasonAndWithoutCountingAsALoss) {
+  const std::string id = Create(9);
+  for (int i = 0; i < 2 * Jobs::kMaxAssignmentsWithoutProgress; ++i) {
+    Outcome outcome{Outcome::Kind::kStopped, absl::OkStatus(), "preempted by jobs/other"};
+    ASSERT_TRUE(jobs_->Finish(id, Start(id).number, outcome).ok());
+    EXPECT_EQ(Get(id).state(), v1::Job::QUEUED);
+    EXPECT_FALSE(Get(id).has_retry_time());
+  }
+  EXPECT_EQ(Events(id).back().state_changed().reason(), "preempted by jobs/other");
+}
+
+TEST_F(AssignmentsTest, TimeAndMemoryOfAllAssignmentsAreKept) {
+  const std::string id = Create(9);
+  const int64_t first = Start(id).number;
+  clock_.Advance(absl::Seconds(3));
+  jobs_->NotePeak(id, 500);
+  ASSERT_TRUE(Record(id, first, 0).ok());
+  EXPECT_EQ(Get(id).progress().run_seconds(), 3);
+  clock_.Advance(absl::Seconds(2));
+  jobs_->NotePeak(id, 400);  // less than before
+  ASSERT_TRUE(jobs_->LoseWorker(id, first, "gone").ok());
+  clock_.Advance(absl::Seconds(100));  // while it waits
+  const int64_t second = Start(id).number;
+  clock_.Advance(absl::Seconds(4));
+  ASSERT_TRUE(jobs_->Cancel(Scope::Everyone(), id, "").ok());
+  EXPECT_EQ(second, 2);
+  EXPECT_EQ(Get(id).progress().run_seconds(), 9);
+  EXPECT_EQ(Get(id).memory().peak_bytes(), 500);
 }
 
 TEST_F(AssignmentsTest, AFailureOfTheJobEndsItWithItsErrorAndKeepsItsSteps) {
@@ -258,19 +316,15 @@ TEST_F(AssignmentsTest, ACrashAtAnyStepOfAReportLosesNothingThatWasAcknowledged)
   }
 }
 
-TEST_F(AssignmentsTest, RecoveryQueuesWhatRanInOrderAndSweepsWhatNobodyNeeds) {
+TEST_F(AssignmentsTest, RecoveryQueuesWhatRanInOrder) {
   const std::string first = Create(3), second = Create(3), third = Create(3), ended = Create(3);
   RecordRange(second, Start(second).number, 0, 1);
-  ASSERT_TRUE(jobs_->Cancel(ended, "").ok());
-  ASSERT_TRUE(blobs_.Put("jobs/nobody/samples-000001", "x").ok());
-  ASSERT_TRUE(blobs_.Put("datasets/d", "x").ok());
+  ASSERT_TRUE(jobs_->Cancel(Scope::Everyone(), ended, "").ok());
   Restart();
   const auto queue = jobs_->Recover();
   ASSERT_TRUE(queue.ok()) << queue.status();
-  EXPECT_THAT(*queue, ElementsAre(first, second, third));
+  EXPECT_THAT(IdsOf(*queue), ElementsAre(first, second, third));
   EXPECT_THAT(Story(second), ElementsAre("QUEUED", "RUNNING", "step 0", "step 1", "QUEUED"));
-  EXPECT_TRUE(absl::IsNotFound(blobs_.Get("jobs/nobody/samples-000001").status()));
-  EXPECT_TRUE(blobs_.Get("datasets/d").ok());  // not ours
   EXPECT_EQ(Start(second).checkpoint_step, 1);
   EXPECT_TRUE(jobs_->LoadSamples(second, 0).ok());
 }
@@ -337,7 +391,7 @@ TEST_F(AssignmentsTest, RandomLivesKeepTheRules) {
           jobs_->RefuseCheckpoint(id, number, step - 1, "bad").IgnoreError();
           break;
         case 4:
-          if (random() % 10 == 0) jobs_->Cancel(id, "").IgnoreError();
+          if (random() % 10 == 0) jobs_->Cancel(Scope::Everyone(), id, "").IgnoreError();
           break;
         case 5:
         case 6:
@@ -381,6 +435,7 @@ TEST(TransitionsTest, NothingFollowsAFinalState) {
   }
   EXPECT_TRUE(IsAllowed(v1::Job::RUNNING, v1::Job::QUEUED));
   EXPECT_FALSE(IsAllowed(v1::Job::QUEUED, v1::Job::SUCCEEDED));
+  EXPECT_FALSE(IsAllowed(v1::Job::PAUSED, v1::Job::RUNNING));
 }
 
 }  // namespace

@@ -26,17 +26,23 @@ inline constexpr int kManyJobs = 1000;
 // Remembers what the scheduler would be told.
 class RecordingListener final : public Listener {
  public:
-  void OnQueued(const std::string& job_id) override {
+  void OnQueued(const WaitingJob& job) override {
     absl::MutexLock lock(&mutex_);
-    queued_.push_back(job_id);
+    queued_.push_back(job.id);
+    newest_ = job;
   }
-  void OnStopRequested(const std::string& job_id) override {
+  void OnStopRequested(const std::string& job_id, int64_t /*sequence*/) override {
     absl::MutexLock lock(&mutex_);
     stopped_.push_back(job_id);
   }
   std::vector<std::string> TakeQueued() {
     absl::MutexLock lock(&mutex_);
     return std::exchange(queued_, {});
+  }
+  // The job that was queued last, as it was told.
+  WaitingJob newest() {
+    absl::MutexLock lock(&mutex_);
+    return newest_;
   }
   std::vector<std::string> TakeStopped() {
     absl::MutexLock lock(&mutex_);
@@ -47,6 +53,7 @@ class RecordingListener final : public Listener {
   absl::Mutex mutex_;
   std::vector<std::string> queued_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> stopped_ ABSL_GUARDED_BY(mutex_);
+  WaitingJob newest_ ABSL_GUARDED_BY(mutex_);
 };
 
 class JobsFixture : public ::testing::Test {
@@ -63,7 +70,7 @@ class JobsFixture : public ::testing::Test {
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
     log_ = events::MakeEventLog(*store_, clock_);
-    jobs_ = std::make_unique<Jobs>(*log_, *store_, blobs_, clock_);
+    jobs_ = std::make_unique<Jobs>(*log_, *store_, blobs_, clock_, retry_delays_, retention_);
     jobs_->SetListener(&listener_);
   }
 
@@ -77,10 +84,16 @@ class JobsFixture : public ::testing::Test {
     return job;
   }
 
+  static std::vector<std::string> IdsOf(const std::vector<WaitingJob>& jobs) {
+    std::vector<std::string> ids;
+    for (const WaitingJob& job : jobs) ids.push_back(job.id);
+    return ids;
+  }
+
   static std::string IdOf(const v1::Job& job) { return job.name().substr(5); }
 
   std::string Create(int steps, int checkpoint_every = 1) {
-    const auto job = jobs_->Create(Request(steps, checkpoint_every), "", "", kManyJobs);
+    const auto job = jobs_->Create(Request(steps, checkpoint_every), "", "", "", kManyJobs);
     EXPECT_TRUE(job.ok()) << job.status();
     return IdOf(*job);
   }
@@ -111,7 +124,7 @@ class JobsFixture : public ::testing::Test {
   }
 
   v1::Job Get(const std::string& id) {
-    const auto job = jobs_->Get(id);
+    const auto job = jobs_->Get(Scope::Everyone(), id);
     EXPECT_TRUE(job.ok()) << job.status();
     return *job;
   }
@@ -146,6 +159,8 @@ class JobsFixture : public ::testing::Test {
   testing::FaultingFileSystem files_;
   store::BlobStore blobs_{"blobs", files_};
   RecordingListener listener_;
+  RetryDelays retry_delays_;
+  RetentionOptions retention_;  // from the next Restart on
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<events::EventLog> log_;
   std::unique_ptr<Jobs> jobs_;

@@ -11,12 +11,12 @@
 
 #include "absl/time/clock.h"
 #include "sliceflow/worker/v1/worker.grpc.pb.h"
+#include "tests/support/patience.h"
 
 namespace sliceflow::scheduler {
 
 inline constexpr char kVersion[] = "test";
-// Every wait ends, also in a test that fails.
-inline constexpr absl::Duration kPatience = absl::Seconds(20);
+using sliceflow::testing::kPatience;
 
 class FakeWorker {
  public:
@@ -32,11 +32,13 @@ class FakeWorker {
     message.mutable_hello()->set_lane(lane);
     message.mutable_hello()->set_threads(1);
     message.mutable_hello()->set_pid(kPid);
+    message.mutable_hello()->set_idle_bytes(kIdleBytes);
     stream_->Write(message);
   }
   ~FakeWorker() { context_.TryCancel(); }
 
   static constexpr int kPid = 4711;
+  static constexpr int64_t kIdleBytes = 1000;
 
   // The next message that is no blob; the blobs before it are in `blobs`. Without a kind when the stream has ended.
   worker::v1::AttachResponse Next() {
@@ -63,6 +65,12 @@ class FakeWorker {
     return stream_->Write(message);
   }
 
+  void SendHeartbeat(int64_t resident_bytes) {
+    worker::v1::AttachRequest message;
+    message.mutable_heartbeat()->set_resident_bytes(resident_bytes);
+    stream_->Write(message);
+  }
+
   void SendStep(int64_t assignment, int step) {
     SendBlob("checkpoint", "checkpoint " + std::to_string(step));
     worker::v1::AttachRequest message;
@@ -79,11 +87,13 @@ class FakeWorker {
     EXPECT_EQ(stored.step_stored().step(), step);
   }
 
-  void SendEnd(int64_t assignment, worker::v1::AssignmentEnded::Outcome outcome, const google::rpc::Status& error = {}) {
+  void SendEnd(int64_t assignment, worker::v1::AssignmentEnded::Outcome outcome, const google::rpc::Status& error = {},
+               int64_t peak_bytes = 0) {
     worker::v1::AttachRequest message;
     message.mutable_assignment_ended()->set_assignment(assignment);
     message.mutable_assignment_ended()->set_outcome(outcome);
     *message.mutable_assignment_ended()->mutable_error() = error;
+    message.mutable_assignment_ended()->set_peak_bytes(peak_bytes);
     stream_->Write(message);
   }
 

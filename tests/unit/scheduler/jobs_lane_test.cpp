@@ -1,6 +1,9 @@
 // Whole jobs: who gets which, what is stored, and what happens when a worker goes.
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <memory>
+
 #include "common/errors.h"
 #include "tests/unit/scheduler/scheduler_fixture.h"
 
@@ -100,7 +103,7 @@ TEST_F(JobsLane, CancelReachesTheWorkerAndTheNextJobFollows) {
   const int64_t assignment = worker->NextAssign().assignment();
   worker->CompleteStep(assignment, 0);
   const std::string next = Create(3);
-  ASSERT_TRUE(jobs_->Cancel(id, "").ok());
+  ASSERT_TRUE(jobs_->Cancel(jobs::Scope::Everyone(), id, "").ok());
   const worker::v1::AttachResponse message = worker->Next();
   ASSERT_TRUE(message.has_cancel()) << message.ShortDebugString();
   EXPECT_EQ(message.cancel().assignment(), assignment);
@@ -113,7 +116,7 @@ TEST_F(JobsLane, CancelReachesTheWorkerAndTheNextJobFollows) {
 TEST_F(JobsLane, CancelledWhileWaitingIsNeverHandedOut) {
   Serve();
   const std::string id = Create(1);
-  ASSERT_TRUE(jobs_->Cancel(id, "").ok());
+  ASSERT_TRUE(jobs_->Cancel(jobs::Scope::Everyone(), id, "").ok());
   const std::string other = Create(1);
   const auto worker = Attach("w");
   EXPECT_EQ(worker->NextAssign().job(), "jobs/" + other);
@@ -135,7 +138,7 @@ TEST_F(JobsLane, FailureBelongsToTheJob) {
 
 TEST_F(JobsLane, RefusedCheckpointFallsBackToTheOneBefore) {
   Serve();
-  const std::string id = Create(3);
+  (void)Create(3);
   auto worker = Attach("w");
   const int64_t assignment = worker->NextAssign().assignment();
   worker->CompleteStep(assignment, 0);
@@ -159,13 +162,40 @@ TEST_F(JobsLane, FullDiskHoldsAJobUpAndLosesNothing) {
   worker->SendStep(assignment, 0);
   worker->SendStep(assignment, 1);
   // Nothing is acknowledged before it is stored, and a cancel of something else still works.
-  EXPECT_TRUE(jobs_->Cancel(Create(1), "").ok());
+  EXPECT_TRUE(jobs_->Cancel(jobs::Scope::Everyone(), Create(1), "").ok());
   EXPECT_FALSE(Get(id).progress().has_last_step());
   files_.Heal();
   EXPECT_EQ(worker->Next().step_stored().step(), 0);
   EXPECT_EQ(worker->Next().step_stored().step(), 1);
   worker->SendEnd(assignment, AssignmentEnded::COMPLETED);
   WaitForState(id, v1::Job::SUCCEEDED);
+}
+
+TEST_F(JobsLane, AStepThatCannotBeWrittenIsToldInTheJobAndToTheServerUntilItIs) {
+  std::vector<absl::Status> told;
+  absl::Mutex mutex;
+  SchedulerOptions options;
+  options.held_up = [&](const std::string& job, const absl::Status& why) {
+    absl::MutexLock lock(&mutex);
+    told.push_back(why.ok() ? why : absl::Status(why.code(), absl::StrCat(job, ": ", why.message())));
+  };
+  Serve(options);
+  const std::string id = Create(1);
+  const auto worker = Attach("w");
+  const int64_t assignment = worker->NextAssign().assignment();
+  files_.FailWrites(absl::UnavailableError("open /secret/blobs/jobs: Permission denied"));
+  worker->SendStep(assignment, 0);
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (Story(id).size() < 3 && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(5));
+  ASSERT_THAT(Story(id), ElementsAre("QUEUED", "RUNNING", "log"));
+  EXPECT_EQ(Events(id).back().log().message(),
+            "step 0 is computed, cannot be stored and waits: the server cannot write to its data folder");
+  files_.Heal();
+  EXPECT_EQ(worker->Next().step_stored().step(), 0);
+  worker->CompleteStep(assignment, 1);
+  absl::MutexLock lock(&mutex);
+  EXPECT_THAT(told, ElementsAre(absl::UnavailableError(absl::StrCat("jobs/", id, ": open /secret/blobs/jobs: Permission denied")),
+                                absl::OkStatus()));
 }
 
 TEST_F(JobsLane, StepOutOfOrderFailsTheJobAndStopsTheWorker) {
@@ -186,7 +216,7 @@ TEST_F(JobsLane, SendsADataSetOnce) {
   request.mutable_spec()->mutable_initial()->mutable_dataset()->set_dataset(table);
   const auto worker = Attach("w");
   for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(jobs_->Create(request, "", "", 10).ok());
+    ASSERT_TRUE(jobs_->Create(request, "", "", "", 10).ok());
     const worker::v1::Assign assign = worker->NextAssign();
     if (i == 0) {
       EXPECT_EQ(worker->blobs[table], PackValues({1, 2, 3, 4}));
@@ -205,7 +235,7 @@ TEST_F(JobsLane, WorkerHoldsNoMoreDataSetsThanItMay) {
   for (const char* id : {"first", "second"}) {
     v1::Job request = Request(1);
     request.mutable_spec()->mutable_initial()->mutable_dataset()->set_dataset(UploadTable(id));
-    ASSERT_TRUE(jobs_->Create(request, "", "", 10).ok());
+    ASSERT_TRUE(jobs_->Create(request, "", "", "", 10).ok());
     worker::v1::AttachResponse message = worker->Next();
     if (message.has_forget()) {
       EXPECT_EQ(message.forget().dataset(), "datasets/first");
@@ -254,6 +284,28 @@ TEST_F(JobsLane, SilentWorkerIsKilledAndItsJobGoesOn) {
   EXPECT_EQ(worker->NextAssign().job(), "jobs/" + id);
 }
 
+// As a SIGSTOP or a machine that slept: what the worker had sent meanwhile has not been read yet when its silence is judged.
+TEST_F(JobsLane, TimeInWhichTheServerDidNotRunIsNoSilenceOfAWorker) {
+  const auto looks = std::make_shared<std::atomic<int>>(0), ahead = std::make_shared<std::atomic<int>>(0);  // the server outlives this
+  SchedulerOptions options;
+  options.heartbeat_timeout = absl::Seconds(60);
+  options.uptime = [looks, ahead] {
+    ++*looks;
+    return Uptime() + absl::Minutes(ahead->load());
+  };
+  Serve(options);
+  Create(1);
+  const auto worker = Attach("w");
+  const int64_t assignment = worker->NextAssign().assignment();
+  *ahead = 5;
+  const int before = *looks;
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (*looks < before + 10 && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(20));
+  worker->CompleteStep(assignment, 0);
+  absl::MutexLock lock(&mutex_);
+  EXPECT_THAT(killed_, IsEmpty());
+}
+
 TEST_F(JobsLane, WorkerThatIgnoresACancelIsKilled) {
   SchedulerOptions options;
   options.stop_timeout = absl::Milliseconds(200);
@@ -261,7 +313,7 @@ TEST_F(JobsLane, WorkerThatIgnoresACancelIsKilled) {
   const std::string id = Create(1);
   const auto worker = Attach("w");
   worker->NextAssign();
-  ASSERT_TRUE(jobs_->Cancel(id, "").ok());
+  ASSERT_TRUE(jobs_->Cancel(jobs::Scope::Everyone(), id, "").ok());
   EXPECT_THAT(WaitForKilled(), SizeIs(1));
 }
 
@@ -271,13 +323,13 @@ TEST_F(JobsLane, ShutdownDrainsAndLeavesTheJobToTheNextStart) {
   const auto worker = Attach("w");
   const int64_t assignment = worker->NextAssign().assignment();
   worker->CompleteStep(assignment, 0);
-  std::thread shutdown([&] { scheduler_->Shutdown(absl::Now() + kPatience); });
+  std::thread shutdown([&] { scheduler_->Shutdown(kPatience); });
   EXPECT_TRUE(worker->Next().has_drain());
   worker->SendEnd(assignment, AssignmentEnded::STOPPED);
   worker->Drop();
   shutdown.join();
   EXPECT_EQ(Get(id).state(), v1::Job::RUNNING);
-  EXPECT_THAT(*jobs_->Recover(), ElementsAre(id));
+  EXPECT_THAT(IdsOf(*jobs_->Recover()), ElementsAre(id));
 }
 
 TEST_F(JobsLane, DevicesAreListedWithAndWithoutWorkers) {

@@ -21,6 +21,10 @@ class QueryLane : public SchedulerFixture {
     query.draw = Query::Draw{count, 7};
     return query;
   }
+  static Query AskedBy(const std::string& owner, Query query) {
+    query.owner = owner;
+    return query;
+  }
   std::unique_ptr<FakeWorker> AttachQueryWorker() { return Attach("q", worker::v1::LANE_QUERY); }
 
   static worker::v1::Query NextQuery(FakeWorker& worker) {
@@ -232,7 +236,6 @@ TEST_F(QueryLane, SecondDeathIsFinalAndTheNextQueryIsServed) {
   const std::string id = JobWithSteps();
   Reply reply, next;
   scheduler_->Ask(DrawAt(id, 0), reply.callback());
-  scheduler_->Ask(DrawAt(id, 1), next.callback());
   for (int i = 0; i < 2; ++i) {
     const auto worker = AttachQueryWorker();
     NextQuery(*worker);
@@ -243,26 +246,59 @@ TEST_F(QueryLane, SecondDeathIsFinalAndTheNextQueryIsServed) {
   EXPECT_EQ(Reason(status), "WORKER_LOST");
   EXPECT_THAT(std::string(status.message()), HasSubstr("the worker ended 2 times"));
   EXPECT_EQ(ToRpcStatus(status).details_size(), 1);  // ErrorInfo, and no RetryInfo
+  // Not before: the second worker may attach before the first is known to be gone, and would be given it.
+  scheduler_->Ask(DrawAt(id, 1), next.callback());
   const auto worker = AttachQueryWorker();
   AnswerWith(*worker, NextQuery(*worker).query(), 4);
   EXPECT_THAT(next.Wait()->values, ElementsAre(4.0f));
 }
 
-TEST_F(QueryLane, WaitingIsBounded) {
+TEST_F(QueryLane, WaitingIsBoundedOfAnOwnerAndOfAll) {
   SchedulerOptions options;
-  options.max_waiting_queries = 2;
+  options.max_waiting_queries = 3;
+  options.max_waiting_queries_of_owner = 2;
   Serve(options);
   const std::string id = JobWithSteps();
-  Reply first, second, third;
+  Reply first, second, third, fourth, fifth;
   scheduler_->Ask(DrawAt(id, 0), first.callback());
   scheduler_->Ask(DrawAt(id, 0), second.callback());
   scheduler_->Ask(DrawAt(id, 0), third.callback());
-  EXPECT_TRUE(absl::IsResourceExhausted(third.Wait().status()));
+  const absl::Status own = third.Wait().status();
+  EXPECT_TRUE(absl::IsResourceExhausted(own));
+  EXPECT_THAT(std::string(own.message()), HasSubstr("2 of your own short requests"));
+  EXPECT_EQ(ToRpcStatus(own).details_size(), 2);  // ErrorInfo and RetryInfo
+  scheduler_->Ask(AskedBy("ada", DrawAt(id, 0)), fourth.callback());
+  scheduler_->Ask(AskedBy("bob", DrawAt(id, 0)), fifth.callback());
+  const absl::Status all = fifth.Wait().status();
+  EXPECT_TRUE(absl::IsResourceExhausted(all));
+  EXPECT_THAT(std::string(all.message()), HasSubstr("3 short requests (draws, densities, distances, checks) of all owners"));
   const auto worker = AttachQueryWorker();
   AnswerWith(*worker, NextQuery(*worker).query(), 1);
   AnswerWith(*worker, NextQuery(*worker).query(), 2);
+  AnswerWith(*worker, NextQuery(*worker).query(), 3);
   EXPECT_TRUE(first.Wait().ok());
   EXPECT_TRUE(second.Wait().ok());
+  EXPECT_TRUE(fourth.Wait().ok());
+}
+
+TEST_F(QueryLane, WhoAsksMuchKeepsNoOtherWaiting) {
+  Serve();
+  const std::string id = JobWithSteps();
+  std::vector<Reply> many(20);
+  for (size_t i = 0; i < many.size(); ++i) scheduler_->Ask(AskedBy("bob", DrawAt(id, 0, 100 + static_cast<int>(i))), many[i].callback());
+  Reply early, late;
+  scheduler_->Ask(AskedBy("ada", DrawAt(id, 0, 1)), early.callback());
+  scheduler_->Ask(AskedBy("cyd", DrawAt(id, 0, 3)), late.callback());
+  const auto worker = AttachQueryWorker();
+  std::vector<int> counts;
+  for (size_t taken = 0; taken < many.size() + 2; ++taken) {
+    const worker::v1::Query query = NextQuery(*worker);
+    counts.push_back(query.draw_samples().count());
+    AnswerWith(*worker, query.query(), 1);
+  }
+  counts.resize(5);
+  EXPECT_THAT(counts, ElementsAre(1, 100, 3, 101, 102));
+  EXPECT_TRUE(early.Wait().ok() && late.Wait().ok() && many.back().Wait().ok());
 }
 
 TEST_F(QueryLane, CancelledIsAnsweredOnceAndItsResultDropped) {
@@ -309,7 +345,7 @@ TEST_F(QueryLane, ShutdownAnswersWhatWaits) {
   Reply waiting, late;
   const std::string id = JobWithSteps();
   scheduler_->Ask(DrawAt(id, 0), waiting.callback());
-  scheduler_->Shutdown(absl::Now());
+  scheduler_->Shutdown(absl::ZeroDuration());
   EXPECT_TRUE(absl::IsUnavailable(waiting.Wait().status()));
   scheduler_->Ask(DrawAt(id, 0), late.callback());
   EXPECT_TRUE(absl::IsUnavailable(late.Wait().status()));

@@ -43,6 +43,11 @@ class Reply {
 
 class SchedulerFixture : public jobs::JobsFixture {
  protected:
+  void SetUp() override {
+    retry_delays_ = {absl::Milliseconds(1), absl::Milliseconds(1)};
+    JobsFixture::SetUp();
+  }
+
   void Serve(SchedulerOptions options = {}) {
     options.version = kVersion;
     options.kill_worker = [this](const std::string& id, int64_t pid) {
@@ -63,7 +68,7 @@ class SchedulerFixture : public jobs::JobsFixture {
 
   void TearDown() override {
     if (!scheduler_) return;
-    scheduler_->Shutdown(absl::Now());
+    scheduler_->Shutdown(absl::ZeroDuration());
     server_->Shutdown(std::chrono::system_clock::now());
     scheduler_.reset();
   }
@@ -111,7 +116,7 @@ class SchedulerFixture : public jobs::JobsFixture {
     header.mutable_format()->set_kind(v1::DatasetFormat::CSV);
     header.set_size_bytes(static_cast<int64_t>(text.size()));
     header.set_sha256(absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), sizeof digest)));
-    auto upload = datasets_->StartUpload(header);
+    auto upload = datasets_->StartUpload("", header);
     EXPECT_TRUE(upload.ok()) << upload.status();
     EXPECT_TRUE((*upload)->Write(text).ok());
     const auto dataset = (*upload)->Finish();

@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "tests/support/faulting_filesystem.h"
 #include "tests/support/temp_folder.h"
 
@@ -35,6 +37,24 @@ TEST(BlobStoreTest, WhatWasPutIsGotBackAndReplacedAndDeleted) {
   ASSERT_TRUE(blobs.Delete("jobs/a/checkpoint-000001").ok());
   EXPECT_TRUE(absl::IsNotFound(blobs.Get("jobs/a/checkpoint-000001").status()));
   EXPECT_TRUE(blobs.Delete("jobs/a/checkpoint-000001").ok());
+}
+
+TEST(BlobStoreTest, AFolderThatIsRemovedIsNoticedUntilItIsBack) {
+  testing::TempFolder folder;
+  const std::string in_use = folder.path() + "/blobs", aside = folder.path() + "/aside";
+  BlobStore blobs(in_use, RealFileSystem());
+  ASSERT_TRUE(blobs.CheckHealth().ok());
+  ASSERT_TRUE(blobs.Put("jobs/a", "before").ok());
+  std::filesystem::rename(in_use, aside);
+  for (const absl::Status& status : {blobs.Put("jobs/b", "lost"), blobs.CheckHealth()}) {
+    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    EXPECT_EQ(Reason(status), "BLOBS_GONE");
+  }
+  EXPECT_FALSE(std::filesystem::exists(in_use));
+  std::filesystem::rename(aside, in_use);
+  EXPECT_TRUE(blobs.CheckHealth().ok());
+  EXPECT_TRUE(blobs.Put("jobs/b", "kept").ok());
+  EXPECT_EQ(*blobs.Get("jobs/a"), "before");
 }
 
 TEST(BlobStoreTest, KeysThatLeadElsewhereAreRefused) {

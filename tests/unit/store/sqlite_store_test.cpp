@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <thread>
@@ -16,7 +17,9 @@ namespace sliceflow::store {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 class SqliteStoreTest : public ::testing::Test {
  protected:
@@ -71,8 +74,11 @@ TEST_F(SqliteStoreTest, AJobIsReadBackAlsoAfterReopening) {
 // Rows in every table: what checks the file when it is opened must call none of them damaged.
 TEST_F(SqliteStoreTest, AFullDatabaseIsSoundWhenReopened) {
   ASSERT_TRUE(
-      store_->CreateDataset(DatasetRow{.id = "d", .sha256 = "s", .format = "f", .blob_key = "datasets/d", .dataset = "bytes"}).ok());
+      store_
+          ->CreateDataset(DatasetRow{.owner = "ada", .id = "d", .sha256 = "s", .format = "f", .blob_key = "datasets/d", .dataset = "bytes"})
+          .ok());
   JobCommit job = NewJob("a");
+  job.row.owner = "ada";
   job.row.labels = {{"team", "red"}, {"kind", "test"}};
   job.row.datasets = {"d"};
   ASSERT_TRUE(store_->CreateJob(job, "ada", "r1", "h1").ok());
@@ -85,26 +91,18 @@ TEST_F(SqliteStoreTest, AFullDatabaseIsSoundWhenReopened) {
   EXPECT_THAT(Ids(query), ElementsAre("a"));
 }
 
-TEST_F(SqliteStoreTest, LabelsOfTheFirstSchemaAreKept) {
-  JobCommit job = NewJob("a");
-  job.row.labels = {{"team", "red"}, {"kind", "test"}};
-  Create(job);
+TEST_F(SqliteStoreTest, LabelsAndDataSetsOfTheFirstSchemaAreKept) {
   store_.reset();
+  std::filesystem::remove(folder_.path() + "/sliceflow.db");
   {
-    auto connection = *Connection::Open(folder_.path() + "/sliceflow.db");
+    auto connection = *Connection::Open(folder_.path() + "/sliceflow.db", Connection::IfMissing::kMake);
+    ASSERT_TRUE(Migrate(*connection, folder_.path(), 1).ok());
     const absl::Status status = connection->Execute(R"sql(
-CREATE TABLE first (
-  key TEXT NOT NULL,
-  value TEXT NOT NULL,
-  job_number INTEGER NOT NULL REFERENCES jobs (number) ON DELETE CASCADE,
-  PRIMARY KEY (job_number, key)
-) STRICT, WITHOUT ROWID;
-INSERT INTO first SELECT key, value, job_number FROM job_labels;
-DROP TABLE job_labels;
-ALTER TABLE first RENAME TO job_labels;
-CREATE INDEX job_labels_by_value ON job_labels (key, value, job_number);
-ALTER TABLE datasets DROP COLUMN format;
-PRAGMA user_version=1;
+INSERT INTO jobs VALUES (1, 'a', 1, 1, 1000, 'name of a', '', 1, 0, x'00');
+INSERT INTO events VALUES ('a', 1, 1000, x'00');
+INSERT INTO job_labels VALUES ('team', 'red', 1), ('kind', 'test', 1);
+INSERT INTO datasets VALUES (1, 'd', 's', 'datasets/d/table', x'00');
+INSERT INTO job_datasets VALUES ('d', 1);
 )sql");
     ASSERT_TRUE(status.ok()) << status;
   }
@@ -113,9 +111,12 @@ PRAGMA user_version=1;
     JobQuery query;
     query.labels = {{"team", "red"}, {"kind", "test"}};
     EXPECT_THAT(Ids(query), ElementsAre("a"));
+    EXPECT_EQ(store_->GetDataset("", "d")->blob_key, "datasets/d/table");
+    EXPECT_THAT(*store_->JobsUsingDataset("", "d", 10), ElementsAre("a"));
   }
   // Still in one with their job.
   ASSERT_TRUE(store_->DeleteJob("a", 1).ok());
+  ASSERT_TRUE(store_->DeleteDataset("", "d").ok());
   store_.reset();
   EXPECT_EQ(*(*Connection::Open(folder_.path() + "/sliceflow.db"))->QueryInt("SELECT count(*) FROM job_labels"), 0);
 }
@@ -195,6 +196,9 @@ TEST_F(SqliteStoreTest, ListsByEveryConditionInPages) {
     commit.row.display_name = random() % 2 == 0 ? "x" : "y";
     if (random() % 2 == 0) commit.row.labels["team"] = random() % 2 == 0 ? "red" : "blue";
     if (random() % 2 == 0) commit.row.labels["kind"] = "test";
+    commit.row.owner = random() % 2 == 0 ? "ada" : "bob";
+    commit.row.device = random() % 2 == 0 ? "cpu" : "any";
+    commit.row.priority = static_cast<int>(random() % 5) - 2;
     Create(commit);
     all.push_back(commit.row);
   }
@@ -203,6 +207,10 @@ TEST_F(SqliteStoreTest, ListsByEveryConditionInPages) {
     if (random() % 2 == 0) query.states = {kQueued, kRunning, kSucceeded};
     if (random() % 2 == 0) query.excluded_states = {kRunning};
     if (random() % 3 == 0) query.display_name = "x";
+    if (random() % 3 == 0) query.owner = "ada";
+    if (random() % 3 == 0) query.device = "cpu";
+    if (random() % 3 == 0) query.lowest_priority = -1;
+    if (random() % 3 == 0) query.highest_priority = 1;
     if (random() % 3 == 0) query.labels.push_back({"team", "red"});
     if (random() % 3 == 0) query.labels.push_back({"kind", "test"});
     if (random() % 3 == 0) query.created_from_us = random() % 60;
@@ -213,6 +221,8 @@ TEST_F(SqliteStoreTest, ListsByEveryConditionInPages) {
       const auto is = [&](int state) { return row.state == state; };
       bool in = query.states.empty() || std::any_of(query.states.begin(), query.states.end(), is);
       in = in && std::none_of(query.excluded_states.begin(), query.excluded_states.end(), is);
+      in = in && (!query.owner || *query.owner == row.owner) && (!query.device || *query.device == row.device);
+      in = in && row.priority >= query.lowest_priority.value_or(-100) && row.priority <= query.highest_priority.value_or(100);
       in = in && (!query.display_name || *query.display_name == row.display_name);
       for (const auto& label : query.labels) in = in && row.labels.count(label.key) != 0 && row.labels.at(label.key) == label.value;
       in = in && (!query.created_from_us || row.create_time_us >= *query.created_from_us);
@@ -291,18 +301,21 @@ TEST_F(SqliteStoreTest, ADeletedJobLeavesNothing) {
 
 TEST_F(SqliteStoreTest, DataSetsAreKeptWhileTheyAreUsed) {
   ASSERT_TRUE(
-      store_->CreateDataset(DatasetRow{.id = "d", .sha256 = "s", .format = "f", .blob_key = "datasets/d", .dataset = "bytes"}).ok());
-  EXPECT_TRUE(absl::IsAlreadyExists(store_->CreateDataset(DatasetRow{.id = "d"})));
-  ASSERT_TRUE(store_->CreateDataset(DatasetRow{.id = "e"}).ok());
-  EXPECT_EQ(store_->GetDataset("d")->dataset, "bytes");
-  EXPECT_EQ(store_->GetDataset("d")->format, "f");
-  EXPECT_EQ(store_->GetDataset("d")->blob_key, "datasets/d");
-  EXPECT_TRUE(absl::IsNotFound(store_->GetDataset("x").status()));
-  EXPECT_EQ(store_->ListDatasets(std::nullopt, 1)->at(0).id, "e");
-  EXPECT_EQ(store_->ListDatasets(2, 10)->at(0).id, "d");
+      store_
+          ->CreateDataset(DatasetRow{.owner = "ada", .id = "d", .sha256 = "s", .format = "f", .blob_key = "datasets/d", .dataset = "bytes"})
+          .ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(store_->CreateDataset(DatasetRow{.owner = "ada", .id = "d"})));
+  ASSERT_TRUE(store_->CreateDataset(DatasetRow{.owner = "ada", .id = "e"}).ok());
+  EXPECT_EQ(store_->GetDataset("ada", "d")->dataset, "bytes");
+  EXPECT_EQ(store_->GetDataset("ada", "d")->format, "f");
+  EXPECT_EQ(store_->GetDataset("ada", "d")->blob_key, "datasets/d");
+  EXPECT_TRUE(absl::IsNotFound(store_->GetDataset("ada", "x").status()));
+  EXPECT_EQ(store_->ListDatasets(std::nullopt, std::nullopt, 1)->at(0).id, "e");
+  EXPECT_EQ(store_->ListDatasets(std::nullopt, 2, 10)->at(0).id, "d");
   EXPECT_THAT(*store_->ReferencedKeys("datasets/"), ElementsAre("datasets/d"));
 
   JobCommit job = NewJob("a");
+  job.row.owner = "ada";
   job.row.datasets = {"d", "missing"};
   EXPECT_TRUE(absl::IsNotFound(store_->CreateJob(job, "", "", "")));
   EXPECT_TRUE(absl::IsNotFound(store_->GetJob("a").status()));
@@ -311,12 +324,40 @@ TEST_F(SqliteStoreTest, DataSetsAreKeptWhileTheyAreUsed) {
   JobCommit done = MoreEvents(*store_->GetJob("a"), 1);
   done.row.state = kSucceeded;
   ASSERT_TRUE(store_->Commit(done).ok());
-  EXPECT_THAT(*store_->JobsUsingDataset("d", 10), ElementsAre("a"));
-  EXPECT_THAT(*store_->JobsUsingDataset("e", 10), IsEmpty());
-  EXPECT_TRUE(absl::IsFailedPrecondition(store_->DeleteDataset("d")));
+  EXPECT_THAT(*store_->JobsUsingDataset("ada", "d", 10), ElementsAre("a"));
+  EXPECT_THAT(*store_->JobsUsingDataset("ada", "e", 10), IsEmpty());
+  EXPECT_TRUE(absl::IsFailedPrecondition(store_->DeleteDataset("ada", "d")));
   ASSERT_TRUE(store_->DeleteJob("a", 2).ok());
-  EXPECT_TRUE(store_->DeleteDataset("d").ok());
-  EXPECT_TRUE(absl::IsNotFound(store_->DeleteDataset("d")));
+  EXPECT_TRUE(store_->DeleteDataset("ada", "d").ok());
+  EXPECT_TRUE(absl::IsNotFound(store_->DeleteDataset("ada", "d")));
+}
+
+TEST_F(SqliteStoreTest, EachOwnerHasDataSetsOfItsOwn) {
+  for (const char* owner : {"ada", "bob"}) {
+    ASSERT_TRUE(store_->CreateDataset(DatasetRow{.owner = owner, .id = "d", .blob_key = owner, .dataset = "bytes"}).ok()) << owner;
+  }
+  EXPECT_EQ(store_->GetDataset("ada", "d")->blob_key, "ada");
+  EXPECT_EQ(store_->GetDataset("bob", "d")->blob_key, "bob");
+  EXPECT_THAT(*store_->ListDatasets("bob", std::nullopt, 10), SizeIs(1));
+  EXPECT_THAT(*store_->ListDatasets(std::nullopt, std::nullopt, 10), SizeIs(2));
+
+  JobCommit job = NewJob("a");
+  job.row.owner = "ada";
+  job.row.datasets = {"d"};
+  Create(job);
+  EXPECT_THAT(*store_->JobsUsingDataset("bob", "d", 10), IsEmpty());
+  EXPECT_TRUE(absl::IsFailedPrecondition(store_->DeleteDataset("ada", "d")));
+  EXPECT_TRUE(store_->DeleteDataset("bob", "d").ok());
+  job = NewJob("b");
+  job.row.owner = "bob";
+  job.row.datasets = {"d"};
+  EXPECT_TRUE(absl::IsNotFound(store_->CreateJob(job, "", "", "")));
+
+  JobQuery query;
+  query.owner = "ada";
+  EXPECT_THAT(Ids(query), ElementsAre("a"));
+  query.owner = "bob";
+  EXPECT_THAT(Ids(query), IsEmpty());
 }
 
 TEST_F(SqliteStoreTest, ManyThreadsLoseNothing) {
@@ -343,9 +384,15 @@ TEST_F(SqliteStoreTest, ManyThreadsLoseNothing) {
 }
 
 TEST_F(SqliteStoreTest, AnotherProcessIsKeptOut) {
-  const auto second = OpenSqliteStore(folder_.path(), absl::ZeroDuration());
+  const auto second = OpenSqliteStore(folder_.path(), {absl::ZeroDuration()});
   ASSERT_TRUE(absl::IsFailedPrecondition(second.status())) << second.status();
-  EXPECT_THAT(second.status().message(), ::testing::HasSubstr(folder_.path()));
+  EXPECT_THAT(second.status().message(), HasSubstr(folder_.path()));
+}
+
+TEST_F(SqliteStoreTest, AnotherProcessIsKeptOutAlsoWhereTheFileOfTheLockWasRemoved) {
+  std::filesystem::remove(folder_.path() + "/lock");
+  const auto second = OpenSqliteStore(folder_.path(), {absl::ZeroDuration()});
+  ASSERT_TRUE(absl::IsFailedPrecondition(second.status())) << second.status();
 }
 
 TEST_F(SqliteStoreTest, HealthIsCheckedByWriting) {
@@ -397,7 +444,7 @@ TEST_F(SqliteStoreTest, AFullDiskIsNamedAndNothingIsHalfDone) {
 
 TEST(SqliteOpenTest, AFileOfAnotherProgramIsRefused) {
   testing::TempFolder folder;
-  auto connection = *Connection::Open(folder.path() + "/sliceflow.db");
+  auto connection = *Connection::Open(folder.path() + "/sliceflow.db", Connection::IfMissing::kMake);
   ASSERT_TRUE(connection->Execute("CREATE TABLE other (x)").ok());
   connection.reset();
   EXPECT_TRUE(absl::IsFailedPrecondition(OpenSqliteStore(folder.path()).status()));
@@ -410,18 +457,33 @@ TEST(SqliteOpenTest, ADamagedFileIsNamed) {
   EXPECT_TRUE(absl::IsDataLoss(opened.status())) << opened.status();
 }
 
-TEST(SqliteOpenTest, DamagedPagesAreFoundWhenOpening) {
+// A database with a damaged page opens, so that what is sound in it can be served; the check names the damage.
+TEST(SqliteOpenTest, DamagedPagesAreFoundByTheCheck) {
   testing::TempFolder folder;
+  int64_t page = 0;
   {
     auto store = *OpenSqliteStore(folder.path());
     for (int i = 0; i < 50; ++i) ASSERT_TRUE(store->CreateJob(NewJob(absl::StrCat("job", i)), "", "", "").ok());
+    EXPECT_TRUE(store->CheckIntegrity().ok());
+    page = *(*Connection::Open(folder.path() + "/sliceflow.db"))->QueryInt("SELECT rootpage FROM sqlite_schema WHERE name = 'events'");
   }
   {
     std::fstream file(folder.path() + "/sliceflow.db", std::ios::in | std::ios::out | std::ios::binary);
-    for (int page = 1; page < 8; ++page) file.seekp(page * 4096).write("\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+    file.seekp((page - 1) * 4096).write("\xff\xff\xff\xff\xff\xff\xff\xff", 8);
   }
-  const auto opened = OpenSqliteStore(folder.path());
-  EXPECT_TRUE(absl::IsDataLoss(opened.status())) << opened.status();
+  const auto store = OpenSqliteStore(folder.path());
+  ASSERT_TRUE(store.ok()) << store.status();
+  const absl::Status found = (*store)->CheckIntegrity();
+  EXPECT_TRUE(absl::IsDataLoss(found)) << found;
+  EXPECT_TRUE((*store)->GetJob("job7").ok());
+  EXPECT_TRUE(absl::IsDataLoss((*store)->ReadEvents("job7", 0, 10, 1 << 20).status()));
+}
+
+TEST(SqliteOpenTest, AStoppedCheckSaysNothingOfTheDatabase) {
+  testing::TempFolder folder;
+  const auto store = OpenSqliteStore(folder.path());
+  (*store)->StopChecks();
+  EXPECT_TRUE(absl::IsCancelled((*store)->CheckIntegrity()));
 }
 
 }  // namespace

@@ -23,7 +23,9 @@ const std::map<std::string, std::set<std::string>>& Rooms() {
       {"server/jobs", {"server/events", "server/store", "common", "sliceflow/v1"}},
       {"server/scheduler", {"server/jobs", "common", "sliceflow/v1", "sliceflow/worker/v1"}},
       {"server/api", {"server/jobs", "server/events", "server/scheduler", "common", "sliceflow/v1"}},
-      {"server/daemon", {"server/api", "server/scheduler", "server/jobs", "server/events", "server/store", "common", "sliceflow/v1"}},
+      {"server/gateway", {"common"}},
+      {"server/daemon",
+       {"server/gateway", "server/api", "server/scheduler", "server/jobs", "server/events", "server/store", "common", "sliceflow/v1"}},
       {"client/cpp", {"common", "sliceflow/v1"}},
       {"client/cli", {"client/cpp", "common", "sliceflow/v1"}},
       // Generated from proto/.
@@ -70,7 +72,7 @@ const std::vector<LibraryRule>& LibraryRules() {
   static const auto& rules = *new std::vector<LibraryRule>{
       {"LibTorch",
        {"client", "common", "server", "tests"},
-       {"server/engine", "tests/unit/engine", "tests/conformance", "tests/reference", "tests/benchmarks"}},
+       {"server/engine", "tests/unit/engine", "tests/conformance", "tests/reference", "tests/benchmarks", "tests/fuzz"}},
       {"LibTorch", {"server/engine/kernels", "tests/unit/kernels"}, {}},
       {"protobuf", {"server/engine"}, {}},
       {"gRPC", {"server/engine", "server/jobs", "server/events", "server/store"}, {}},

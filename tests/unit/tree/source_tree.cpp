@@ -13,7 +13,9 @@ namespace fs = std::filesystem;
 bool IsPassedOver(const fs::path& folder) {
   const std::string name = folder.filename().string();
   if (name == ".ci") return false;
-  return HasPrefix(name, ".") || name == "build" || HasPrefix(name, "build-") || name == "demo-output" || name == "__pycache__";
+  // Corpora of fuzzers are inputs, as hostile as can be.
+  return HasPrefix(name, ".") || name == "build" || HasPrefix(name, "build-") || name == "demo-output" || name == "__pycache__" ||
+         name == "corpus";
 }
 
 std::string ReadText(const fs::path& path) {

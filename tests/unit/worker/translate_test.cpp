@@ -38,6 +38,19 @@ engine::FlowSpec Translate(const contract::FlowSpec& spec, const Tables& tables 
 
 Tables OneTable() { return {{"datasets/t", std::make_shared<const engine::Table>(engine::Table{1, 2, {3, 4}})}}; }
 
+TEST(Translate, OriginOfAFork) {
+  const contract::FlowSpec spec = Spec(kGaussian, kEntropy, kParticles);
+  EXPECT_FALSE(Translate(spec).origin.has_value());
+  contract::ForkOrigin origin;
+  origin.set_job("jobs/parent");
+  origin.set_step(3);
+  origin.set_sliced_time(0.75);
+  const auto forked = TranslateSpec(spec, {}, origin);
+  ASSERT_TRUE(forked.ok() && forked->origin.has_value()) << forked.status();
+  EXPECT_EQ(forked->origin->step, 3);
+  EXPECT_EQ(forked->origin->sliced_time, 0.75);
+}
+
 TEST(Translate, MetricsWithParameters) {
   contract::FlowSpec contract_spec = Spec(kGaussian, kEntropy, kParticles);
   *contract_spec.mutable_output() = FromJson(R"({"output": {"metrics": [

@@ -1,0 +1,37 @@
+// The files of the daemon's certificates.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace sliceflow::daemon {
+
+// Paths of PEM files; all empty without TLS.
+struct TlsFiles {
+  std::string cert;       // the chain, the server's own certificate first
+  std::string key;        // its private key, not encrypted
+  std::string client_ca;  // where it is given, clients need a certificate that one of these has signed
+
+  bool enabled() const { return !cert.empty() || !key.empty() || !client_ca.empty(); }
+};
+
+// What the files hold, in PEM.
+struct TlsTexts {
+  std::string cert;
+  std::string key;
+  std::string client_ca;
+  absl::Time expires;  // when the server's own certificate ends
+
+  bool operator==(const TlsTexts&) const = default;
+};
+
+// InvalidArgument naming the file that is missing, cannot be read, is none of its kind or too weak, or a key that is not the certificate's.
+absl::StatusOr<TlsTexts> ReadTlsFiles(const TlsFiles& files);
+
+// The same; Ok without TLS.
+absl::Status CheckTlsFiles(const TlsFiles& files);
+
+}  // namespace sliceflow::daemon

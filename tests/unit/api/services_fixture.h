@@ -1,0 +1,78 @@
+// The services over a channel, beside a scheduler that answers at once.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/grpc_status.h"
+#include "server/api/access.h"
+#include "server/api/services.h"
+#include "sliceflow/v1/dataset_service.grpc.pb.h"
+#include "sliceflow/v1/job_service.grpc.pb.h"
+#include "sliceflow/v1/server_service.grpc.pb.h"
+#include "tests/unit/jobs/jobs_fixture.h"
+
+namespace sliceflow::api {
+
+// Draws and densities are zeros of the right shape.
+class ZeroScheduler final : public scheduler::Scheduler {
+ public:
+  void Start(std::vector<jobs::WaitingJob>) override {}
+  grpc::Service* worker_service() override { return nullptr; }
+  std::function<void()> Ask(scheduler::Query query, scheduler::QueryCallback callback) override {
+    if (query.distance.has_value()) {
+      callback(Tensor{{5}, std::vector<float>(5)});
+      return [] {};
+    }
+    const int64_t rows = query.draw.has_value() ? query.draw->count : query.points->rows();
+    callback(Tensor{{rows, 1}, std::vector<float>(rows)});
+    return [] {};
+  }
+  std::vector<scheduler::DeviceState> devices() const override { return {}; }
+  void Shutdown(absl::Duration) override {}
+  void OnQueued(const jobs::WaitingJob&) override {}
+  void OnStopRequested(const std::string&, int64_t) override {}
+};
+
+class ServicesFixture : public jobs::JobsFixture {
+ protected:
+  // Serves anew; with `tokens`, these are asked for.
+  void Serve(jobs::Tokens* tokens = nullptr, const v1::Quota& quota = {}, AuditLog* audit = nullptr) {
+    quotas_ = std::make_unique<jobs::Quotas>(*store_, quota, std::map<std::string, v1::Quota>());
+    jobs_->SetQuotas(quotas_.get());
+    datasets_ =
+        jobs::MakeDatasets(*store_, blobs_, files_, "uploads", clock_, {.max_upload_bytes = 10'000, .max_values = 1000}, quotas_.get());
+    access_ = std::make_unique<Access>(tokens, *quotas_, audit, clock_);
+    grpc::ServerBuilder builder;
+    services_ = RegisterServices(builder, {*jobs_, *datasets_, *access_, scheduler_}, limits_);
+    server_ = builder.BuildAndStart();
+    channel_ = server_->InProcessChannel({});
+    job_stub_ = v1::JobService::NewStub(channel_);
+    dataset_stub_ = v1::DatasetService::NewStub(channel_);
+    server_stub_ = v1::ServerService::NewStub(channel_);
+  }
+  void TearDown() override {
+    services_->Shutdown();
+    server_->Shutdown();
+    server_.reset();
+    services_.reset();
+  }
+
+  Limits limits_;  // before Serve
+  ZeroScheduler scheduler_;
+  std::unique_ptr<jobs::Quotas> quotas_;
+  std::unique_ptr<jobs::Datasets> datasets_;
+  std::unique_ptr<Access> access_;
+  std::unique_ptr<Services> services_;
+  std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::JobService::Stub> job_stub_;
+  std::unique_ptr<v1::DatasetService::Stub> dataset_stub_;
+  std::unique_ptr<v1::ServerService::Stub> server_stub_;
+};
+
+}  // namespace sliceflow::api
