@@ -1,10 +1,9 @@
 #include "common/ids.h"
 
-#include <sys/random.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
 #include <random>
 
@@ -23,12 +22,13 @@ constexpr int kTimeCharacters = 10;
 constexpr int kRandomCharacters = 16;
 constexpr size_t kMaxIdLength = 63;
 
-uint8_t RandomByte() {
-  uint8_t byte = 0;
-  while (getrandom(&byte, 1, 0) != 1) {
-    if (errno != EINTR) return static_cast<uint8_t>(std::random_device()());
+std::array<uint8_t, kRandomCharacters> RandomBytes() {
+  std::array<uint8_t, kRandomCharacters> bytes{};
+  if (getentropy(bytes.data(), bytes.size()) != 0) {
+    std::random_device device;
+    std::generate(bytes.begin(), bytes.end(), [&] { return static_cast<uint8_t>(device()); });
   }
-  return byte;
+  return bytes;
 }
 
 bool IsLetterOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
@@ -44,7 +44,8 @@ std::string NewId() {
   std::string id(kTimeCharacters + kRandomCharacters, '0');
   uint64_t time = static_cast<uint64_t>(absl::ToUnixMillis(absl::Now()));
   for (int i = kTimeCharacters - 1; i >= 0; --i, time /= 32) id[i] = kAlphabet[time % 32];
-  for (int i = 0; i < kRandomCharacters; ++i) id[kTimeCharacters + i] = kAlphabet[RandomByte() % 32];
+  const auto bytes = RandomBytes();
+  for (int i = 0; i < kRandomCharacters; ++i) id[kTimeCharacters + i] = kAlphabet[bytes[i] % 32];
   return id;
 }
 

@@ -29,7 +29,8 @@ JobServiceImpl::JobServiceImpl(Access& access, jobs::Jobs& jobs, jobs::Datasets&
 
 absl::StatusOr<v1::Job> JobServiceImpl::Create(const Caller& caller, const v1::CreateJobRequest& request, const v1::Job& job) {
   if (request.validate_only()) return job;
-  return jobs_.Create(job, caller.owner, request.request_id(), jobs::RequestHash(request.job()), static_cast<int>(limits_.max_active_jobs));
+  const std::string hash = request.request_id().empty() ? "" : jobs::RequestHash(request.job());
+  return jobs_.Create(job, caller.owner, request.request_id(), hash, static_cast<int>(limits_.max_active_jobs));
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::CreateJob(grpc::CallbackServerContext* context, const v1::CreateJobRequest* request,

@@ -2,7 +2,6 @@
 #include "server/jobs/jobs.h"
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -21,8 +20,7 @@ namespace {
 constexpr int kRecoveryPage = 500;
 // Many clients take messages of 4 MiB; one job, its defaults filled in, is smaller.
 constexpr size_t kPageBytes = size_t{3} << 20;
-constexpr size_t kListBatch = 20;  // jobs read at once
-constexpr int kActiveStates[] = {v1::Job::QUEUED, v1::Job::RUNNING, v1::Job::PAUSED};
+constexpr size_t kListBatch = 20;                           // jobs read at once
 constexpr absl::Duration kActiveRetry = absl::Seconds(30);  // one may have ended by then
 
 }  // namespace
@@ -126,9 +124,9 @@ absl::Status Jobs::CheckQuota(const std::string& owner, int64_t steps, int max_a
 }
 
 absl::Status Jobs::CheckActive(const std::string& owner, int max_active_jobs) {
-  const auto active = store_.CountJobs({std::begin(kActiveStates), std::end(kActiveStates)});
-  if (!active.ok()) return active.status();
-  const int64_t left = max_active_jobs - *active;
+  const absl::StatusOr<store::UsageRow> all = store_.GetUsageOfAll();
+  if (!all.ok()) return all.status();
+  const int64_t left = max_active_jobs - all->running_jobs - all->queued_jobs;
   int64_t own = 0;
   if (!owner.empty()) {
     const absl::StatusOr<store::UsageRow> usage = store_.GetUsage(owner);

@@ -256,14 +256,14 @@ Transaction::~Transaction() {
 absl::Status Transaction::Begin() {
   begun_ = Uptime();
   absl::Status status = connection_.CheckInPlace();
-  if (status.ok()) status = connection_.Execute("BEGIN IMMEDIATE");
+  if (status.ok()) status = connection_.Prepare("BEGIN IMMEDIATE").Run();
   open_ = status.ok();
   return status;
 }
 
 absl::Status Transaction::Commit() {
   PassFailpoint(Failpoint::kBeforeCommit);
-  absl::Status status = connection_.Execute("COMMIT");
+  absl::Status status = connection_.Prepare("COMMIT").Run();
   if (!status.ok()) return status;
   open_ = false;
   if (connection_.metrics() != nullptr) connection_.metrics()->CommitDone(Uptime() - begun_);

@@ -46,11 +46,17 @@ StepRow ReadStepRow(const Statement& row) {
   return step;
 }
 
+absl::StatusOr<UsageRow> ReadUsageRow(Statement& read) {
+  if (read.Next()) return UsageRow{read.Int(0), read.Int(1), read.Int(2), read.Int(3)};
+  if (!read.status().ok()) return read.status();
+  return UsageRow();
+}
+
 std::string ListSql(const JobQuery& query) {
   std::vector<std::string> conditions = {"TRUE"};
   if (!query.states.empty()) conditions.push_back(absl::StrCat("state IN ", NumberList(query.states)));
   if (!query.excluded_states.empty()) conditions.push_back(absl::StrCat("state NOT IN ", NumberList(query.excluded_states)));
-  if (query.owner.has_value()) conditions.push_back("owner = ?");
+  if (query.owner.has_value()) conditions.push_back(query.owner->empty() ? "owner = ?" : "owner = ? AND owner <> ''");  // as its index says
   if (query.device.has_value()) conditions.push_back("device = ?");
   if (query.lowest_priority.has_value()) conditions.push_back("priority >= ?");
   if (query.highest_priority.has_value()) conditions.push_back("priority <= ?");
@@ -127,9 +133,13 @@ absl::StatusOr<UsageRow> SqliteStore::GetUsage(absl::string_view owner) {
   absl::MutexLock lock(&read_mutex_);
   Statement find = reader_->Prepare("SELECT running_jobs, queued_jobs, stored_bytes, pending_steps FROM usage WHERE owner = ?");
   find.BindText(owner);
-  if (find.Next()) return UsageRow{find.Int(0), find.Int(1), find.Int(2), find.Int(3)};
-  if (!find.status().ok()) return find.status();
-  return UsageRow();
+  return ReadUsageRow(find);
+}
+
+absl::StatusOr<UsageRow> SqliteStore::GetUsageOfAll() {
+  absl::MutexLock lock(&read_mutex_);
+  Statement sum = reader_->Prepare("SELECT sum(running_jobs), sum(queued_jobs), sum(stored_bytes), sum(pending_steps) FROM usage");
+  return ReadUsageRow(sum);
 }
 
 absl::StatusOr<std::vector<EventRow>> SqliteStore::ReadEvents(absl::string_view job_id, int64_t after, int limit, int64_t max_bytes) {

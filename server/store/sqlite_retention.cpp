@@ -56,7 +56,8 @@ absl::StatusOr<std::vector<std::string>> SqliteStore::JobsBeyondBytes(int64_t ma
 
 absl::StatusOr<std::vector<std::string>> SqliteStore::JobsWithLongLogs(int64_t max_events, int limit) {
   absl::MutexLock lock(&read_mutex_);
-  Statement read = reader_->Prepare("SELECT id FROM jobs WHERE last_sequence - first_sequence >= ? LIMIT ?");
+  Statement read =
+      reader_->Prepare("SELECT id FROM jobs WHERE last_sequence > first_sequence AND last_sequence - first_sequence >= ? LIMIT ?");
   read.Bind(max_events).Bind(limit);
   return Texts(read);
 }

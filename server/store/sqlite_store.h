@@ -26,6 +26,7 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::vector<JobRow>> ListJobs(const JobQuery& query) override;
   absl::StatusOr<int64_t> CountJobs(const std::vector<int>& states) override;
   absl::StatusOr<UsageRow> GetUsage(absl::string_view owner) override;
+  absl::StatusOr<UsageRow> GetUsageOfAll() override;
   absl::Status DeleteJob(absl::string_view id, int64_t version) override;
   absl::StatusOr<std::vector<std::string>> JobsToPurge(int64_t now_us, int limit) override;
   absl::StatusOr<std::vector<std::string>> JobsBeyond(const RetentionBounds& bounds, int limit) override;

@@ -42,6 +42,8 @@ class Store {
   virtual absl::StatusOr<int64_t> CountJobs(const std::vector<int>& states) = 0;
   // Kept up to date by every commit: reading it costs one row. All 0 for an owner that has nothing.
   virtual absl::StatusOr<UsageRow> GetUsage(absl::string_view owner) = 0;
+  // The sum over all owners that ever had something.
+  virtual absl::StatusOr<UsageRow> GetUsageOfAll() = 0;
   // With its events, steps and request id; its number is not used again.
   virtual absl::Status DeleteJob(absl::string_view id, int64_t version) = 0;
 

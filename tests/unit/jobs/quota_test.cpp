@@ -64,6 +64,10 @@ TEST_F(QuotaTest, JobsAreCountedByStateAndStep) {
   EXPECT_EQ(Usage("ada").running_jobs, 0);
   EXPECT_EQ(Usage("ada").pending_steps, 5);
   EXPECT_EQ(Usage("nobody").queued_jobs, 0);
+  const store::UsageRow all = *store_->GetUsageOfAll();
+  EXPECT_EQ(all.running_jobs, 0);
+  EXPECT_EQ(all.queued_jobs, 2);
+  EXPECT_EQ(all.pending_steps, 12);
 }
 
 TEST_F(QuotaTest, BytesAreCountedUntilTheyAreDropped) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -196,7 +197,7 @@ TEST_F(SqliteStoreTest, ListsByEveryConditionInPages) {
     commit.row.display_name = random() % 2 == 0 ? "x" : "y";
     if (random() % 2 == 0) commit.row.labels["team"] = random() % 2 == 0 ? "red" : "blue";
     if (random() % 2 == 0) commit.row.labels["kind"] = "test";
-    commit.row.owner = random() % 2 == 0 ? "ada" : "bob";
+    commit.row.owner = std::array{"", "ada", "bob"}[random() % 3];
     commit.row.device = random() % 2 == 0 ? "cpu" : "any";
     commit.row.priority = static_cast<int>(random() % 5) - 2;
     Create(commit);
@@ -207,7 +208,7 @@ TEST_F(SqliteStoreTest, ListsByEveryConditionInPages) {
     if (random() % 2 == 0) query.states = {kQueued, kRunning, kSucceeded};
     if (random() % 2 == 0) query.excluded_states = {kRunning};
     if (random() % 3 == 0) query.display_name = "x";
-    if (random() % 3 == 0) query.owner = "ada";
+    if (random() % 3 == 0) query.owner = random() % 2 == 0 ? "ada" : "";
     if (random() % 3 == 0) query.device = "cpu";
     if (random() % 3 == 0) query.lowest_priority = -1;
     if (random() % 3 == 0) query.highest_priority = 1;
