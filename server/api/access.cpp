@@ -5,7 +5,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/errors.h"
+#include "common/forwarded_peer.h"
 #include "server/api/call_info.h"
 
 namespace sliceflow::api {
@@ -75,8 +77,15 @@ void Call::Refuse(const absl::Status& status) {
 Access::Access(jobs::Tokens* tokens, const jobs::Quotas& quotas, AuditLog* audit, Clock& clock)
     : tokens_(tokens), quotas_(quotas), audit_(audit), clock_(clock), rates_(clock), failures_(clock), told_(clock) {}
 
+std::string Access::PeerOf(const grpc::CallbackServerContext& context) const {
+  const auto told = context.client_metadata().find(kPeerKey);
+  if (gateway_word_.empty() || told == context.client_metadata().end()) return context.peer();
+  absl::string_view peer(told->second.data(), told->second.size());
+  return absl::ConsumePrefix(&peer, absl::StrCat(gateway_word_, " ")) ? std::string(peer) : context.peer();
+}
+
 absl::StatusOr<Call> Access::Enter(const grpc::CallbackServerContext& context, Purpose purpose) {
-  const std::string peer = context.peer();
+  const std::string peer = PeerOf(context);
   absl::StatusOr<Caller> caller = Identify(context);
   if (absl::IsUnauthenticated(caller.status())) {
     const std::string host = HostOf(peer);

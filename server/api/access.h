@@ -78,6 +78,9 @@ class Access {
   // this.
   Access(jobs::Tokens* tokens, const jobs::Quotas& quotas, AuditLog* audit, Clock& clock);
 
+  // Believes calls with this word where they say they are from (common/forwarded_peer.h). Before the first call.
+  void BelieveGateway(std::string word) { gateway_word_ = std::move(word); }
+
   // Lets a call in by its `authorization` metadata, `Bearer TOKEN`. UNAUTHENTICATED with reason TOKEN_MISSING, TOKEN_INVALID or
   // TOKEN_EXPIRED, none of which tells whether an owner exists; PERMISSION_DENIED with reason ROLE_TOO_LOW; RESOURCE_EXHAUSTED with
   // RetryInfo beyond the owner's rate (QUOTA_EXCEEDED) or a peer's failures (TOO_MANY_FAILURES); DEADLINE_EXCEEDED for a call whose time is
@@ -101,6 +104,7 @@ class Access {
  private:
   friend class Call;
 
+  std::string PeerOf(const grpc::CallbackServerContext& context) const;
   absl::StatusOr<Caller> Identify(const grpc::CallbackServerContext& context);
   absl::Status CheckRate(const std::string& owner);
   void Tell(const Caller& caller, const Purpose& purpose, const std::string& peer, const std::string& request_id,
@@ -110,9 +114,10 @@ class Access {
   const jobs::Quotas& quotas_;
   AuditLog* const audit_;
   Clock& clock_;
-  RateLimit rates_;     // by owner
-  RateLimit failures_;  // by peer
-  RateLimit told_;      // lines about too many failures, by peer
+  std::string gateway_word_;  // empty: there is no gateway
+  RateLimit rates_;           // by owner
+  RateLimit failures_;        // by peer
+  RateLimit told_;            // lines about too many failures, by peer
   absl::Mutex mutex_;
   std::map<std::string, int> watches_ ABSL_GUARDED_BY(mutex_);  // by owner
 };

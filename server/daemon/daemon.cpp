@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/filesystem.h"
 #include "common/grpc_deadline.h"
+#include "common/ids.h"
 #include "common/log.h"
 #include "common/machine_memory.h"
 #include "common/metrics.h"
@@ -130,6 +131,14 @@ void SetBounds(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTime);
 }
 
+// What one sends the other takes.
+grpc::ChannelArguments InProcessArguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+  return arguments;
+}
+
 class DaemonImpl : public Daemon {
  public:
   explicit DaemonImpl(const Settings& settings) : settings_(settings) {}
@@ -154,6 +163,7 @@ class DaemonImpl : public Daemon {
 
   const Settings settings_;
   const api::Limits limits_;
+  const std::string gateway_word_ = NewId();
   Clock clock_;
   Metrics metrics_;
   JobTraces traces_;
@@ -194,7 +204,11 @@ class DaemonImpl : public Daemon {
 absl::Status DaemonImpl::StartHttp() {
   if (!settings_.http.has_value()) return absl::OkStatus();
   auto http = gateway::HttpServer::Start(settings_.http->host, settings_.http->port,
-                                         {[this] { return readiness_.status(); }, [this] { return metrics_.Text(); }});
+                                         {.readiness = [this] { return readiness_.status(); },
+                                          .metrics = [this] { return metrics_.Text(); },
+                                          .dashboard = settings_.dashboard,
+                                          .peer_word = gateway_word_,
+                                          .on_loopback = settings_.http->loopback()});
   if (!http.ok()) return OfSetting("http", http.status());
   http_ = *std::move(http);
   return absl::OkStatus();
@@ -239,6 +253,7 @@ absl::Status DaemonImpl::OpenDoor() {
   audit_ =
       std::make_unique<api::AuditLog>(RealFileSystem(), absl::StrCat(settings_.data_dir, "/audit.jsonl"), api::AuditOptions(), on_error);
   access_ = std::make_unique<api::Access>(tokens_.get(), *quotas_, audit_.get(), clock_);
+  access_->BelieveGateway(gateway_word_);
   return absl::OkStatus();
 }
 
@@ -317,6 +332,7 @@ absl::Status DaemonImpl::StartPublicServer() {
   server_ = builder.BuildAndStart();
   if (!server_) return absl::InternalError("gRPC's server does not start");
   listener_->Start(std::move(acceptor));
+  if (http_ != nullptr) http_->OpenCalls(server_->InProcessChannel(InProcessArguments()));
   ListenAddress bound = settings_.listen;
   bound.port = listener_->port();
   address_ = bound.ToString();

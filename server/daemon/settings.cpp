@@ -37,9 +37,21 @@ int Cores() {
   return std::clamp(count, 1, kMaxThreads);
 }
 
-std::string WorkerBesideThis() {
+// The folder that this program is in.
+std::filesystem::path ProgramFolder() {
   std::error_code error;
-  return (std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "sliceflow-worker").string();
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+}
+
+bool HoldsDashboard(const std::filesystem::path& folder) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(folder / "index.html", error);
+}
+
+// Where it is installed; empty where it is not.
+std::string InstalledDashboard() {
+  const std::filesystem::path folder = ProgramFolder().parent_path() / "share" / "sliceflow" / "dashboard";
+  return HoldsDashboard(folder) ? folder.string() : "";
 }
 
 std::string Wrong(const GivenSetting& given, const absl::Status& why) {
@@ -111,6 +123,9 @@ std::vector<std::pair<const char*, std::string>> CheckMachine(const Settings& se
   }
   if (access(settings.worker.c_str(), X_OK) != 0) {
     problems.emplace_back("worker", absl::StrCat("\"", settings.worker, "\" is no program that can be run"));
+  }
+  if (!settings.dashboard.empty() && !HoldsDashboard(settings.dashboard)) {
+    problems.emplace_back("dashboard", absl::StrCat("must be a folder with the dashboard; \"", settings.dashboard, "\" has no index.html"));
   }
   return problems;
 }
@@ -187,7 +202,8 @@ absl::StatusOr<ResolvedSettings> ResolveSettings(const GivenSettings& given) {
   }
   if (!problems.empty()) return absl::InvalidArgumentError(absl::StrJoin(problems, "\n"));
   if (resolved.settings.threads == 0) resolved.settings.threads = Cores();
-  if (resolved.settings.worker.empty()) resolved.settings.worker = WorkerBesideThis();
+  if (resolved.settings.worker.empty()) resolved.settings.worker = (ProgramFolder() / "sliceflow-worker").string();
+  if (resolved.settings.dashboard.empty()) resolved.settings.dashboard = InstalledDashboard();
   return resolved;
 }
 

@@ -29,6 +29,7 @@ struct Settings {
   std::string authentication = "none";
   TlsFiles tls;
   std::string ready_file;  // empty: none
+  std::string dashboard;   // empty: there is none
   std::string worker;
   std::string worker_sandbox = "required";
   std::string worker_user;          // empty: `nobody` where the daemon is root's

@@ -181,8 +181,13 @@ std::vector<Setting> MakeTable() {
   return {
       Text("data_dir", "FOLDER", &Settings::data_dir, "Folder that everything is kept in; made when missing. Required."),
       Address("listen", &Settings::listen, "Where gRPC is served; port 0 takes a free one."),
-      Address("http", &Settings::http,
-              "Where /healthz, /readyz and /metrics are served over HTTP; port 0 takes a free one. Not served where this is empty."),
+      Address(
+          "http", &Settings::http,
+          "Where the dashboard, the API for browsers, /healthz, /readyz and /metrics are served over HTTP; port 0 takes a free one. Not "
+          "served where this is empty."),
+      Text("dashboard", "FOLDER", &Settings::dashboard,
+           "Folder with the dashboard's files. Default: share/sliceflow/dashboard beside the folder that sliceflowd is in, where it is "
+           "there."),
       Switch("insecure", &Settings::insecure, "Allows to listen beyond this machine without TLS or without tokens."),
       OneOf("authentication", {"none", "tokens"}, &Settings::authentication,
             "Whether clients must show a token of `sliceflowd token create`; without, everybody may do everything."),

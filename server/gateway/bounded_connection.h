@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "server/gateway/client_socket.h"
 
 namespace sliceflow::gateway {
 
@@ -25,11 +26,8 @@ class BoundedConnection final : public httplib::Stream {
   socket_t socket() const override { return socket_; }
 
  private:
-  // Waits until the socket can be written to; false when time is up or the server stops.
-  bool WaitForRoom() const;
-
   const socket_t socket_;
-  const int stop_;
+  const ClientSocket client_;
   const absl::Duration deadline_;  // of Uptime
   const std::string head_;
   size_t read_ = 0;  // of the head

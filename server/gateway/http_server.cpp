@@ -5,34 +5,46 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <deque>
 #include <thread>
 #include <utility>
-#include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "server/gateway/answerers.h"
 #include "server/gateway/bounded_connection.h"
-#include "server/gateway/head_reader.h"
+#include "server/gateway/calls.h"
+#include "server/gateway/client_socket.h"
+#include "server/gateway/request_reader.h"
 
 namespace sliceflow::gateway {
 namespace {
 
-constexpr int kThreads = 8;
-constexpr size_t kMaxWaiting = 64;
-constexpr absl::Duration kConnectionTime = absl::Seconds(5);
+constexpr size_t kPagesAtOnce = 8;
+constexpr size_t kMostWaitingPages = 64;
+constexpr size_t kCallsAtOnce = 16;
+constexpr size_t kStreamsAtOnce = 128;
+constexpr size_t kMostWaitingCalls = 16;
+constexpr absl::Duration kReportTime = absl::Seconds(5);
+constexpr absl::Duration kFileTime = absl::Seconds(60);
 constexpr absl::Duration kStartTime = absl::Seconds(10);
 constexpr char kJson[] = "application/json";
+constexpr char kAlive[] = "/healthz";
+constexpr char kReady[] = "/readyz";
+constexpr char kMetrics[] = "/metrics";
+constexpr char kPagePolicy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; "
+    "worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 constexpr char kMetricsType[] = "text/plain; version=0.0.4; charset=utf-8";
+
+// What tells how the server is.
+bool IsReport(absl::string_view path) { return path == kAlive || path == kReady || path == kMetrics; }
 
 struct EventFile {
   EventFile() = default;
@@ -41,53 +53,6 @@ struct EventFile {
   EventFile& operator=(const EventFile&) = delete;
 
   const int file = eventfd(0, EFD_CLOEXEC);
-};
-
-// A fixed number of threads and a bound on what waits for them.
-class Answerers {
- public:
-  explicit Answerers(std::function<void(HeadReader::Request)> answer) : answer_(std::move(answer)) {
-    for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Work(); });
-  }
-  ~Answerers() {
-    {
-      absl::MutexLock lock(&mutex_);
-      ending_ = true;
-    }
-    for (std::thread& thread : threads_) thread.join();
-  }
-
-  // Beyond the bound the connection is closed.
-  void Add(HeadReader::Request request) {
-    absl::MutexLock lock(&mutex_);
-    if (requests_.size() < kMaxWaiting) {
-      requests_.push_back(std::move(request));
-    } else {
-      close(request.socket);
-    }
-  }
-
- private:
-  void Work() {
-    const auto is_due = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return ending_ || !requests_.empty(); };
-    while (true) {
-      HeadReader::Request request;
-      {
-        absl::MutexLock lock(&mutex_);
-        mutex_.Await(absl::Condition(&is_due));
-        if (requests_.empty()) return;
-        request = std::move(requests_.front());
-        requests_.pop_front();
-      }
-      answer_(std::move(request));
-    }
-  }
-
-  const std::function<void(HeadReader::Request)> answer_;
-  absl::Mutex mutex_;
-  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<HeadReader::Request> requests_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::thread> threads_;
 };
 
 // What the library would have a thread do is to hand the connection on, which waits for nothing.
@@ -106,10 +71,14 @@ std::string WithoutRanges(absl::string_view head) {
 
 class BoundedServer final : public httplib::Server {
  public:
-  explicit BoundedServer(int stop)
+  BoundedServer(int stop, const Sources& sources)
       : stop_(stop),
-        answerers_([this](HeadReader::Request request) { Answer(std::move(request)); }),
-        heads_([this](HeadReader::Request request) { answerers_.Add(std::move(request)); }) {
+        calls_(sources.on_loopback, sources.peer_word),
+        reports_(kPagesAtOnce, kMostWaitingPages, [this](const RequestReader::Request& request) { AnswerPage(request, kReportTime); }),
+        files_(kPagesAtOnce, kMostWaitingPages, [this](const RequestReader::Request& request) { AnswerPage(request, kFileTime); }),
+        once_(kCallsAtOnce, kMostWaitingCalls, [this](const RequestReader::Request& request) { AnswerCall(request); }),
+        streams_(kStreamsAtOnce, kMostWaitingCalls, [this](const RequestReader::Request& request) { AnswerCall(request); }),
+        requests_([this](RequestReader::Request request) { Sort(std::move(request)); }) {
     new_task_queue = [] { return new AtOnce; };
     // The library's default shares a port that is taken.
     set_socket_options([](socket_t socket) {
@@ -121,33 +90,64 @@ class BoundedServer final : public httplib::Server {
   // The library has five wait for being accepted; beyond, a client tries again only after a second.
   void WidenQueue() { (void)::listen(svr_sock_, SOMAXCONN); }
 
+  Calls& calls() { return calls_; }
+
  private:
   bool process_and_close_socket(socket_t socket) override {
-    heads_.Add(socket);
+    requests_.Add(socket);
     return true;
   }
 
-  void Answer(HeadReader::Request request) {
+  void Sort(RequestReader::Request request) {
+    if (!request.is_call) return (IsReport(request.head.path) ? reports_ : files_).Add(std::move(request));
+    (Calls::IsStream(request.head) ? streams_ : once_).Add(std::move(request));
+  }
+
+  void AnswerPage(const RequestReader::Request& request, absl::Duration time) {
     bool closed = false;
-    BoundedConnection connection(request.socket, stop_, request.arrival + kConnectionTime, WithoutRanges(request.head));
+    BoundedConnection connection(request.socket, stop_, request.arrival + time, WithoutRanges(request.text));
     (void)process_request(connection, /*close_connection=*/true, closed, nullptr);
-    shutdown(request.socket, SHUT_RDWR);
-    close(request.socket);
+    Close(request.socket);
+  }
+
+  void AnswerCall(const RequestReader::Request& request) {
+    calls_.Answer(request, ClientSocket(request.socket, stop_));
+    Close(request.socket);
+  }
+
+  static void Close(int socket) {
+    shutdown(socket, SHUT_RDWR);
+    close(socket);
   }
 
   const int stop_;
-  Answerers answerers_;
-  HeadReader heads_;  // after what it hands to
+  Calls calls_;
+  Answerers reports_;  // apart, so that slow readers of the dashboard's files keep nobody from asking how the server is
+  Answerers files_;
+  Answerers once_;
+  Answerers streams_;
+  RequestReader requests_;  // after what it hands to
 };
 
 class HttpServerImpl final : public HttpServer {
  public:
-  explicit HttpServerImpl(Sources sources) : sources_(std::move(sources)), server_(stop_.file) {
-    server_.Get("/healthz",
-                [](const httplib::Request&, httplib::Response& response) { response.set_content("{\"alive\": true}\n", kJson); });
-    server_.Get("/readyz", [this](const httplib::Request&, httplib::Response& response) { Readiness(response); });
-    server_.Get("/metrics",
+  explicit HttpServerImpl(Sources sources) : sources_(std::move(sources)), server_(stop_.file, sources_) {
+    server_.Get(kAlive, [](const httplib::Request&, httplib::Response& response) { response.set_content("{\"alive\": true}\n", kJson); });
+    server_.Get(kReady, [this](const httplib::Request&, httplib::Response& response) { Readiness(response); });
+    server_.Get(kMetrics,
                 [this](const httplib::Request&, httplib::Response& response) { response.set_content(sources_.metrics(), kMetricsType); });
+    ServeDashboard(sources_.dashboard);
+  }
+
+  // The files of a page that runs nothing but its own scripts, shows and calls nothing of others', and is shown in no page of others.
+  void ServeDashboard(const std::string& folder) {
+    if (folder.empty()) return;
+    server_.set_mount_point("/", folder,
+                            {{"Content-Security-Policy", kPagePolicy},
+                             {"X-Content-Type-Options", "nosniff"},
+                             {"Referrer-Policy", "no-referrer"},
+                             {"Cross-Origin-Opener-Policy", "same-origin"},
+                             {"Cache-Control", "no-cache"}});
   }
 
   ~HttpServerImpl() override {
@@ -169,6 +169,7 @@ class HttpServerImpl final : public HttpServer {
     return server_.is_running() ? absl::OkStatus() : refused;
   }
 
+  void OpenCalls(std::shared_ptr<grpc::Channel> channel) override { server_.calls().Open(std::move(channel)); }
   int port() const override { return port_; }
 
  private:

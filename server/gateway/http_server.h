@@ -1,5 +1,7 @@
-// The HTTP port: whether the daemon lives, whether it serves, and its metrics.
+// The HTTP port: whether the daemon lives, whether it serves, its metrics, and calls of the contract.
 #pragma once
+
+#include <grpcpp/channel.h>
 
 #include <functional>
 #include <memory>
@@ -14,19 +16,25 @@ namespace sliceflow::gateway {
 struct Sources {
   std::function<absl::Status()> readiness;  // why nobody should be sent here, if so
   std::function<std::string()> metrics;     // in the text format of Prometheus
+  std::string dashboard;                    // the folder with its files; empty: there is none
+  std::string peer_word;                    // by which the API believes where calls are from (common/forwarded_peer.h)
+  bool on_loopback = true;                  // whether the port is this machine's alone
 };
 
-// GET of `/healthz` (200 while the process lives), `/readyz` (200, or 503 with the reason as JSON) and `/metrics`; anything else is 404.
-// A page is given whole, whatever `Range` asks for.
-// A connection has one request without a body, of at most 64 KiB (413, 414, 431), two seconds until all of it is there, and five to its
-// end, however slowly its client reads. 128 connections may be at their beginning, beyond which the oldest is closed; eight are answered at
-// once and 64 wait. Thread-safe.
+// GET of `/healthz` (200 while the process lives), `/readyz` (200, or 503 with the reason as JSON) and `/metrics`; calls (server/gateway/calls.h);
+// the dashboard's files; anything else is 404. A page is given whole, whatever `Range` asks for.
+// A connection has one request, whose bounds are the RequestReader's. Those three pages have five seconds to their end, however slowly their
+// client reads, a file has a minute; eight of either are answered at once and 64 wait. Of calls 16 that answer once and 128 that answer with a stream are under way, and 16 of either
+// wait. Beyond, connections are closed. Thread-safe.
 class HttpServer {
  public:
   // Serves from now on. Port 0 takes a free one. Unavailable when the address cannot be listened on.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& host, int port, Sources sources);
   // Cuts what is under way.
   virtual ~HttpServer() = default;
+
+  // Takes calls from now on and forwards them to `channel`, which leads into this process; before, they are UNAVAILABLE.
+  virtual void OpenCalls(std::shared_ptr<grpc::Channel> channel) = 0;
 
   virtual int port() const = 0;
 };

@@ -9,11 +9,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "tests/support/temp_folder.h"
 
 namespace sliceflow::gateway {
 namespace {
@@ -57,7 +60,8 @@ class RawClient {
 class HttpServerTest : public ::testing::Test {
  protected:
   std::unique_ptr<HttpServer> server_ =
-      HttpServer::Start("127.0.0.1", 0, {[this] { return readiness_; }, [] { return std::string("a_metric 1\n"); }}).value();
+      HttpServer::Start("127.0.0.1", 0, {.readiness = [this] { return readiness_; }, .metrics = [] { return std::string("a_metric 1\n"); }})
+          .value();
   httplib::Client client_{"127.0.0.1", server_->port()};
   absl::Status readiness_;
 };
@@ -92,6 +96,31 @@ TEST_F(HttpServerTest, PagesAreGivenWholeWhateverRangesAreAskedFor) {
     EXPECT_EQ(metrics->body, "a_metric 1\n") << ranges;
     EXPECT_FALSE(metrics->has_header("Content-Range")) << ranges;
   }
+}
+
+// The policy keeps the page from running, showing or calling what is not the server's own.
+TEST(DashboardTest, ItsFilesAreServedUnderAStrictPolicy) {
+  const testing::TempFolder folder;
+  std::filesystem::create_directories(folder.path() + "/page/assets");
+  std::ofstream(folder.path() + "/page/index.html") << "<!doctype html>";
+  std::ofstream(folder.path() + "/page/assets/main.js") << "1;";
+  std::ofstream(folder.path() + "/secret") << "secret";
+  const auto server = HttpServer::Start(
+      "127.0.0.1", 0,
+      {.readiness = [] { return absl::OkStatus(); }, .metrics = [] { return std::string(); }, .dashboard = folder.path() + "/page"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  httplib::Client client("127.0.0.1", (*server)->port());
+  for (const char* path : {"/", "/index.html", "/assets/main.js"}) {
+    const auto page = client.Get(path);
+    ASSERT_TRUE(page) << path;
+    EXPECT_EQ(page->status, 200) << path;
+    EXPECT_THAT(page->get_header_value("Content-Security-Policy"), HasSubstr("default-src 'none'; script-src 'self';")) << path;
+    EXPECT_EQ(page->get_header_value("X-Content-Type-Options"), "nosniff") << path;
+  }
+  EXPECT_EQ(client.Get("/")->body, "<!doctype html>");
+  for (const char* path : {"/../secret", "/assets/../../secret", "/%2e%2e/secret", "/none"})
+    EXPECT_EQ(client.Get(path)->status, 404) << path;
+  EXPECT_EQ(client.Get("/healthz")->status, 200);
 }
 
 TEST_F(HttpServerTest, ATakenPortIsRefused) {

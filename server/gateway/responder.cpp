@@ -1,0 +1,46 @@
+#include "server/gateway/responder.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+namespace sliceflow::gateway {
+namespace {
+
+constexpr absl::Duration kStall = absl::Minutes(1);
+constexpr absl::string_view kJson = "application/json";
+
+std::string Head(absl::string_view status_line, absl::string_view more) {
+  return absl::StrCat("HTTP/1.1 ", status_line, "\r\nConnection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
+                      more, "\r\n");
+}
+
+std::string WithLength(absl::string_view status_line, absl::string_view type, absl::string_view body) {
+  return absl::StrCat(Head(status_line, absl::StrCat("Content-Type: ", type, "\r\nContent-Length: ", body.size(), "\r\n")), body);
+}
+
+}  // namespace
+
+bool Responder::Message(absl::string_view message) {
+  if (wire_.framing == Framing::kConnectUnary) {
+    only_ = std::string(message);
+    return true;
+  }
+  const std::string head = begun_ ? "" : Head("200 OK", absl::StrCat("Content-Type: ", ContentTypeOf(wire_), "\r\n"));
+  begun_ = true;
+  return client_.Send(head, kStall) && client_.Send(FramedMessage(wire_.framing, message), kStall);
+}
+
+bool Responder::End(const grpc::Status& status) {
+  if (wire_.framing != Framing::kConnectUnary) {
+    const std::string head = begun_ ? "" : Head("200 OK", absl::StrCat("Content-Type: ", ContentTypeOf(wire_), "\r\n"));
+    return client_.Send(absl::StrCat(head, FramedEnd(wire_.framing, status)), kStall);
+  }
+  if (!status.ok()) return client_.Send(WithLength(StatusLineOf(status.error_code()), kJson, ErrorJson(status)), kStall);
+  return client_.Send(WithLength("200 OK", ContentTypeOf(wire_), only_), kStall);
+}
+
+void Responder::Refuse(const ClientSocket& client, absl::string_view status_line) {
+  (void)client.Send(Head(status_line, "Content-Length: 0\r\n"), kStall);
+}
+
+}  // namespace sliceflow::gateway
