@@ -1,0 +1,1 @@
+"""Builders of job specifications. Everything here is to be had from `sliceflow` itself."""
