@@ -77,4 +77,13 @@ class Proxy:
             if self._cuts_left and carried >= self._cut_after:
                 self._cuts_left -= 1
                 self._before_cut()
+                self._end_in_order(far)
                 return
+
+    @staticmethod
+    def _end_in_order(far: socket.socket) -> None:
+        """The server knows that the connection is over before the client does, and comes back."""
+        far.settimeout(10)
+        far.shutdown(socket.SHUT_WR)
+        while far.recv(65536):
+            pass

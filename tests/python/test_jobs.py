@@ -174,23 +174,28 @@ def test_ctrl_c_ends_the_waiting_and_not_the_job(daemon, client):
 
 
 def test_progress_is_one_line_with_steps_and_energy(daemon, client):
-    job = client.submit(sf.JobSpec(slow(num_steps=20), display_name="a slow flow"))
+    job = client.submit(sf.JobSpec(slow(num_steps=40), display_name="a slow flow"))
     _, words = waiting(daemon, job, "True").communicate(timeout=PATIENCE)
     lines = words.decode().rstrip("\n")
     assert "\n" not in lines  # drawn over itself
     last = lines.split("\r")[-1]
-    assert last.startswith("a slow flow: 100%") and "20/20" in last and "energy" in last and "succeeded" in last
+    assert last.startswith("a slow flow: 100%") and "40/40" in last and "energy" in last and "succeeded" in last
 
 
 def test_progress_goes_on_inside_a_long_step(daemon, client):
-    # A first step of some seconds: far more iterations than there are in the others' tests.
-    solver = sf.Solver.sw_jko(inner_iterations=3000, num_projections=50, batch_size=256, max_attempts=1)
-    job = client.submit(small(solver=solver, schedule=sf.Schedule(0.1, num_steps=2)))
-    _, words = waiting(daemon, job, "True").communicate(timeout=PATIENCE)
-    assert re.search(r"\(step 1: \d+/3000\)", words.decode())
+    solver = sf.Solver.sw_jko(inner_iterations=10_000, num_projections=50, batch_size=256, max_attempts=1)
+    job = client.submit(small(solver=solver))
+    process = waiting(daemon, job, "True")
+    words = b""
+    while not re.search(rb"\(step 1: \d+/10000\)", words):
+        words += process.stderr.read1()
+    assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=PATIENCE)
+    job.cancel()
 
 
 def test_no_progress_is_drawn_in_a_log(daemon, client):
-    job = client.submit(slow(num_steps=12))
+    job = client.submit(slow(num_steps=40))
     _, words = waiting(daemon, job, "None").communicate(timeout=PATIENCE)
     assert words == b""
