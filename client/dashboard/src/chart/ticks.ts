@@ -1,0 +1,23 @@
+// Round numbers for an axis.
+
+export function ticks(low: number, high: number, about: number): number[] {
+  const span = high - low;
+  if (!(span > 0) || !Number.isFinite(span)) return Number.isFinite(low) ? [low] : [];
+  const rough = span / about;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? 10 * power;
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: Math.max(0, Math.min(50, last - first + 1)) }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+// Powers of ten, or of two between them where they are few.
+export function logTicks(low: number, high: number): number[] {
+  const from = Math.floor(Math.log10(low));
+  const to = Math.ceil(Math.log10(high));
+  const every = Math.max(1, Math.ceil((to - from) / 6));
+  const factors = to - from <= 2 ? [1, 2, 5] : [1];
+  const all: number[] = [];
+  for (let power = from; power <= to; power += every) for (const factor of factors) all.push(Number((factor * 10 ** power).toPrecision(3)));
+  return all.filter((value) => value >= low * 0.999 && value <= high * 1.001);
+}

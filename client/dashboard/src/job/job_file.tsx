@@ -1,0 +1,50 @@
+import { toJson } from "@bufbuild/protobuf";
+import { useComputed, useSignal } from "@preact/signals";
+import { type Job, JobSchema } from "contract/sliceflow/v1/job_pb";
+import type { JsonObject } from "@bufbuild/protobuf";
+
+// What a user would write to have this job: the fields that CreateJob reads. JSON is YAML too, so that the command line takes it as it is.
+export function jobFile(job: Job): JsonObject {
+  const { displayName, spec, labels, priority, device, limits } = toJson(JobSchema, job) as JsonObject;
+  const all = { displayName, labels, priority, device, limits, spec };
+  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, NonNullable<(typeof entry)[1]>] => entry[1] !== undefined));
+}
+
+export function JobFile({ job }: { readonly job: Job }) {
+  const text = useComputed(() => JSON.stringify(jobFile(job), null, 2));
+  const said = useSignal("");
+  const copy = async () => {
+    said.value = await navigator.clipboard.writeText(text.value).then(
+      () => "copied",
+      () => "this browser does not let the page copy: select the text instead",
+    );
+  };
+  const save = () => {
+    const address = URL.createObjectURL(new Blob([`${text.value}\n`], { type: "application/json" }));
+    const anchor = document.createElement("a");
+    anchor.href = address;
+    anchor.download = `${job.name.replace("/", "-")}.json`;
+    anchor.click();
+    URL.revokeObjectURL(address);
+  };
+  return (
+    <section class="panel" aria-labelledby="file-title">
+      <div class="panel-head">
+        <h2 id="file-title">Job file</h2>
+        <div class="toolbar">
+          <button type="button" class="small" onClick={() => void copy()}>
+            Copy
+          </button>
+          <button type="button" class="small" onClick={save}>
+            Save
+          </button>
+          <span role="status">{said.value}</span>
+        </div>
+      </div>
+      <p class="faint">With all defaults filled in. “sliceflow submit” takes it as it is.</p>
+      <pre class="scroll" tabIndex={0} role="region" aria-label="Job file">
+        {text.value}
+      </pre>
+    </section>
+  );
+}

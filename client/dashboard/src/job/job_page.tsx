@@ -1,0 +1,215 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import { LogEntry_Severity } from "contract/sliceflow/v1/job_pb";
+import { JobActions } from "../jobs/job_actions";
+import { address, arrivals, link, remember } from "../link";
+import { describe, isGone } from "../server/errors";
+import { StateBadge } from "../state_badge";
+import { Curves } from "./curves";
+import { Facts, JobError, ProgressLine } from "./facts";
+import { Flow } from "./flow";
+import { JobFile } from "./job_file";
+import { Player } from "./player";
+import { PointsPanel } from "./points_panel";
+import { SampleStore } from "./sample_store";
+
+function ConnectionNotice({ flow }: { readonly flow: Flow }) {
+  const now = useSignal(Date.now());
+  const connection = flow.connection.value;
+  useEffect(() => {
+    if (connection.kind !== "lost") return undefined;
+    const timer = setInterval(() => (now.value = Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, [connection]);
+  if (connection.kind !== "lost") return <p role="status" class="unseen">{connection.kind === "live" ? "connected" : ""}</p>;
+  const seconds = Math.max(0, Math.ceil((connection.until - now.value) / 1000));
+  return (
+    <p class="notice" role="status">
+      The connection to the server is lost. Trying again{seconds > 0 ? ` in ${seconds} s` : " now"}; the page goes on where it was.
+    </p>
+  );
+}
+
+function RetentionNotice({ flow }: { readonly flow: Flow }) {
+  const first = flow.steps.value[0]?.report.step ?? 0;
+  if (flow.earliestSequence.value <= 1n || first === 0) return null;
+  return (
+    <p class="notice" role="status">
+      The server no longer keeps this job's events before step {first}: steps 0 to {first - 1} are gaps here.
+    </p>
+  );
+}
+
+function Log({ flow }: { readonly flow: Flow }) {
+  const lines = flow.logs.value;
+  if (lines.length === 0) return null;
+  const word = (severity: LogEntry_Severity) =>
+    severity === LogEntry_Severity.WARNING ? "warning: " : severity === LogEntry_Severity.ERROR ? "error: " : "note: ";
+  return (
+    <section class="panel" aria-labelledby="log-title">
+      <h2 id="log-title">Messages</h2>
+      <ul class="log">
+        {lines.map(({ sequence, entry }) => (
+          <li key={String(sequence)} class={entry.severity === LogEntry_Severity.INFO ? "" : "warning"}>
+            {word(entry.severity)}
+            {entry.message}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+const keys: readonly (readonly [string, string])[] = [
+  ["P", "play or hold"],
+  [", and .", "step before and step after"],
+  ["Home and End", "first and newest step"],
+  ["L", "follow live"],
+  ["F", "fork at the shown step"],
+];
+
+function act(key: string, player: Player, fork: () => void): boolean {
+  switch (key) {
+    case "p":
+      player.toggle();
+      return true;
+    case ",":
+      player.choose(player.step.value - 1);
+      return true;
+    case ".":
+      player.choose(player.step.value + 1);
+      return true;
+    case "Home":
+      player.choose(0);
+      return true;
+    case "l":
+    case "End":
+      player.follow();
+      return true;
+    case "f":
+      fork();
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Keys of the whole page, where no field takes them.
+function useKeys(player: Player, fork: () => void): void {
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      const target = event.target as Element;
+      if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, dialog") !== null) return;
+      if (act(event.key.length === 1 ? event.key.toLowerCase() : event.key, player, fork)) event.preventDefault();
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, [player]);
+}
+
+// The step in the address: none while live.
+function useStepInAddress(player: Player): void {
+  useEffect(() => {
+    const asked = link.peek().parameters.get("step");
+    if (asked !== undefined && /^\d+$/.test(asked)) player.begin(Number(asked));
+  }, [arrivals.value]);
+  const { value: live } = player.live;
+  const { value: step } = player.step;
+  useEffect(() => remember({ step: live ? "" : String(step) }), [live, step]);
+}
+
+export function JobPage({ name }: { readonly name: string }) {
+  const { flow, store, player } = useMemo(() => {
+    const made = new Flow(name);
+    const samples = new SampleStore(name);
+    const control = new Player(made, samples);
+    return { flow: made, store: samples, player: control };
+  }, [name]);
+  useEffect(
+    () => () => {
+      player.close();
+      store.close();
+      flow.close();
+    },
+    [name],
+  );
+  const fork = () => {
+    location.hash = address("new", [
+      ["fork", name],
+      ["step", String(player.step.peek())],
+    ]);
+  };
+  useKeys(player, fork);
+  useStepInAddress(player);
+
+  const job = flow.job.value;
+  const refusal = flow.refusal.value;
+  if (refusal !== undefined && (job === undefined || isGone(refusal))) {
+    return (
+      <div class="panel narrow">
+        <h1>{isGone(refusal) ? "This job is not here" : "The server does not show this job"}</h1>
+        <p>
+          {isGone(refusal)
+            ? `${name} does not exist: it was removed, belongs to another owner, or the link is of another server.`
+            : describe(refusal)}
+        </p>
+        <p>
+          <a href={address("jobs")}>To the jobs</a>
+        </p>
+      </div>
+    );
+  }
+  if (job === undefined) {
+    return (
+      <>
+        <h1>{name}</h1>
+        <ConnectionNotice flow={flow} />
+        <p>Asking the server …</p>
+      </>
+    );
+  }
+  const step = player.step.value;
+  const kept = flow.stepAt(step)?.checkpointKept ?? false;
+  return (
+    <>
+      <div class="job-head">
+        <h1>{job.displayName === "" ? job.name : job.displayName}</h1>
+        <StateBadge state={job.state} />
+        <JobActions job={job} onChanged={(changed) => flow.setJob(changed)} />
+        <a class="button" href={address("new", [["from", name]])}>
+          Run again
+        </a>
+        <button type="button" onClick={fork} disabled={!kept} aria-keyshortcuts="F" title={kept ? "" : "No checkpoint of this step is kept"}>
+          Fork at step {step}
+        </button>
+      </div>
+      <ProgressLine job={job} flow={flow} />
+      <ConnectionNotice flow={flow} />
+      <RetentionNotice flow={flow} />
+      {refusal !== undefined && (
+        <p class="notice bad" role="alert">
+          {describe(refusal)}
+        </p>
+      )}
+      <JobError job={job} />
+      <div class="job-body">
+        <PointsPanel flow={flow} store={store} player={player} />
+        <Facts flow={flow} job={job} step={step} />
+      </div>
+      <Curves flow={flow} job={job} now={step} />
+      <Log flow={flow} />
+      <JobFile job={job} />
+      <details class="keys">
+        <summary>Keys</summary>
+        <dl class="facts">
+          {keys.map(([key, meaning]) => (
+            <div key={key}>
+              <dt>{key}</dt>
+              <dd>{meaning}</dd>
+            </div>
+          ))}
+        </dl>
+      </details>
+    </>
+  );
+}

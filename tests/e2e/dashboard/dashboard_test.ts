@@ -1,0 +1,262 @@
+// The page in Chromium against a real daemon.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { Daemon } from "./daemon.ts";
+import { create, flowOf, openBrowser, picture, programs, untilPointsOf, untilState, untilStep, visit, type Visit } from "./pages.ts";
+
+let browser: Browser;
+const daemon = new Daemon(programs);
+
+before(async () => {
+  await daemon.start();
+  browser = await openBrowser();
+});
+after(async () => {
+  await browser.close();
+  await daemon.close();
+});
+
+async function open(path: string): Promise<Visit> {
+  return await visit(browser, daemon.page + path);
+}
+
+// Ends a visit in which nothing went wrong behind the scenes.
+async function leave({ page, complaints }: Visit): Promise<void> {
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+}
+
+async function canvasOf(page: Page): Promise<Buffer> {
+  return await page.locator(".points").screenshot();
+}
+
+describe("a new job", () => {
+  test("is checked as it is written, told beside the field, and started", async () => {
+    const seen = await open("#/new?example=ring");
+    const { page } = seen;
+    await page.locator(".verdict .good", { hasText: "valid: dimension 2, 20 steps" }).waitFor();
+
+    await page.getByLabel("stepSize", { exact: true }).fill("-1");
+    await page.locator(".field.wrong", { has: page.getByLabel("stepSize", { exact: true }) }).locator(".problem", { hasText: "above 0" }).waitFor();
+    await picture(page, "new-job-refused");
+
+    await page.getByLabel("stepSize", { exact: true }).fill("0.5");
+    await page.getByLabel("numSteps", { exact: true }).fill("30");
+    await page.getByLabel("innerIterations", { exact: true }).fill("5");
+    await page.getByLabel("title", { exact: true }).fill("From the form");
+    await page.locator(".verdict .good", { hasText: "30 steps" }).waitFor();
+    await picture(page, "new-job");
+    await page.getByRole("button", { name: "Start the job" }).click();
+
+    await page.getByRole("heading", { name: "From the form" }).waitFor();
+    await page.locator(".caption", { hasText: "points of step" }).waitFor();
+    const atFirst = await canvasOf(page);
+    await untilState(page, "SUCCEEDED");
+    await untilPointsOf(page, 30);
+    assert.notDeepEqual(await canvasOf(page), atFirst, "the points have moved");
+    await picture(page, "job-done");
+    await leave(seen);
+  });
+
+  test("shows what the server makes of a formula as it is typed", async () => {
+    const seen = await open("#/new?example=expression");
+    const { page } = seen;
+    const formula = page.getByLabel("source").first();
+    await formula.fill("def V(x):\n    return 0.5 * (x * x).sum(1)");
+    await page.locator(".formula-values").first().getByText("(1, -1)").first().waitFor();
+    const row = page.locator(".formula-values").first().locator("tr", { hasText: "(1, 1)" }).first();
+    assert.match(await row.innerText(), /1\s+\(1, 1\)/);
+    await formula.fill("def V(x):\n    return torch.rand(3)");
+    await page.locator(".field", { has: formula }).locator(".problem", { hasText: "line 2" }).waitFor();
+    await picture(page, "formula-refused");
+    await leave(seen);
+  });
+});
+
+describe("a job's page", () => {
+  test("goes back to any step, plays, and keeps the step in its address", async () => {
+    const name = await create(daemon, flowOf("To be scrubbed", 8));
+    const seen = await open(`#/${name}`);
+    const { page } = seen;
+    await untilState(page, "SUCCEEDED");
+    await page.getByRole("slider", { name: "Step" }).fill("2");
+    await untilPointsOf(page, 2);
+    await page.waitForURL(/step=2/);
+    assert.match(await page.locator("#facts-title").innerText(), /Step 2/);
+
+    await page.reload();
+    await untilPointsOf(page, 2);
+    await page.keyboard.press(".");
+    await untilPointsOf(page, 3);
+    await page.getByLabel("Speed").selectOption("16");
+    await page.keyboard.press("p");
+    await untilPointsOf(page, 8);
+    await page.getByRole("button", { name: "Live", pressed: true }).waitFor();
+    await leave(seen);
+  });
+
+  test("keeps camera and picked rows in its address and sends nothing anew for them", async () => {
+    const name = await create(daemon, flowOf("To be looked at", 3));
+    const seen = await open(`#/${name}`);
+    const { page } = seen;
+    await untilState(page, "SUCCEEDED");
+    await untilPointsOf(page, 3);
+    await page.locator(".points canvas[data-uploads]").waitFor();
+    const uploads = await page.locator(".points canvas").getAttribute("data-uploads");
+    await page.locator(".points").focus();
+    await page.keyboard.press("+");
+    await page.keyboard.press("ArrowLeft");
+    await page.waitForURL(/camera=/);
+    await page.getByRole("button", { name: "Show all" }).click();
+    await page.waitForURL((url) => !url.hash.includes("camera="));
+    assert.equal(await page.locator(".points canvas").getAttribute("data-uploads"), uploads);
+
+    await page.goto(`${daemon.page}#/${name}?rows=1,5`);
+    await page.locator(".trails polyline").nth(1).waitFor({ state: "attached" });
+    assert.match(await page.locator(".caption").innerText(), /rows 1, 5 followed/);
+    await leave(seen);
+  });
+
+  test("selects a range over a curve, and the table has its figures", async () => {
+    const name = await create(daemon, flowOf("To be read", 6));
+    const seen = await open(`#/${name}`);
+    const { page } = seen;
+    await untilState(page, "SUCCEEDED");
+    const panel = page.getByRole("region", { name: "Distance moved", exact: true });
+    await panel.getByRole("checkbox").check();
+    await panel.locator("summary").click();
+    await panel.locator("tbody tr").nth(5).waitFor();
+    assert.equal(await panel.locator("tbody tr").count(), 6);
+    const box = await panel.locator(".chart svg").boundingBox();
+    assert.ok(box !== null);
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 50);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.8, box.y + 60, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForURL(/from=.*to=/);
+    assert.match(page.url(), /log=moved/);
+    await picture(page, "curves");
+    await page.getByRole("button", { name: "Whole range" }).click();
+    await page.waitForURL((url) => !url.hash.includes("from="));
+    await leave(seen);
+  });
+
+  test("forks at a step", async () => {
+    const name = await create(daemon, flowOf("A parent", 5));
+    const seen = await open(`#/${name}?step=2`);
+    const { page } = seen;
+    await untilState(page, "SUCCEEDED");
+    await page.getByRole("button", { name: "Fork at step 2" }).click();
+    await page.getByRole("heading", { name: `Fork ${name} at step 2` }).waitFor();
+    await page.getByLabel("stepSize", { exact: true }).fill("0.02");
+    await page.getByLabel("title", { exact: true }).fill("A fork");
+    await page.locator(".verdict .good", { hasText: "5 steps" }).waitFor();
+    await picture(page, "fork");
+    await page.getByRole("button", { name: "Start the fork" }).click();
+    await page.getByRole("heading", { name: "A fork" }).waitFor();
+    await page.getByText(`from step 2 of ${name}`).waitFor();
+    await untilState(page, "SUCCEEDED");
+    await leave(seen);
+  });
+
+  test("runs again with the same file", async () => {
+    const name = await create(daemon, flowOf("Once more", 2));
+    const seen = await open(`#/${name}`);
+    const { page } = seen;
+    await page.getByRole("link", { name: "Run again" }).click();
+    await page.locator(".verdict .good", { hasText: "2 steps" }).waitFor();
+    await page.getByRole("button", { name: "Start the job" }).click();
+    await page.waitForURL((url) => url.hash.includes("#/jobs/") && !url.hash.includes(name));
+    await page.getByRole("heading", { name: "Once more" }).waitFor();
+    await leave(seen);
+  });
+
+  test("pauses, resumes and stops", async () => {
+    const name = await create(daemon, flowOf("To be stopped", 5000));
+    const seen = await open(`#/${name}`);
+    const { page } = seen;
+    await untilStep(page, 1);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await untilState(page, "PAUSED");
+    await page.getByRole("button", { name: "Resume" }).click();
+    await untilState(page, "RUNNING");
+    await page.getByRole("button", { name: /^Stop “/ }).click();
+    await picture(page, "stop-asked", false);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: /^Stop “/ }).click();
+    await page.getByRole("button", { name: "Stop it" }).click();
+    await untilState(page, "CANCELLED");
+    await leave(seen);
+  });
+
+  test("says that a link has expired", async () => {
+    const seen = await open("#/jobs/01aaaaaaaaaaaaaaaaaaaaaaaa");
+    await seen.page.getByRole("heading", { name: "This job is not here" }).waitFor();
+    await picture(seen.page, "expired-link", false);
+    await leave(seen);
+  });
+
+  test("resumes by itself without a gap when the daemon is lost and comes back", async () => {
+    const steps = 150;
+    const name = await create(daemon, flowOf("Through a crash", steps));
+    const seen = await open(`#/${name}`);
+    const { page } = seen;
+    await untilStep(page, 5);
+    await daemon.kill();
+    await page.getByText("The connection to the server is lost").waitFor();
+    await picture(page, "daemon-lost", false);
+    await daemon.start();
+    await untilState(page, "SUCCEEDED");
+    const panel = page.getByRole("region", { name: "Energy by term", exact: true });
+    await panel.locator("summary").click();
+    const told: string[] = [];
+    for (;;) {
+      await panel.locator("tbody tr").first().waitFor();
+      told.push(...(await panel.locator("tbody th").allInnerTexts()));
+      const more = panel.getByRole("button", { name: "Rows after" });
+      if (await more.isDisabled()) break;
+      await more.click();
+    }
+    assert.deepEqual(told, Array.from({ length: steps + 1 }, (_, step) => String(step)));
+    await page.context().close();
+  });
+});
+
+describe("the table of jobs", () => {
+  test("filters in the server's language and says what is wrong with a filter", async () => {
+    await create(daemon, flowOf("Red herring", 1));
+    const seen = await open("#/jobs");
+    const { page } = seen;
+    await page.getByRole("link", { name: "Red herring" }).first().waitFor();
+    await page.getByLabel("Filter").fill('display_name = "Red herring"');
+    await page.getByRole("button", { name: "Apply" }).click();
+    await page.waitForFunction(() => document.querySelectorAll("table.jobs tbody tr").length === 1);
+    await page.locator(".sparkline").first().waitFor();
+    await page.getByLabel("Filter").fill("colour = red");
+    await page.getByRole("button", { name: "Apply" }).click();
+    await page.locator("#filter-problem", { hasText: "colour" }).waitFor();
+    await picture(page, "jobs-filter-refused", false);
+    await page.getByRole("button", { name: "all", exact: true }).click();
+    await page.getByRole("link", { name: "Through a crash" }).waitFor();
+    await picture(page, "jobs");
+    await leave(seen);
+  });
+
+  test("deletes after a question", async () => {
+    const name = await create(daemon, flowOf("To be deleted", 1));
+    const seen = await open('#/jobs?filter=display_name%20%3D%20"To%20be%20deleted"');
+    const { page } = seen;
+    const button = page.getByRole("button", { name: "Delete “To be deleted”" });
+    await button.click();
+    await page.getByRole("button", { name: "No, keep it" }).click();
+    await button.click();
+    await page.getByRole("button", { name: "Delete it" }).click();
+    await page.getByText("No job fits the filter").waitFor();
+    await page.getByLabel("deleted too").check();
+    await page.getByRole("button", { name: "Undelete “To be deleted”" }).waitFor();
+    assert.ok((await page.locator("tbody").innerText()).includes(name));
+    await leave(seen);
+  });
+});
