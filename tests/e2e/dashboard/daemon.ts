@@ -63,7 +63,8 @@ export class Daemon {
 
   token(owner: string, role: string): string {
     const data = join(this.folder, "data");
-    const output = execFileSync(this.programs.sliceflowd, ["token", "create", "--data-dir", data, "--owner", owner, "--role", role], { encoding: "utf8" });
+    const whose = ["--owner", owner, "--role", role, "--expires", "1d"];
+    const output = execFileSync(this.programs.sliceflowd, ["token", "create", "--data-dir", data, ...whose], { encoding: "utf8" });
     const token = /sft_\S+/.exec(output)?.[0];
     if (token === undefined) throw new Error(`no token in: ${output}`);
     return token;
@@ -86,6 +87,7 @@ export class Daemon {
       };
       const watcher = watch(dirname(path), look);
       const timer = setTimeout(() => finish(new Error(`the daemon does not serve:\n${this.log()}`)), startDeadlineMs);
+      this.child?.once("error", finish);
       this.child?.once("exit", () => finish(new Error(`the daemon ended:\n${this.log()}`)));
       look();
     });

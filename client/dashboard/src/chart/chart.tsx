@@ -22,6 +22,8 @@ interface Properties {
   readonly xName: string;
   readonly series: readonly Series[];
   readonly log: boolean;
+  // Whether only whole numbers are on the horizontal axis.
+  readonly whole: boolean;
   // Where what the page shows is on the axis.
   readonly now: number | undefined;
   readonly range: Range | undefined;
@@ -60,7 +62,7 @@ function cut(series: Series, range: Range | undefined): Series {
   return series.band === undefined ? { name: series.name, course } : { name: series.name, course, band: pick(series.band) };
 }
 
-function axesOf(series: readonly Series[], log: boolean, width: number): Axes | undefined {
+function axesOf(series: readonly Series[], log: boolean, whole: boolean, width: number): Axes | undefined {
   const drawable = (value: number) => Number.isFinite(value) && (!log || value > 0);
   const xs = extent(series.flatMap((each) => [each.course.x[0] ?? Number.NaN, each.course.x.at(-1) ?? Number.NaN]));
   const withBands = series.flatMap((each) => each.course.y.flatMap((y, i) => [y - (each.band?.[i] ?? 0), y + (each.band?.[i] ?? 0)]));
@@ -77,7 +79,7 @@ function axesOf(series: readonly Series[], log: boolean, width: number): Axes | 
   const y = (value: number) => margin.top + ((top - scale(value)) / (top - bottom)) * (height - margin.top - margin.bottom);
   const toX = (pixel: number) => left + ((pixel - margin.left) / inner) * (right - left);
   const yTicks = log ? logTicks(10 ** bottom, 10 ** top) : ticks(bottom, top, 6);
-  return { x, y, toX, drawable, xTicks: ticks(left, right, Math.max(2, Math.floor(inner / 70))), yTicks };
+  return { x, y, toX, drawable, xTicks: ticks(left, right, Math.max(2, Math.floor(inner / 70)), whole), yTicks };
 }
 
 function path(places: readonly Place[], axes: Axes): string {
@@ -142,14 +144,14 @@ function nearest(course: Course, x: number): number {
   return best;
 }
 
-export function Chart({ title, xName, series, log, now, range, onRange }: Properties) {
+export function Chart({ title, xName, series, log, whole, now, range, onRange }: Properties) {
   const frame = useRef<HTMLDivElement>(null);
   const size = useSize(frame);
   const drag = useSignal<{ readonly from: number; readonly to: number } | undefined>(undefined);
   const under = useSignal<number | undefined>(undefined);
   const { width } = size.value;
   const shown = useMemo(() => series.map((each) => cut(each, range)), [series, range?.from, range?.to]);
-  const axes = useMemo(() => (width > 0 ? axesOf(shown, log, width) : undefined), [shown, log, width]);
+  const axes = useMemo(() => (width > 0 ? axesOf(shown, log, whole, width) : undefined), [shown, log, whole, width]);
 
   const pixelOf = (event: PointerEvent) => event.clientX - (frame.current?.getBoundingClientRect().left ?? 0);
   const down = (event: PointerEvent) => {

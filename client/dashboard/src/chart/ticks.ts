@@ -1,10 +1,11 @@
 // Round numbers for an axis.
 
-export function ticks(low: number, high: number, about: number): number[] {
+// `whole` keeps to integers, for what is counted.
+export function ticks(low: number, high: number, about: number, whole = false): number[] {
   const span = high - low;
   if (!(span > 0) || !Number.isFinite(span)) return Number.isFinite(low) ? [low] : [];
   const rough = span / about;
-  const power = 10 ** Math.floor(Math.log10(rough));
+  const power = 10 ** Math.floor(Math.log10(whole ? Math.max(1, rough) : rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? 10 * power;
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
@@ -19,5 +20,6 @@ export function logTicks(low: number, high: number): number[] {
   const factors = to - from <= 2 ? [1, 2, 5] : [1];
   const all: number[] = [];
   for (let power = from; power <= to; power += every) for (const factor of factors) all.push(Number((factor * 10 ** power).toPrecision(3)));
-  return all.filter((value) => value >= low * 0.999 && value <= high * 1.001);
+  const inside = all.filter((value) => value >= low * 0.999 && value <= high * 1.001);
+  return inside.length >= 2 ? inside : ticks(low, high, 4);
 }

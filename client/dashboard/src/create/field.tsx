@@ -28,7 +28,8 @@ export function Labelled(properties: FieldProperties & { readonly children: Comp
   const { draft, path, name, help, own, children } = properties;
   const id = idOf(path);
   const messages = [...new Set(draft.violationsAt(path).map((violation) => violation.description))];
-  if (own !== undefined && own !== "") messages.unshift(own);
+  // The formula's own check says the same as that of the job, and sooner.
+  if (own !== undefined && own !== "") messages.splice(0, messages.length, own, ...messages.filter((message) => !own.includes(message)));
   return (
     <div class={`field ${messages.length > 0 ? "wrong" : ""}`}>
       <label for={id}>{name}</label>

@@ -189,6 +189,7 @@ export function Curves({ flow, job, now }: { readonly flow: Flow; readonly job: 
               xName={axisNames[axis]}
               series={series}
               log={logs.has(key)}
+              whole={axis === "step"}
               now={here === undefined ? undefined : placeOf(here, axis)}
               range={range}
               onRange={onRange}

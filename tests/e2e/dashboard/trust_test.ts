@@ -1,0 +1,56 @@
+// Who may look: a server that asks for tokens.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import { Daemon } from "./daemon.ts";
+import { call, flowOf, openBrowser, picture, programs, visit } from "./pages.ts";
+
+let browser: Browser;
+const daemon = new Daemon(programs, ["--authentication", "tokens"]);
+let ada = "";
+
+before(async () => {
+  await daemon.start();
+  ada = daemon.token("ada", "user");
+  browser = await openBrowser();
+});
+after(async () => {
+  await browser.close();
+  await daemon.close();
+});
+
+test("a wrong token is refused in words, a right one opens the page and stays out of every address", async () => {
+  await call(daemon, "JobService/CreateJob", { job: flowOf("Ada's", 1) }, ada);
+  const { page, complaints } = await visit(browser, `${daemon.page}#/jobs`);
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(request.url()));
+  await page.getByRole("heading", { name: "This server asks for a token" }).waitFor();
+  await page.getByLabel("Token").fill("sft_wrong");
+  await page.keyboard.press("Enter");
+  await page.getByText("This token is not taken").waitFor();
+  await picture(page, "wrong-token", false);
+
+  await page.getByLabel("Token").fill(ada);
+  await page.getByRole("button", { name: "Use this token" }).click();
+  await page.getByRole("link", { name: "Ada's" }).click();
+  await page.getByRole("heading", { name: "Ada's" }).waitFor();
+  await page.locator(".facts", { hasText: "ada" }).first().waitFor();
+  await page.reload();
+  await page.getByRole("heading", { name: "Ada's" }).waitFor();
+  assert.ok(![...asked, page.url()].some((address) => address.includes("sft_")));
+  assert.equal(await page.evaluate(() => localStorage.length), 0);
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+});
+
+test("what belongs to another owner is not there", async () => {
+  const bob = daemon.token("bob", "user");
+  const hers = await call(daemon, "JobService/CreateJob", { job: flowOf("Not Bob's", 1) }, ada);
+  const { page } = await visit(browser, daemon.page);
+  await page.getByLabel("Token").fill(bob);
+  await page.keyboard.press("Enter");
+  await page.getByText("No jobs yet").waitFor();
+  await page.goto(`${daemon.page}#/${String(hers["name"])}`);
+  await page.getByRole("heading", { name: "This job is not here" }).waitFor();
+  await page.context().close();
+});
