@@ -55,7 +55,7 @@ constexpr std::array kCodes{
     CodeNames{"failed_precondition", "400 Bad Request"},
     CodeNames{"aborted", "409 Conflict"},
     CodeNames{"out_of_range", "400 Bad Request"},
-    CodeNames{"unimplemented", "501 Not Implemented"},
+    CodeNames{"unimplemented", "501 Unimplemented"},
     CodeNames{"internal", "500 Internal Server Error"},
     CodeNames{"unavailable", "503 Service Unavailable"},
     CodeNames{"data_loss", "500 Internal Server Error"},
