@@ -122,7 +122,7 @@ import sliceflow as sf
 with sf.Client(sys.argv[1]) as client:
     solver = sf.Solver.paired_jko(inner_iterations=5)
     job = client.submit(sf.FlowSpec(2, sf.Potential.quadratic() + sf.Entropy(), sf.Schedule(0.1, num_steps=1), solver=solver))
-    result = job.result(timeout=PATIENCE)
+    result = job.result(timeout=200)
     print(result.samples.shape, job.sample(3).shape, job.log_density([[0, 0]]).shape, client.upload([[1.0, 2.0]]).rows)
     try:
         result.to_pandas()
