@@ -108,7 +108,9 @@ test("points jump from step to step where motion is not wanted", async () => {
   await untilPointsOf(page, 6);
   await page.keyboard.press("Home");
   await untilPointsOf(page, 0);
-  await page.waitForFunction(() => document.querySelector<HTMLElement>(".points canvas")?.dataset["uploads"] === "2");
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  const at = async () => await page.locator(".points").screenshot();
+  assert.deepEqual(await at(), await at());
   await page.context().close();
 });
 

@@ -42,7 +42,7 @@ export function JobFile({ job }: { readonly job: Job }) {
         </div>
       </div>
       <p class="faint">With all defaults filled in. “sliceflow submit” takes it as it is.</p>
-      <pre class="scroll" tabIndex={0} role="region" aria-label="Job file">
+      <pre class="scroll" tabIndex={0} role="region" aria-label="Text of the job file">
         {text.value}
       </pre>
     </section>

@@ -172,10 +172,14 @@ export function PointsView({ points, label, names, camera, onCamera, periodMs, t
       onPointerCancel={(event) => gestures.current.cancel(event)}
       onDblClick={() => onCamera(undefined)}
     >
-      <canvas ref={canvas} role="img" aria-label={label} />
       {size.value.width > 0 && (
         <svg width={size.value.width} height={size.value.height} aria-hidden="true">
           <Axes camera={camera} size={size.value} names={names} />
+        </svg>
+      )}
+      <canvas ref={canvas} role="img" aria-label={label} />
+      {size.value.width > 0 && (
+        <svg width={size.value.width} height={size.value.height} aria-hidden="true">
           <Trails trails={trails} camera={camera} size={size.value} />
         </svg>
       )}
