@@ -1,6 +1,6 @@
 # Every target calls a script; scripts/ and deploy/install-deps say what they do.
 .DEFAULT_GOAL := build
-.PHONY: build test demo bench reproduce lint format fuzz sanitize soak clean deps
+.PHONY: build test dashboard demo bench reproduce lint format fuzz sanitize soak clean deps
 
 deps:
 	@deploy/install-deps
@@ -11,6 +11,9 @@ build: deps
 test: deps
 	@scripts/build
 	@scripts/test
+
+dashboard: deps
+	@scripts/dashboard
 
 demo: deps
 	@scripts/build sliceflowd sliceflow-worker sliceflow

@@ -8,8 +8,13 @@ const generated = resolve(root, "build/dashboard-node/generated");
 
 // The comment above a job file's first key: what the example is about.
 function description(text: string): string {
-  const lines = text.split("\n").filter((line, i, all) => line.startsWith("#") && all.slice(0, i).every((before) => before.startsWith("#")));
-  return lines.filter((line) => !line.includes("yaml-language-server")).map((line) => line.slice(1).trim()).join(" ");
+  const lines = text
+    .split("\n")
+    .filter((line, i, all) => line.startsWith("#") && all.slice(0, i).every((before) => before.startsWith("#")));
+  return lines
+    .filter((line) => !line.includes("yaml-language-server"))
+    .map((line) => line.slice(1).trim())
+    .join(" ");
 }
 
 // examples/*.yaml as a module of JSON, so that the page needs no reader of YAML.

@@ -23,7 +23,9 @@ after(async () => {
 });
 
 interface AxeWindow {
-  readonly axe: { run: (options: unknown) => Promise<{ violations: { id: string; nodes: { target: unknown; failureSummary: string }[] }[] }> };
+  readonly axe: {
+    run: (options: unknown) => Promise<{ violations: { id: string; nodes: { target: unknown; failureSummary: string }[] }[] }>;
+  };
 }
 
 async function violations(page: Page): Promise<string[]> {
@@ -87,7 +89,8 @@ test("keys alone go from the jobs to a step of one and fork it", async () => {
   const { page } = await visit(browser, `${daemon.page}#/jobs`);
   const link = page.getByRole("link", { name: "For everybody" });
   await link.waitFor();
-  for (let i = 0; i < 30 && !(await link.evaluate((element) => element === document.activeElement)); i += 1) await page.keyboard.press("Tab");
+  for (let i = 0; i < 30 && !(await link.evaluate((element) => element === document.activeElement)); i += 1)
+    await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await untilPointsOf(page, 6);
   await page.keyboard.press("Home");
@@ -108,7 +111,6 @@ test("points jump from step to step where motion is not wanted", async () => {
   await untilPointsOf(page, 6);
   await page.keyboard.press("Home");
   await untilPointsOf(page, 0);
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
   const at = async () => await page.locator(".points").screenshot();
   assert.deepEqual(await at(), await at());
   await page.context().close();
@@ -189,7 +191,9 @@ test("a hundred thousand points are drawn, moved and played", async (context) =>
 test("first paint", async (context) => {
   const { page } = await visit(browser, `${daemon.page}#/${job}`);
   await untilPointsOf(page, 6);
-  const paints = await page.evaluate(() => performance.getEntriesByType("paint").map((entry) => `${entry.name} ${entry.startTime.toFixed(0)} ms`));
+  const paints = await page.evaluate(() =>
+    performance.getEntriesByType("paint").map((entry) => `${entry.name} ${entry.startTime.toFixed(0)} ms`),
+  );
   assert.ok(paints.length > 0);
   context.diagnostic(paints.join(", "));
   await page.context().close();

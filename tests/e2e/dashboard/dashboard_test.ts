@@ -38,13 +38,17 @@ describe("a new job", () => {
     await page.locator(".verdict .good", { hasText: "valid: dimension 2, 20 steps" }).waitFor();
 
     await page.getByLabel("stepSize", { exact: true }).fill("-1");
-    await page.locator(".field.wrong", { has: page.getByLabel("stepSize", { exact: true }) }).locator(".problem", { hasText: "above 0" }).waitFor();
+    await page
+      .locator(".field.wrong", { has: page.getByLabel("stepSize", { exact: true }) })
+      .locator(".problem", { hasText: "above 0" })
+      .waitFor();
     await picture(page, "new-job-refused");
 
     await page.getByLabel("stepSize", { exact: true }).fill("0.5");
     await page.getByLabel("numSteps", { exact: true }).fill("3000");
     await page.getByLabel("innerIterations", { exact: true }).fill("5");
     await page.getByLabel("count", { exact: true }).fill("100");
+    await page.getByLabel("samplesPerStep", { exact: true }).fill("100");
     await page.getByLabel("title", { exact: true }).fill("From the form");
     await page.locator(".verdict .good", { hasText: "3000 steps" }).waitFor();
     await picture(page, "new-job");
@@ -119,6 +123,81 @@ describe("a job's page", () => {
     await page.goto(`${daemon.page}#/${name}?rows=1,5`);
     await page.locator(".trails polyline").nth(1).waitFor({ state: "attached" });
     assert.match(await page.locator(".caption").innerText(), /rows 1, 5 followed/);
+    await leave(seen);
+  });
+
+  test("lays target, exact solution and contours over the points, in any plane", async () => {
+    const precision = [2, 0, 0, 0, 1, 0, 0, 0, 0.5];
+    const terms = [{ potential: { quadratic: { center: [2, 1, 0], precision: { values: precision } } } }, { entropy: {} }];
+    const langevin = {
+      dimension: 3,
+      functional: { terms },
+      solver: { eulerMaruyama: { innerIterations: 20 } },
+      model: { particles: { count: 2000 } },
+      output: { samplesPerStep: 2000 },
+    };
+    const name = await create(daemon, flowOf("Three dimensions", 6, langevin));
+    const seen = await open(`#/${name}`);
+    const { page } = seen;
+    await untilState(page, "SUCCEEDED");
+    await untilPointsOf(page, 6);
+    await page.getByRole("checkbox", { name: "contours" }).check();
+    await page.locator(".points .contours").waitFor({ state: "attached" });
+    await page.locator(".points .target ellipse").first().waitFor();
+    const distance = async () => Number(/plane is (\S+)/.exec(await page.locator(".exact-figures caption").innerText())?.[1]);
+    // 2000 samples of the law itself are about 0.003 off.
+    assert.ok((await distance()) < 0.05);
+    await picture(page, "overlays");
+    await page.getByLabel("Up").selectOption("3");
+    await page.waitForURL(/y=3/);
+    assert.match(await page.locator(".exact-figures tbody").innerText(), /x₃/);
+    await page.getByLabel("Plane").selectOption("main");
+    await page.waitForURL(/view=main/);
+    await page.locator(".points canvas[aria-label*='1st main direction']").waitFor();
+    assert.ok((await distance()) < 0.05);
+    await page.getByRole("checkbox", { name: "exact solution" }).uncheck();
+    await page.locator(".points .exact").waitFor({ state: "detached" });
+    await picture(page, "main-directions", false);
+    await leave(seen);
+  });
+
+  test("shows samples of a square dimension as images", async () => {
+    const terms = [{ potential: { quadratic: { center: Array.from({ length: 64 }, (_, i) => (Math.floor(i / 8) === i % 8 ? 5 : 0)) } } }];
+    const drawn = {
+      dimension: 64,
+      functional: { terms },
+      solver: { eulerMaruyama: { innerIterations: 10 } },
+      schedule: { stepSize: 0.5, numSteps: 5 },
+    };
+    const name = await create(daemon, flowOf("Diagonals", 5, drawn));
+    const seen = await open(`#/${name}`);
+    const { page } = seen;
+    await untilState(page, "SUCCEEDED");
+    await page.getByLabel("Plane").selectOption("images");
+    await page.getByRole("img", { name: "100 samples of step 5 as images of 8 by 8 points" }).waitFor();
+    // The diagonal of the first image is brighter than the corner beside it.
+    const pixels = await page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>(".images canvas");
+      return [
+        [3, 3],
+        [7, 0],
+      ].map(([x = 0, y = 0]) => canvas?.getContext("2d")?.getImageData(x, y, 1, 1).data[0] ?? 0);
+    });
+    assert.ok((pixels[0] ?? 0) > (pixels[1] ?? 0) + 60, `${pixels}`);
+    await picture(page, "images", false);
+    await page.getByLabel("Plane").selectOption("");
+    await page.locator(".points canvas").waitFor();
+    await leave(seen);
+  });
+
+  test("draws more points than are stored", async () => {
+    const name = await create(daemon, flowOf("To be drawn from", 2, { model: { realNvp: { couplings: 2, hiddenWidth: 8 } } }));
+    const seen = await open(`#/${name}`);
+    const { page } = seen;
+    await untilState(page, "SUCCEEDED");
+    await page.getByRole("combobox", { name: "Points" }).selectOption("10000");
+    await page.locator(".caption", { hasText: "10,000 points of step 2" }).waitFor();
+    await page.waitForURL(/draw=10000/);
     await leave(seen);
   });
 
@@ -228,7 +307,10 @@ describe("a job's page", () => {
       await more.click();
     }
     assert.ok(told.length > before + 20);
-    assert.deepEqual(told, told.map((_, step) => String(step)));
+    assert.deepEqual(
+      told,
+      told.map((_, step) => String(step)),
+    );
     await call(daemon, "JobService/CancelJob", { name });
     await page.context().close();
   });

@@ -89,7 +89,16 @@ export async function untilStep(page: Page, atLeast: number): Promise<void> {
   await page.waitForFunction((least) => Number(/(\d+)\/\d+ steps/.exec(document.body.innerText)?.[1] ?? -1) >= least, atLeast);
 }
 
-// The caption below the picture, once it tells of a step's points.
+// Until what was asked of the page before is drawn.
+export async function untilDrawn(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+}
+
+// The caption below the picture tells of a step's points, and they are drawn.
 export async function untilPointsOf(page: Page, step: number): Promise<void> {
-  await page.locator(".caption", { hasText: `points of step ${step}` }).filter({ hasNotText: "on its way" }).waitFor();
+  await page
+    .locator(".caption", { hasText: `points of step ${step}` })
+    .filter({ hasNotText: "on its way" })
+    .waitFor();
+  await untilDrawn(page);
 }

@@ -56,7 +56,9 @@ function extent(values: Iterable<number>): readonly [number, number] | undefined
 
 function cut(series: Series, range: Range | undefined): Series {
   if (range === undefined) return series;
-  const kept = series.course.x.map((_, i) => i).filter((i) => (series.course.x[i] ?? 0) >= range.from && (series.course.x[i] ?? 0) <= range.to);
+  const kept = series.course.x
+    .map((_, i) => i)
+    .filter((i) => (series.course.x[i] ?? 0) >= range.from && (series.course.x[i] ?? 0) <= range.to);
   const pick = (values: readonly number[]) => kept.map((i) => values[i] ?? Number.NaN);
   const course = { x: pick(series.course.x), y: pick(series.course.y) };
   return series.band === undefined ? { name: series.name, course } : { name: series.name, course, band: pick(series.band) };
@@ -176,7 +178,14 @@ export function Chart({ title, xName, series, log, whole, now, range, onRange }:
   const at = under.value === undefined ? undefined : longest.course.x[nearest(longest.course, under.value)];
   const reading = at === undefined ? undefined : shown.map((each) => ({ name: each.name, value: valueAt(each.course, at) }));
   return (
-    <div class="chart" ref={frame} onPointerDown={down} onPointerMove={move} onPointerUp={up} onPointerLeave={() => (under.value = undefined)}>
+    <div
+      class="chart"
+      ref={frame}
+      onPointerDown={down}
+      onPointerMove={move}
+      onPointerUp={up}
+      onPointerLeave={() => (under.value = undefined)}
+    >
       {axes === undefined ? (
         <p class="faint">{log && hidden > 0 ? "No value above 0 to show on a logarithmic axis." : "Nothing to show yet."}</p>
       ) : (

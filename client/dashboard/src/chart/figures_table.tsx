@@ -5,7 +5,15 @@ import type { Series } from "./chart";
 const rowsAtOnce = 50;
 
 // The same figures as the picture, for those who read rather than look. Opened, it shows one page of rows at a time.
-export function FiguresTable({ title, xName, series }: { readonly title: string; readonly xName: string; readonly series: readonly Series[] }) {
+export function FiguresTable({
+  title,
+  xName,
+  series,
+}: {
+  readonly title: string;
+  readonly xName: string;
+  readonly series: readonly Series[];
+}) {
   const open = useSignal(false);
   const first = useSignal(0);
   const xs = series.reduce<readonly number[]>((longest, each) => (each.course.x.length > longest.length ? each.course.x : longest), []);

@@ -9,6 +9,7 @@ import { jobService } from "../server/clients";
 import { describe } from "../server/errors";
 import { loadServerInfo, serverInfo } from "../server/server_info";
 import { bytesText, figure } from "../words";
+import "./create.css";
 import { Draft, type ForkPoint } from "./draft";
 import { JobForm } from "./job_form";
 import { objectAt, withValue } from "./json_path";
@@ -80,7 +81,15 @@ function FileEditor({ draft }: { readonly draft: Draft }) {
     <details class="panel">
       <summary>The job as a file</summary>
       <label for="file-text">Job file in JSON; the form follows it and it follows the form</label>
-      <textarea id="file-text" class="formula" rows={20} value={text.value} onInput={onInput} spellcheck={false} aria-describedby="file-problem" />
+      <textarea
+        id="file-text"
+        class="formula"
+        rows={20}
+        value={text.value}
+        onInput={onInput}
+        spellcheck={false}
+        aria-describedby="file-problem"
+      />
       <p id="file-problem" class="problem" role="alert">
         {problem.value}
       </p>
@@ -162,8 +171,8 @@ export function CreatePage() {
       <h1>{fork === undefined ? (from === undefined ? "New job" : `Run ${from} again`) : `Fork ${fork.job} at step ${fork.step}`}</h1>
       {fork !== undefined && (
         <p>
-          It shares the steps up to {fork.step} with <a href={jobAddress(fork.job)}>{fork.job}</a>; initial distribution and model are the parent's. What
-          is changed here holds from the next step on. The number of steps counts from the parent's step 0.
+          It shares the steps up to {fork.step} with <a href={jobAddress(fork.job)}>{fork.job}</a>; initial distribution and model are the
+          parent's. What is changed here holds from the next step on. The number of steps counts from the parent's step 0.
         </p>
       )}
       <p class="problem" role="alert">

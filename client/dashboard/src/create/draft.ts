@@ -56,7 +56,8 @@ export class Draft {
   }
 
   set(path: string, value: JsonValue | undefined, excluded: readonly string[] = []): void {
-    const cleared = value === undefined ? this.file.value : excluded.reduce((file, other) => withValue(file, other, undefined), this.file.value);
+    const cleared =
+      value === undefined ? this.file.value : excluded.reduce((file, other) => withValue(file, other, undefined), this.file.value);
     this.file.value = withValue(cleared, path, value);
     this.requestId = newId();
   }
@@ -128,7 +129,9 @@ export class Draft {
   // What differs from the parent.
   private overrides(file: JsonObject): JsonObject {
     const spec = objectAt(file, "spec");
-    const changed = replaceable.filter((part) => spec[part] !== undefined && JSON.stringify(spec[part]) !== JSON.stringify(this.parent[part]));
+    const changed = replaceable.filter(
+      (part) => spec[part] !== undefined && JSON.stringify(spec[part]) !== JSON.stringify(this.parent[part]),
+    );
     return Object.fromEntries(changed.map((part) => [part, spec[part] ?? null]));
   }
 }
@@ -149,7 +152,11 @@ function parsed<T>(parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    throw new FileError(String(error).replace(/^Error: /, "").replaceAll("sliceflow.v1.", ""));
+    throw new FileError(
+      String(error)
+        .replace(/^Error: /, "")
+        .replaceAll("sliceflow.v1.", ""),
+    );
   }
 }
 

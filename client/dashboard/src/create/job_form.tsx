@@ -70,7 +70,14 @@ function Metrics({ draft, info }: ListProperties) {
     <>
       {listAt(draft, path).map((_, i) => (
         <div class="item" key={i} role="group" aria-label={`Metric ${i + 1}`}>
-          <KindFields draft={draft} path={`${path}[${i}]`} title={`Metric ${i + 1}`} message={MetricSchema} kinds={info.metrics} fallback="" />
+          <KindFields
+            draft={draft}
+            path={`${path}[${i}]`}
+            title={`Metric ${i + 1}`}
+            message={MetricSchema}
+            kinds={info.metrics}
+            fallback=""
+          />
           <button type="button" class="small" onClick={() => draft.set(path, removed(valueAt(draft.file.value, path), i))}>
             Remove metric {i + 1}
           </button>
@@ -131,7 +138,14 @@ export function JobForm({ draft, info }: ListProperties) {
         )}
         <TextField draft={draft} path="spec.seed" name="seed" control="integer" fallback="0" help="of every random number" />
         <TextField draft={draft} path="priority" name="priority" control="integer" fallback="0" help="higher ones start first" />
-        <TextField draft={draft} path="device" name="device" control="text" fallback="any" help={info.devices.map((each) => each.name).join(", ")} />
+        <TextField
+          draft={draft}
+          path="device"
+          name="device"
+          control="text"
+          fallback="any"
+          help={info.devices.map((each) => each.name).join(", ")}
+        />
       </Group>
       {!forks && (
         <Group title="Initial distribution">

@@ -66,7 +66,8 @@ export function KindFields({ draft, path, title, message, kinds, fallback, keeps
   const kind = kinds.find((each) => each.name === (name === "" ? fallback : name));
   const choose = (chosen: string) => {
     const kept = Object.fromEntries(Object.entries(part).filter(([key]) => keeps.includes(key)));
-    const next: JsonValue | undefined = chosen === "" && keeps.length === 0 ? undefined : { ...kept, ...(chosen === "" ? {} : emptyKind(chosen)) };
+    const next: JsonValue | undefined =
+      chosen === "" && keeps.length === 0 ? undefined : { ...kept, ...(chosen === "" ? {} : emptyKind(chosen)) };
     draft.set(path, next);
   };
   const own = draft.violations.value.filter((violation) => violation.field === path || violation.field === `${path}.${name}`);
@@ -75,7 +76,12 @@ export function KindFields({ draft, path, title, message, kinds, fallback, keeps
     <>
       <div class="field">
         <label for={idOf(chosen)}>{title}</label>
-        <select id={idOf(chosen)} value={name} onChange={(event) => choose(event.currentTarget.value)} aria-describedby={describedBy(chosen)}>
+        <select
+          id={idOf(chosen)}
+          value={name}
+          onChange={(event) => choose(event.currentTarget.value)}
+          aria-describedby={describedBy(chosen)}
+        >
           {(fallback !== "" || name === "") && <option value="">{fallback === "" ? "choose one" : `default: ${fallback}`}</option>}
           {kinds.map((each) => (
             <option key={each.name} value={each.name}>

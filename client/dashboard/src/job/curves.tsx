@@ -83,7 +83,12 @@ function curvesOf(steps: readonly Step[], inner: readonly InnerPoint[], axis: Ax
     const band = courseOf(checked, axis, (step) => 3 * (step.report.energyInequality?.standardError ?? 0)).y;
     const course = courseOf(checked, axis, (step) => step.report.energyInequality?.slack);
     const note = "slack of J(ρₖ₊₁) ≤ J(ρₖ) with three standard errors: at least 0 where the inequality holds";
-    curves.push({ key: "inequality", title: "Energy inequality", note, series: [{ name: "slack", course, band: band.map((half) => half || 0) }] });
+    curves.push({
+      key: "inequality",
+      title: "Energy inequality",
+      note,
+      series: [{ name: "slack", course, band: band.map((half) => half || 0) }],
+    });
   }
   for (const name of metricNames(steps)) {
     const value = (step: Step) => step.report.metrics.find((metric) => metric.name === name)?.value;
@@ -93,7 +98,12 @@ function curvesOf(steps: readonly Step[], inner: readonly InnerPoint[], axis: Ax
     const note = "loss inside the steps, as seen since this page was opened; the server does not store it";
     curves.push({ key: "inner", title: "Inner loss", note, series: innerSeries(inner) });
   }
-  curves.push({ key: "seconds", title: "Seconds a step", note: "wall time on the worker", series: one("seconds", moved, (step) => step.report.seconds) });
+  curves.push({
+    key: "seconds",
+    title: "Seconds a step",
+    note: "wall time on the worker",
+    series: one("seconds", moved, (step) => step.report.seconds),
+  });
   return curves;
 }
 
@@ -130,7 +140,10 @@ function Toolbar({ axis, range }: { readonly axis: Axis; readonly range: Range |
     <div class="toolbar">
       <label>
         Over
-        <select value={axis} onChange={(event) => remember({ axis: event.currentTarget.value === "step" ? "" : event.currentTarget.value, from: "", to: "" })}>
+        <select
+          value={axis}
+          onChange={(event) => remember({ axis: event.currentTarget.value === "step" ? "" : event.currentTarget.value, from: "", to: "" })}
+        >
           {Object.entries(axisNames).map(([key, name]) => (
             <option key={key} value={key}>
               {name}

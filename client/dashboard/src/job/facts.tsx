@@ -78,8 +78,12 @@ function jobFacts(job: Job): Fact[] {
   if (job.endTime !== undefined) facts.push(["ended", timeText(job.endTime) + length(job.startTime, job.endTime)]);
   if (job.retryTime !== undefined) facts.push(["tried again", timeText(job.retryTime)]);
   if (job.deleteTime !== undefined) facts.push(["deleted", `${timeText(job.deleteTime)}, to be removed ${timeText(job.purgeTime)}`]);
-  facts.push(["stored", bytesText(job.storedBytes)]);
-  if (job.memory !== undefined) facts.push(["memory", `${bytesText(job.memory.peakBytes)} at most, thought ${bytesText(job.memory.estimatedBytes)}`]);
+  if (job.storedBytes > 0n) facts.push(["stored", bytesText(job.storedBytes)]);
+  const { memory } = job;
+  if (memory !== undefined) {
+    const seen = memory.peakBytes > 0n ? `${bytesText(memory.peakBytes)} at most, ` : "";
+    facts.push(["memory", `${seen}${bytesText(memory.estimatedBytes)} thought beforehand`]);
+  }
   for (const [key, value] of Object.entries(job.labels)) facts.push(["label", `${key} = ${value}`]);
   return facts;
 }
@@ -127,7 +131,11 @@ function inequalitySummary(flow: Flow, violated: readonly number[]) {
   const checked = flow.steps.value.filter((step) => step.report.energyInequality !== undefined).length;
   if (checked === 0) return "Not checked: no step has minimised anything yet.";
   if (violated.length === 0) return `Holds at all ${checked} steps that were checked.`;
-  return <span class="warning">VIOLATED at {stepsText(violated)}, of {checked} that were checked.</span>;
+  return (
+    <span class="warning">
+      VIOLATED at {stepsText(violated)}, of {checked} that were checked.
+    </span>
+  );
 }
 
 const maxNamed = 12;

@@ -44,8 +44,9 @@ export type Connection =
 
 const maxLogLines = 500;
 const maxInnerPoints = 4000;
-// Events come in bursts; the page shows them together.
+// Events come in bursts; the page shows them together, and less often where there are many, since curves are drawn over all of them.
 const publishMs = 30;
+const stepsAMs = 40;
 const lookEveryMs = 5000;
 
 export class Flow {
@@ -168,7 +169,7 @@ export class Flow {
   }
 
   private publishSoon(): void {
-    this.publishing ??= setTimeout(() => this.publish(), publishMs);
+    this.publishing ??= setTimeout(() => this.publish(), publishMs + this.steps.peek().length / stepsAMs);
   }
 
   private publish(): void {

@@ -7,7 +7,9 @@ import type { JsonObject } from "@bufbuild/protobuf";
 export function jobFile(job: Job): JsonObject {
   const { displayName, spec, labels, priority, device, limits } = toJson(JobSchema, job) as JsonObject;
   const all = { displayName, labels, priority, device, limits, spec };
-  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, NonNullable<(typeof entry)[1]>] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(all).filter((entry): entry is [string, NonNullable<(typeof entry)[1]>] => entry[1] !== undefined),
+  );
 }
 
 export function JobFile({ job }: { readonly job: Job }) {

@@ -9,6 +9,7 @@ import { Curves } from "./curves";
 import { Facts, JobError, ProgressLine } from "./facts";
 import { Flow } from "./flow";
 import { JobFile } from "./job_file";
+import "./job.css";
 import { Player } from "./player";
 import { PointsPanel } from "./points_panel";
 import { SampleStore } from "./sample_store";
@@ -21,7 +22,12 @@ function ConnectionNotice({ flow }: { readonly flow: Flow }) {
     const timer = setInterval(() => (now.value = Date.now()), 1000);
     return () => clearInterval(timer);
   }, [connection]);
-  if (connection.kind !== "lost") return <p role="status" class="unseen">{connection.kind === "live" ? "connected" : ""}</p>;
+  if (connection.kind !== "lost")
+    return (
+      <p role="status" class="unseen">
+        {connection.kind === "live" ? "connected" : ""}
+      </p>
+    );
   const seconds = Math.max(0, Math.ceil((connection.until - now.value) / 1000));
   return (
     <p class="notice" role="status">
@@ -134,6 +140,7 @@ export function JobPage({ name }: { readonly name: string }) {
     [name],
   );
   const fork = () => {
+    if (flow.stepAt(player.step.peek())?.checkpointKept !== true) return;
     location.hash = address("new", [
       ["fork", name],
       ["step", String(player.step.peek())],
@@ -179,7 +186,13 @@ export function JobPage({ name }: { readonly name: string }) {
         <a class="button" href={address("new", [["from", name]])}>
           Run again
         </a>
-        <button type="button" onClick={fork} disabled={!kept} aria-keyshortcuts="F" title={kept ? "" : "No checkpoint of this step is kept"}>
+        <button
+          type="button"
+          onClick={fork}
+          disabled={!kept}
+          aria-keyshortcuts="F"
+          title={kept ? "" : "No checkpoint of this step is kept"}
+        >
           Fork at step {step}
         </button>
       </div>

@@ -4,9 +4,11 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { link, remember } from "../link";
 import { type Camera, readCamera, writeCamera } from "../points/camera";
 import { type Basis, cameraFor, mainDirections, place, type Points, type Projection } from "../points/plane";
+import { ImageGrid, imageShapeOf } from "../points/image_grid";
 import { PointsView, type Trail } from "../points/points_view";
 import { loadServerInfo, serverInfo } from "../server/server_info";
 import type { Tensor } from "../server/tensor";
+import { ExactFigures, OverlayChoice, useComparison } from "./comparison";
 import type { Flow } from "./flow";
 import type { Player } from "./player";
 import { SamplesTable } from "./samples_table";
@@ -148,6 +150,9 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
   const dimension = flow.job.value?.spec?.dimension ?? 1;
   const shown = player.shown.value;
   const version = store.version.value;
+  const images = imageShapeOf(flow.job.value?.spec);
+  const asked = parameters.get("view") ?? "";
+  const view = (asked === "main" && dimension > 2) || (asked === "images" && images !== undefined) ? asked : "";
   const tensor = shown === undefined ? undefined : store.peek(shown);
   const projection = useProjection(tensor, shown, dimension);
   const points = useMemo(
@@ -155,18 +160,23 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
     [tensor, shown, projection],
   );
   const rows = readRows(parameters.get("rows"));
-  const trails = useMemo(
-    () => trailsOf(rows, store, shown ?? 0, projection),
-    [parameters.get("rows"), shown, projection, version],
+  const trails = useMemo(() => trailsOf(rows, store, shown ?? 0, projection), [parameters.get("rows"), shown, projection, version]);
+  const [camera, setCamera] = useCamera(
+    points,
+    JSON.stringify(projection.kind === "pair" ? [projection.x, projection.y] : projection.basis.key),
   );
-  const [camera, setCamera] = useCamera(points, JSON.stringify(projection.kind === "pair" ? [projection.x, projection.y] : projection.basis.key));
+  const comparison = useComparison(flow.job.value, shown === undefined ? undefined : flow.stepAt(shown), projection);
   const drawn = store.drawCount.value > 0;
   useEffect(() => store.draw(Math.max(0, Math.floor(Number(parameters.get("draw") ?? 0)) || 0)), [parameters.get("draw")]);
 
+  const solver = flow.job.value?.spec?.solver?.kind.case;
   const step = player.step.value;
   const names: readonly [string, string] =
-    projection.kind === "main" ? ["1st main direction", "2nd main direction"] : [axisName(projection.x), dimension > 1 ? axisName(projection.y) : ""];
-  const label = points === undefined ? "no points" : `${points.count} points of step ${shown}, ${names.filter((name) => name !== "").join(" and ")}`;
+    projection.kind === "main"
+      ? ["1st main direction", "2nd main direction"]
+      : [axisName(projection.x), dimension > 1 ? axisName(projection.y) : ""];
+  const label =
+    points === undefined ? "no points" : `${points.count} points of step ${shown}, ${names.filter((name) => name !== "").join(" and ")}`;
   const missing = useComputed(() => whyMissing(flow, store, player));
   const pick = (row: number) => {
     const others = rows.filter((other) => other !== row);
@@ -180,37 +190,41 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
           {dimension > 2 && (
             <label>
               Plane
-              <select
-                value={projection.kind}
-                onChange={(event) => remember({ view: event.currentTarget.value === "main" ? "main" : "", camera: "", rows: "" })}
-              >
-                <option value="pair">two coordinates</option>
+              <select value={view} onChange={(event) => remember({ view: event.currentTarget.value, camera: "", rows: "" })}>
+                <option value="">two coordinates</option>
                 <option value="main">main directions (PCA)</option>
+                {images !== undefined && <option value="images">images</option>}
               </select>
             </label>
           )}
-          {dimension > 2 && projection.kind === "pair" && (
+          {dimension > 2 && view === "" && projection.kind === "pair" && (
             <>
               <AxisChoice word="Across" parameter="x" value={projection.x} dimension={dimension} />
               <AxisChoice word="Up" parameter="y" value={projection.y} dimension={dimension} />
             </>
           )}
+          {dimension > 1 && view !== "images" && <OverlayChoice comparison={comparison} />}
           <DrawChoice store={store} />
-          <button type="button" class="small" onClick={() => setCamera(undefined)}>
+          <button type="button" class="small" disabled={view === "images"} onClick={() => setCamera(undefined)}>
             Show all
           </button>
         </div>
       </div>
-      <PointsView
-        points={points}
-        label={label}
-        names={names}
-        camera={camera}
-        onCamera={setCamera}
-        periodMs={player.periodMs}
-        trails={trails}
-        onPick={pick}
-      />
+      {view === "images" && images !== undefined ? (
+        <ImageGrid tensor={tensor} step={shown ?? step} shape={images} />
+      ) : (
+        <PointsView
+          points={points}
+          label={label}
+          names={names}
+          camera={camera}
+          onCamera={setCamera}
+          periodMs={player.periodMs}
+          trails={trails}
+          overlay={comparison.overlay}
+          onPick={pick}
+        />
+      )}
       <p class="caption" role="status">
         {points === undefined ? "" : `${points.count.toLocaleString("en")} points of step ${shown}`}
         {shown !== undefined && shown !== step && missing.value === "" ? `, step ${step} is on its way` : ""}
@@ -222,6 +236,9 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
           </button>
         )}
       </p>
+      {view !== "images" && points !== undefined && points.y >= 0 && comparison.overlay.exact !== undefined && (
+        <ExactFigures exact={comparison.overlay.exact} points={points} names={names} sliced={solver === undefined || solver === "swJko"} />
+      )}
       <Scrubber flow={flow} player={player} drawn={drawn} />
       <SamplesTable tensor={tensor} step={shown ?? step} />
     </section>

@@ -4,6 +4,7 @@ import type { Job } from "contract/sliceflow/v1/job_pb";
 import { address, jobAddress, link, remember } from "../link";
 import { figure, timeText } from "../words";
 import { StateBadge } from "../state_badge";
+import "./jobs.css";
 import { JobActions } from "./job_actions";
 import { JobList } from "./job_list";
 import { Sparkline } from "./sparkline";

@@ -15,7 +15,8 @@ export interface Points {
 }
 
 // How samples are laid in the plane.
-export type Projection = { readonly kind: "pair"; readonly x: number; readonly y: number } | { readonly kind: "main"; readonly basis: Basis };
+export type Projection =
+  { readonly kind: "pair"; readonly x: number; readonly y: number } | { readonly kind: "main"; readonly basis: Basis };
 
 // Where the middle of the plane is, and the directions of its axes, `dimension` numbers each.
 export interface Basis {

@@ -7,6 +7,7 @@ import { figure } from "../words";
 import { type Camera, panned, type Size, toPixel, toPoint, zoomed } from "./camera";
 import { ticks } from "../chart/ticks";
 import { Gestures } from "./gestures";
+import { type Overlay, Overlays } from "./overlays";
 import type { Points } from "./plane";
 import { Stage } from "./stage";
 
@@ -25,6 +26,7 @@ interface Properties {
   // How long a step is shown while it plays.
   readonly periodMs: number;
   readonly trails: readonly Trail[];
+  readonly overlay: Overlay;
   readonly onPick: (row: number) => void;
 }
 
@@ -106,7 +108,7 @@ function rowUnder(points: Points, camera: Camera, size: Size, x: number, y: numb
   return best;
 }
 
-export function PointsView({ points, label, names, camera, onCamera, periodMs, trails, onPick }: Properties) {
+export function PointsView({ points, label, names, camera, onCamera, periodMs, trails, overlay, onPick }: Properties) {
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const stage = useRef<Stage | undefined>(undefined);
@@ -180,6 +182,7 @@ export function PointsView({ points, label, names, camera, onCamera, periodMs, t
       <canvas ref={canvas} role="img" aria-label={label} />
       {size.value.width > 0 && (
         <svg width={size.value.width} height={size.value.height} aria-hidden="true">
+          <Overlays overlay={overlay} points={points} camera={camera} size={size.value} />
           <Trails trails={trails} camera={camera} size={size.value} />
         </svg>
       )}

@@ -1,0 +1,149 @@
+// The exact solution and the target beside the points: which there are, what is shown of them, and how far off the points are.
+import { useMemo } from "preact/hooks";
+import type { Job } from "contract/sliceflow/v1/job_pb";
+import { link, remember } from "../link";
+import { exactGaussian, type PlaneGaussian, seenAlong, squaredDistance, targetsOf } from "../points/gaussians";
+import type { Overlay } from "../points/overlays";
+import type { Points, Projection } from "../points/plane";
+import { figure } from "../words";
+import type { Step } from "./flow";
+
+const maxTargets = 64;
+
+// What can be shown of a job.
+export interface Comparison {
+  readonly overlay: Overlay;
+  readonly hasTarget: boolean;
+  readonly hasExact: boolean;
+}
+
+function chosen(): ReadonlySet<string> {
+  return new Set((link.value.parameters.get("over") ?? "target,exact").split(","));
+}
+
+function unit(axis: number, dimension: number): number[] {
+  return Array.from({ length: dimension }, (_, i) => (i === axis ? 1 : 0));
+}
+
+export function useComparison(job: Job | undefined, step: Step | undefined, projection: Projection): Comparison {
+  const spec = job?.spec;
+  const dimension = spec?.dimension ?? 1;
+  const [x, y, origin] = useMemo(() => {
+    if (projection.kind === "main") return [projection.basis.axes[0], projection.basis.axes[1], projection.basis.mean] as const;
+    return [unit(projection.x, dimension), unit(projection.y, dimension), [] as number[]] as const;
+  }, [projection, dimension]);
+  const targets = useMemo(
+    () =>
+      spec === undefined
+        ? []
+        : targetsOf(spec)
+            .slice(0, maxTargets)
+            .map((each) => seenAlong(each, origin, x, y)),
+    [job?.name, x],
+  );
+  const exact = useMemo(() => {
+    const law = spec === undefined || step === undefined ? undefined : exactGaussian(spec, step.report.wassersteinTime);
+    return law === undefined ? undefined : seenAlong(law, origin, x, y);
+  }, [job?.name, step, x]);
+  const over = chosen();
+  return {
+    hasTarget: targets.length > 0,
+    hasExact: exact !== undefined,
+    overlay: { contours: over.has("contours"), targets: over.has("target") ? targets : [], exact: over.has("exact") ? exact : undefined },
+  };
+}
+
+export function OverlayChoice({ comparison }: { readonly comparison: Comparison }) {
+  const over = chosen();
+  const set = (key: string, on: boolean) => {
+    const next = new Set(over);
+    if (on) next.add(key);
+    else next.delete(key);
+    const text = [...next].sort().join(",");
+    remember({ over: text === "exact,target" ? "" : text || "none" });
+  };
+  const box = (key: string, word: string) => (
+    <label class="check">
+      <input type="checkbox" checked={over.has(key)} onChange={(event) => set(key, event.currentTarget.checked)} />
+      <svg class="swatch-line" width="20" height="8" aria-hidden="true">
+        <path class={key} d="M0 4H20" />
+      </svg>
+      {word}
+    </label>
+  );
+  return (
+    <>
+      {box("contours", "contours")}
+      {comparison.hasTarget && box("target", "target")}
+      {comparison.hasExact && box("exact", "exact solution")}
+    </>
+  );
+}
+
+// Mean and covariance of the points in the plane that is shown.
+function fit(points: Points): PlaneGaussian {
+  let [sx, sy, sxx, sxy, syy] = [0, 0, 0, 0, 0];
+  const at = (row: number, offset: number) => points.values[row * points.stride + offset] ?? 0;
+  for (let row = 0; row < points.count; row += 1) {
+    sx += at(row, points.x);
+    sy += at(row, points.y);
+  }
+  const [mx, my] = [sx / points.count, sy / points.count];
+  for (let row = 0; row < points.count; row += 1) {
+    const [dx, dy] = [at(row, points.x) - mx, at(row, points.y) - my];
+    sxx += dx * dx;
+    sxy += dx * dy;
+    syy += dy * dy;
+  }
+  const freedom = Math.max(1, points.count - 1);
+  return { mean: [mx, my], covariance: [sxx / freedom, sxy / freedom, syy / freedom] };
+}
+
+interface FiguresProperties {
+  readonly exact: PlaneGaussian;
+  readonly points: Points;
+  readonly names: readonly [string, string];
+  // SW-JKO follows a flow of its own, with the same end.
+  readonly sliced: boolean;
+}
+
+export function ExactFigures({ exact, points, names, sliced }: FiguresProperties) {
+  const found = useMemo(() => fit(points), [points]);
+  const rows = [
+    { name: names[0], of: (gaussian: PlaneGaussian) => [gaussian.mean[0], Math.sqrt(gaussian.covariance[0])] },
+    { name: names[1], of: (gaussian: PlaneGaussian) => [gaussian.mean[1], Math.sqrt(gaussian.covariance[2])] },
+  ];
+  return (
+    <div class="exact-figures">
+      <table>
+        <caption>
+          Points and exact solution at this time: W2² between their Gaussians in this plane is {figure(squaredDistance(found, exact))}
+          {sliced && ". SW-JKO follows another flow with the same end, so it is off on the way"}
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">along</th>
+            <th scope="col">mean</th>
+            <th scope="col">exact</th>
+            <th scope="col">deviation</th>
+            <th scope="col">exact</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => {
+            const [mean = 0, deviation = 0] = row.of(found);
+            const [exactMean = 0, exactDeviation = 0] = row.of(exact);
+            return (
+              <tr key={row.name}>
+                <th scope="row">{row.name}</th>
+                {[mean, exactMean, deviation, exactDeviation].map((value, i) => (
+                  <td key={i}>{figure(value)}</td>
+                ))}
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
