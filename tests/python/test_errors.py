@@ -15,7 +15,7 @@ from sliceflow import errors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Between daemon and worker, of the daemon's own start, or of how jobs end (which JobFailedError carries by its reason).
+# Between daemon and worker, of the daemon's own start, of browsers' calls alone, or of how jobs end (which JobFailedError carries by its reason).
 NOT_OF_CALLS = {
     "BLOBS_GONE",
     "CHECKPOINT_MISSING",
@@ -28,6 +28,7 @@ NOT_OF_CALLS = {
     "ENGINE_REFUSED",
     "FORK_ORIGIN_LOST",
     "JOB_NOT_QUEUED",
+    "ORIGIN_NOT_ALLOWED",
     "OUT_OF_MEMORY",
     "STALE_ASSIGNMENT",
     "STEP_OUT_OF_ORDER",
