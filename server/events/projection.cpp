@@ -111,6 +111,7 @@ store::JobCommit MakeCommit(Change& change, Clock& clock) {
 absl::StatusOr<JobView> ViewOf(const store::JobRow& row) {
   JobView view;
   if (!view.job.ParseFromString(row.job)) return absl::DataLossError(absl::StrCat("the stored job ", row.id, " is damaged"));
+  view.job.set_stored_bytes(row.stored_bytes);
   view.version = row.version;
   view.number = row.number;
   view.worker_failures = row.worker_failures;

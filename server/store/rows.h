@@ -21,7 +21,8 @@ struct JobRow {
   std::string display_name;
   std::string owner;
   int priority = 0;
-  std::string device;  // as in sliceflow.v1.Job
+  std::string device;        // as in sliceflow.v1.Job
+  int64_t stored_bytes = 0;  // of its steps, which the store counts: only read
   std::map<std::string, std::string> labels;
   std::vector<std::string> datasets;  // ids that the specification refers to, of data sets of the job's owner
   int64_t last_sequence = 0;

@@ -9,9 +9,10 @@ namespace sliceflow::store {
 namespace {
 
 constexpr char kJobColumns[] =
-    "id, number, version, state, create_time_us, display_name, owner, last_sequence, worker_failures, job, priority, device";
+    "id, number, version, state, create_time_us, display_name, owner, last_sequence, worker_failures, job, priority, device, stored_bytes";
 constexpr char kGetJob[] =
-    "SELECT id, number, version, state, create_time_us, display_name, owner, last_sequence, worker_failures, job, priority, device FROM "
+    "SELECT id, number, version, state, create_time_us, display_name, owner, last_sequence, worker_failures, job, priority, device, "
+    "stored_bytes FROM "
     "jobs "
     "WHERE id = ?";
 
@@ -29,6 +30,7 @@ JobRow ReadJobRow(const Statement& row) {
   job.job = row.Bytes(9);
   job.priority = static_cast<int>(row.Int(10));
   job.device = row.Bytes(11);
+  job.stored_bytes = row.Int(12);
   return job;
 }
 

@@ -75,6 +75,7 @@ TEST_F(QuotaTest, BytesAreCountedUntilTheyAreDropped) {
   const Assignment assignment = Start(id);
   RecordRange(id, assignment.number, 0, 1);
   EXPECT_EQ(Usage("ada").stored_bytes, 2 * kSampleBytes + 2 * kCheckpointBytes);
+  EXPECT_EQ(jobs_->Get(Scope::Everyone(), id)->stored_bytes(), 2 * kSampleBytes + 2 * kCheckpointBytes);
   RecordRange(id, assignment.number, 2, 2);  // step 1 is no longer the newest
   EXPECT_EQ(Usage("ada").stored_bytes, 3 * kSampleBytes + 2 * kCheckpointBytes);
   ASSERT_TRUE(jobs_->RefuseCheckpoint(id, assignment.number, 2, "damaged").ok());
