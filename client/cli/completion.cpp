@@ -61,7 +61,7 @@ complete -o filenames -F _sliceflow sliceflow
 )");
 }
 
-std::string Quoted(const std::string& text) { return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'"); }
+std::string ShellQuoted(const std::string& text) { return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'"); }
 
 // zsh's _arguments reads brackets and colons in descriptions.
 std::string ZshText(const std::string& text) { return absl::StrReplaceAll(text, {{"[", "("}, {"]", ")"}, {":", " "}}); }
@@ -71,7 +71,7 @@ std::string ZshOptions(const CLI::App& app) {
   for (const CLI::Option* option : Options(app)) {
     for (const std::string& name : option->get_lnames()) {
       const std::string value = TakesValue(*option) ? ":value:_files" : "";
-      absl::StrAppend(&lines, " ", Quoted(absl::StrCat("--", name, "[", ZshText(option->get_description()), "]", value)));
+      absl::StrAppend(&lines, " ", ShellQuoted(absl::StrCat("--", name, "[", ZshText(option->get_description()), "]", value)));
     }
   }
   return lines;
@@ -80,7 +80,7 @@ std::string ZshOptions(const CLI::App& app) {
 std::string Zsh(const CLI::App& app) {
   std::string commands, cases;
   for (const CLI::App* command : Commands(app)) {
-    absl::StrAppend(&commands, "    ", Quoted(absl::StrCat(command->get_name(), ":", ZshText(command->get_description()))), "\n");
+    absl::StrAppend(&commands, "    ", ShellQuoted(absl::StrCat(command->get_name(), ":", ZshText(command->get_description()))), "\n");
     const std::string rest = command->get_name() == "completion" ? "'1:shell:(bash zsh fish)'" : "'*:file:_files'";
     absl::StrAppend(&cases, "    ", command->get_name(), ") _arguments", ZshOptions(*command), ZshOptions(app), " ", rest, " ;;\n");
   }
@@ -96,7 +96,7 @@ std::string FishOptions(const CLI::App& app, const std::string& condition) {
   for (const CLI::Option* option : Options(app)) {
     for (const std::string& name : option->get_lnames()) {
       absl::StrAppend(&lines, "complete -c sliceflow", condition, " -l ", name, TakesValue(*option) ? " -r" : "", " -d ",
-                      Quoted(option->get_description()), "\n");
+                      ShellQuoted(option->get_description()), "\n");
     }
   }
   return lines;
@@ -106,7 +106,7 @@ std::string Fish(const CLI::App& app) {
   std::string script = "# Completion of sliceflow for fish: sliceflow completion fish | source\n" + FishOptions(app, "");
   for (const CLI::App* command : Commands(app)) {
     absl::StrAppend(&script, "complete -c sliceflow -f -n __fish_use_subcommand -a ", command->get_name(), " -d ",
-                    Quoted(command->get_description()), "\n",
+                    ShellQuoted(command->get_description()), "\n",
                     FishOptions(*command, absl::StrCat(" -n '__fish_seen_subcommand_from ", command->get_name(), "'")));
   }
   return script + "complete -c sliceflow -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n";

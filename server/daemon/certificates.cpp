@@ -92,6 +92,11 @@ absl::Status Certificates::Use(TlsTexts texts) {
   return status;
 }
 
+TlsTexts Certificates::texts() const {
+  const absl::MutexLock lock(&mutex_);
+  return texts_;
+}
+
 absl::Time Certificates::load_time() const {
   const absl::MutexLock lock(&mutex_);
   return load_time_;

@@ -33,6 +33,8 @@ class Certificates {
   // file.
   absl::Status Refresh();
 
+  // Those in use.
+  TlsTexts texts() const;
   // When the files in use were taken over, and when their certificate ends.
   absl::Time load_time() const;
   absl::Time expire_time() const;

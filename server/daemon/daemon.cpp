@@ -154,7 +154,8 @@ class DaemonImpl : public Daemon {
   absl::Status OpenDoor();
   absl::Status StartWorkerServer();
   absl::Status StartPublicServer();
-  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> ServerCredentials();
+  absl::Status LoadCertificates();
+  gateway::TlsIdentity HttpIdentity() const;
   absl::Status RefreshCertificates();
   void StartUpkeep();
   void StartHealth();
@@ -203,12 +204,15 @@ class DaemonImpl : public Daemon {
 // First of all, so that whoever looks sees a daemon that starts, however long a migration takes.
 absl::Status DaemonImpl::StartHttp() {
   if (!settings_.http.has_value()) return absl::OkStatus();
+  std::optional<gateway::TlsIdentity> tls;
+  if (settings_.encrypts_http()) tls = HttpIdentity();
   auto http = gateway::HttpServer::Start(settings_.http->host, settings_.http->port,
                                          {.readiness = [this] { return readiness_.status(); },
                                           .metrics = [this] { return metrics_.Text(); },
                                           .dashboard = settings_.dashboard,
                                           .peer_word = gateway_word_,
-                                          .on_loopback = settings_.http->loopback()});
+                                          .on_loopback = settings_.http->loopback(),
+                                          .tls = std::move(tls)});
   if (!http.ok()) return OfSetting("http", http.status());
   http_ = *std::move(http);
   return absl::OkStatus();
@@ -258,6 +262,7 @@ absl::Status DaemonImpl::OpenDoor() {
 }
 
 absl::Status DaemonImpl::Start() {
+  if (absl::Status status = LoadCertificates(); !status.ok()) return status;
   if (absl::Status status = StartHttp(); !status.ok()) return status;
   if (absl::Status status = OpenStore(); !status.ok()) return status;
   if (absl::Status status = OpenDoor(); !status.ok()) return status;
@@ -318,12 +323,11 @@ absl::Status DaemonImpl::StartPublicServer() {
   absl::StatusOr<std::unique_ptr<Listener>> listener = Listener::Bind(settings_.listen);
   if (!listener.ok()) return OfSetting("listen", listener.status());
   listener_ = *std::move(listener);
-  const absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials = ServerCredentials();
-  if (!credentials.ok()) return credentials.status();
+  const auto credentials = certificates_ == nullptr ? grpc::InsecureServerCredentials() : certificates_->ServerCredentials();
   grpc::ServerBuilder builder;
   SetBounds(builder);
   using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
-  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, *credentials);
+  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, credentials);
   services_ = api::RegisterServices(builder, {*jobs_, *datasets_, *access_, *scheduler_}, limits_);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(
@@ -339,12 +343,17 @@ absl::Status DaemonImpl::StartPublicServer() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> DaemonImpl::ServerCredentials() {
-  if (!settings_.tls.enabled()) return grpc::InsecureServerCredentials();
+absl::Status DaemonImpl::LoadCertificates() {
+  if (!settings_.tls.enabled()) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<Certificates>> certificates = Certificates::Load(settings_.tls);
   if (!certificates.ok()) return certificates.status();
   certificates_ = *std::move(certificates);
-  return certificates_->ServerCredentials();
+  return absl::OkStatus();
+}
+
+gateway::TlsIdentity DaemonImpl::HttpIdentity() const {
+  TlsTexts texts = certificates_->texts();
+  return {std::move(texts.cert), std::move(texts.key), std::move(texts.client_ca)};
 }
 
 absl::Status DaemonImpl::RefreshCertificates() {
@@ -353,6 +362,7 @@ absl::Status DaemonImpl::RefreshCertificates() {
   if (certificates_->load_time() != before) {
     Log(LogLevel::kInfo, absl::StrCat("took a renewed ", settings_.tls.cert, ", which expires at ",
                                       absl::FormatTime(certificates_->expire_time(), absl::UTCTimeZone())));
+    if (settings_.encrypts_http()) return http_->UseTls(HttpIdentity());
   }
   return status;
 }

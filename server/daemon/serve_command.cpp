@@ -1,4 +1,6 @@
 // `sliceflowd serve`: the daemon, until a signal ends it.
+#include <malloc.h>
+
 #include <cstdlib>
 
 #include "absl/cleanup/cleanup.h"
@@ -19,6 +21,8 @@ namespace {
 // How long the end waits for who reads the log.
 constexpr absl::Duration kLogTime = absl::Seconds(1);
 
+constexpr int kArenas = 2;
+
 LogLevel LevelOf(const std::string& name) {
   if (name == "debug") return LogLevel::kDebug;
   if (name == "info") return LogLevel::kInfo;
@@ -30,6 +34,8 @@ LogLevel LevelOf(const std::string& name) {
 int Serve(const ResolvedSettings& resolved) {
   if (const absl::Status status = CheckForServing(resolved); !status.ok()) return Fail(status, kUsage);
   const Settings& settings = resolved.settings;
+  // A thread answers each browser that follows a job. With an arena of the heap for each, what their messages took stays with all of them.
+  mallopt(M_ARENA_MAX, kArenas);
   BlockStopSignals();
   RaiseDescriptorLimit();
   // Workers inherit it. OpenMP's threads otherwise spin while they wait, which on cores shared with anything else slows a step tenfold.

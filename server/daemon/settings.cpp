@@ -150,6 +150,16 @@ std::string ReadOwnerQuota(const GivenSetting& given, Settings& settings) {
   return status.ok() ? "" : Wrong(given, status);
 }
 
+// What is wrong with a port beyond this machine that is not guarded.
+std::string OpenToAll(absl::string_view source, absl::string_view name, const ListenAddress& address, bool encrypted,
+                      const Settings& settings) {
+  const bool asks = settings.authentication == "tokens";
+  return absl::StrCat(source, ": ", name, ": ", address.ToString(), ": without ", encrypted ? "" : "TLS (--tls-cert, --tls-key)",
+                      encrypted || asks ? "" : " and ", asks ? "" : "--authentication tokens",
+                      " anyone on the network could read and steer jobs. Listen on 127.0.0.1, or add --insecure where the network is ",
+                      "trusted.");
+}
+
 }  // namespace
 
 void AddEnvironment(const char* const* environment, GivenSettings& given) {
@@ -218,16 +228,14 @@ absl::Status CheckForServing(const ResolvedSettings& resolved) {
   if (absl::Status status = CheckTlsFiles(settings.tls); !status.ok()) problems.emplace_back(status.message());
   const bool guarded = settings.tls.enabled() && settings.authentication == "tokens";
   if (!settings.listen.loopback() && !guarded && !settings.insecure) {
-    problems.push_back(absl::StrCat(source("listen"), ": listen: ", settings.listen.ToString(), ": without ",
-                                    settings.tls.enabled() ? "--authentication tokens" : "TLS (--tls-cert, --tls-key)",
-                                    settings.tls.enabled() || settings.authentication == "tokens" ? "" : " and --authentication tokens",
-                                    " anyone on the network could read and steer jobs. Listen on 127.0.0.1, or add --insecure where the ",
-                                    "network is trusted."));
+    problems.push_back(OpenToAll(source("listen"), "listen", settings.listen, settings.tls.enabled(), settings));
   }
-  if (settings.http.has_value() && !settings.http->loopback() && !settings.insecure) {
-    problems.push_back(absl::StrCat(source("http"), ": http: ", settings.http->ToString(),
-                                    ": the HTTP port is not encrypted and asks nobody who they are. Listen on 127.0.0.1, or add ",
-                                    "--insecure where the network is trusted."));
+  if (settings.http_tls == "on" && !settings.tls.enabled()) {
+    problems.push_back(absl::StrCat(source("http_tls"), ": http_tls: on takes a certificate: give --tls-cert and --tls-key"));
+  }
+  const bool http_guarded = settings.encrypts_http() && settings.authentication == "tokens";
+  if (settings.http.has_value() && !settings.http->loopback() && !http_guarded && !settings.insecure) {
+    problems.push_back(OpenToAll(source("http"), "http", *settings.http, settings.encrypts_http(), settings));
   }
   if (settings.http.has_value() && settings.listen.port != 0 && settings.http->ToString() == settings.listen.ToString()) {
     problems.push_back(

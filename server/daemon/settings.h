@@ -25,6 +25,7 @@ struct Settings {
   std::string data_dir;
   ListenAddress listen{"127.0.0.1", 50051};
   std::optional<ListenAddress> http;
+  std::string http_tls = "auto";
   bool insecure = false;
   std::string authentication = "none";
   TlsFiles tls;
@@ -43,6 +44,11 @@ struct Settings {
   jobs::RetentionOptions retention;
   v1::Quota quota;
   std::map<std::string, v1::Quota> owner_quotas;  // complete: what an owner's entry leaves out is that of `quota`
+
+  // Whether the HTTP port, where there is one, speaks HTTPS.
+  bool encrypts_http() const {
+    return http.has_value() && tls.enabled() && (http_tls == "on" || (http_tls == "auto" && !http->loopback()));
+  }
 };
 
 // A value somebody gave.

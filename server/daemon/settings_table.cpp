@@ -185,6 +185,9 @@ std::vector<Setting> MakeTable() {
           "http", &Settings::http,
           "Where the dashboard, the API for browsers, /healthz, /readyz and /metrics are served over HTTP; port 0 takes a free one. Not "
           "served where this is empty."),
+      OneOf("http_tls", {"auto", "on", "off"}, &Settings::http_tls,
+            "Whether the HTTP port speaks HTTPS, with tls.cert and tls.key. `auto`: where these are given and it is served beyond this "
+            "machine."),
       Text("dashboard", "FOLDER", &Settings::dashboard,
            "Folder with the dashboard's files. Default: share/sliceflow/dashboard beside the folder that sliceflowd is in, where it is "
            "there."),

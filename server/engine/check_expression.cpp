@@ -13,7 +13,7 @@
 namespace sliceflow::engine {
 namespace {
 
-std::vector<float> ToVector(const at::Tensor& tensor) {
+std::vector<float> FloatsOf(const at::Tensor& tensor) {
   const at::Tensor values = tensor.contiguous();
   const float* data = values.const_data_ptr<float>();
   return {data, data + values.numel()};
@@ -30,7 +30,7 @@ std::variant<ExpressionValues, ExpressionRefusal> CheckExpression(ExpressionKind
     const auto count = static_cast<int64_t>(points.size()) / dimension;
     const at::Tensor x = at::from_blob(const_cast<float*>(points.data()), {count, dimension}, at::TensorOptions(at::kFloat));
     const Expression::Values values = std::get<0>(compiled)->Evaluate(x, /*with_gradient=*/true);
-    return ExpressionValues{ToVector(values.value), ToVector(values.gradient)};
+    return ExpressionValues{FloatsOf(values.value), FloatsOf(values.gradient)};
   } catch (const std::exception& error) {
     return ExpressionRefusal{0, error.what()};
   }
@@ -45,7 +45,7 @@ std::variant<std::vector<float>, ExpressionRefusal> CheckGenerator(const Generat
     const auto count = static_cast<int64_t>(noise.size()) / columns;
     const at::Tensor z = at::from_blob(const_cast<float*>(noise.data()), {count, columns}, at::TensorOptions(at::kFloat));
     at::Generator random = MakeGenerator(/*seed=*/0, Purpose::kInitialParameters);
-    return ToVector(std::get<0>(compiled)->Evaluate(z, InitialTensors(generator.parameters, random)));
+    return FloatsOf(std::get<0>(compiled)->Evaluate(z, InitialTensors(generator.parameters, random)));
   } catch (const std::exception& error) {
     return ExpressionRefusal{0, error.what()};
   }

@@ -1,9 +1,5 @@
 #include "server/gateway/calls.h"
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <map>
 #include <optional>
 #include <string>
@@ -11,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/errors.h"
 #include "common/forwarded_peer.h"
 #include "common/grpc_status.h"
 #include "common/quoted.h"
@@ -28,36 +25,17 @@ constexpr absl::Duration kUnaryTime = absl::Minutes(1);  // where the client say
 // What of a request's fields the services read.
 constexpr const char* kForwarded[] = {"authorization", "x-request-id", "traceparent"};
 
-// In the form of gRPC; empty where it cannot be told.
-std::string PeerOf(int socket) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "";
-  char text[INET6_ADDRSTRLEN] = "";
-  if (address.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-    return absl::StrCat("ipv4:", inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text), ":", ntohs(v4.sin_port));
-  }
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-  return absl::StrCat("ipv6:[", inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text), "]:", ntohs(v6.sin6_port));
-}
-
-// So that a client whose machine has gone is noticed under a stream that has nothing to say.
-void KeepAlive(int socket) {
-  const int yes = 1, idle_s = 60, interval_s = 20, count = 3;
-  setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
-  setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-  setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
-  setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
-}
-
 std::map<std::string, std::string> MetadataOf(const RequestReader::Request& request, const std::string& peer_word) {
   std::map<std::string, std::string> metadata;
   for (const char* name : kForwarded) {
     if (const absl::string_view value = request.head.Field(name); !value.empty()) metadata.emplace(name, value);
   }
-  metadata.emplace(kPeerKey, absl::StrCat(peer_word, " ", PeerOf(request.socket)));
+  metadata.emplace(kPeerKey, absl::StrCat(peer_word, " ", request.from.peer));
   return metadata;
+}
+
+absl::Status CertificateMissing() {
+  return WithReason(absl::UnauthenticatedError("this server asks for a client's certificate (mutual TLS)"), "CLIENT_CERTIFICATE_MISSING");
 }
 
 struct Asked {
@@ -97,9 +75,9 @@ absl::StatusOr<Asked> Understand(const Wire& wire, const RequestReader::Request&
 grpc::Status Relay(ForwardedCall& call, const Wire& wire, const MethodDescriptor& method, const ClientSocket& client,
                    Responder& responder) {
   while (true) {
-    if (const std::optional<std::string> message = call.TakeMessage()) {
-      const absl::StatusOr<std::string> told =
-          wire.codec == Codec::kJson ? JsonOfBytes(*method.output_type(), *message) : absl::StatusOr<std::string>(*message);
+    if (std::optional<std::string> message = call.TakeMessage()) {
+      absl::StatusOr<std::string> told(*std::move(message));
+      if (wire.codec == Codec::kJson) told = JsonOfBytes(*method.output_type(), *told);
       if (!told.ok()) return ToGrpcStatus(told.status());
       if (!responder.Message(*told)) return grpc::Status::CANCELLED;
       call.ReadOn();
@@ -125,10 +103,10 @@ bool Calls::IsStream(const RequestHead& call) {
 void Calls::Answer(const RequestReader::Request& request, const ClientSocket& client) {
   const std::optional<Wire> wire = WireOf(request.head.Field("content-type"));
   if (!wire.has_value()) return Responder::Refuse(client, "415 Unsupported Media Type");
-  KeepAlive(request.socket);
   Responder responder(client, *wire);
   const auto refuse = [&](const absl::Status& status) { (void)responder.End(ToGrpcStatus(status)); };
   if (const absl::Status status = CheckOrigin(request.head, on_loopback_); !status.ok()) return refuse(status);
+  if (!request.from.is_known) return refuse(CertificateMissing());
   const absl::StatusOr<Asked> asked = Understand(*wire, request);
   if (!asked.ok()) return refuse(asked.status());
   std::shared_ptr<grpc::Channel> channel;

@@ -4,7 +4,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -22,6 +24,8 @@
 #include "server/gateway/calls.h"
 #include "server/gateway/client_socket.h"
 #include "server/gateway/request_reader.h"
+#include "server/gateway/tcp.h"
+#include "server/gateway/tls_front.h"
 
 namespace sliceflow::gateway {
 namespace {
@@ -79,6 +83,7 @@ class BoundedServer final : public httplib::Server {
         once_(kCallsAtOnce, kMostWaitingCalls, [this](const RequestReader::Request& request) { AnswerCall(request); }),
         streams_(kStreamsAtOnce, kMostWaitingCalls, [this](const RequestReader::Request& request) { AnswerCall(request); }),
         requests_([this](RequestReader::Request request) { Sort(std::move(request)); }) {
+    if (sources.tls.has_value()) tls_.emplace([this](TlsFront::Decrypted connection) { TakeDecrypted(std::move(connection)); });
     new_task_queue = [] { return new AtOnce; };
     // The library's default shares a port that is taken.
     set_socket_options([](socket_t socket) {
@@ -92,10 +97,24 @@ class BoundedServer final : public httplib::Server {
 
   Calls& calls() { return calls_; }
 
+  absl::Status UseTls(const TlsIdentity& identity) {
+    asks_clients_ = !identity.client_ca.empty();
+    return tls_->Use(identity);
+  }
+
  private:
   bool process_and_close_socket(socket_t socket) override {
-    requests_.Add(socket);
+    PrepareForStreams(socket);
+    if (tls_.has_value()) {
+      tls_->Add(socket);
+    } else {
+      requests_.Add(socket, {.peer = PeerOf(socket)});
+    }
     return true;
+  }
+
+  void TakeDecrypted(TlsFront::Decrypted connection) {
+    requests_.Add(connection.socket, {std::move(connection.peer), connection.has_certificate || !asks_clients_});
   }
 
   void Sort(RequestReader::Request request) {
@@ -127,6 +146,8 @@ class BoundedServer final : public httplib::Server {
   Answerers once_;
   Answerers streams_;
   RequestReader requests_;  // after what it hands to
+  std::atomic<bool> asks_clients_ = false;
+  std::optional<TlsFront> tls_;  // the same
 };
 
 class HttpServerImpl final : public HttpServer {
@@ -169,6 +190,7 @@ class HttpServerImpl final : public HttpServer {
     return server_.is_running() ? absl::OkStatus() : refused;
   }
 
+  absl::Status UseTls(const TlsIdentity& identity) override { return server_.UseTls(identity); }
   void OpenCalls(std::shared_ptr<grpc::Channel> channel) override { server_.calls().Open(std::move(channel)); }
   int port() const override { return port_; }
 
@@ -190,8 +212,11 @@ class HttpServerImpl final : public HttpServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& host, int port, Sources sources) {
+  const std::optional<TlsIdentity> tls = sources.tls;
   auto server = std::make_unique<HttpServerImpl>(std::move(sources));
-  if (absl::Status status = server->Listen(host, port); !status.ok()) return status;
+  absl::Status status = tls.has_value() ? server->UseTls(*tls) : absl::OkStatus();
+  if (status.ok()) status = server->Listen(host, port);
+  if (!status.ok()) return status;
   return server;
 }
 

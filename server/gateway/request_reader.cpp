@@ -59,13 +59,14 @@ void RequestReader::Wake() const {
   (void)!write(wake_, &one, sizeof one);
 }
 
-void RequestReader::Add(int socket) {
+void RequestReader::Add(int socket, Client from) {
   fcntl(socket, F_SETFL, fcntl(socket, F_GETFL, 0) | O_NONBLOCK);
   const absl::Duration now = Uptime();
   {
     const absl::MutexLock lock(&mutex_);
     Connection connection;
     connection.request.socket = socket;
+    connection.request.from = std::move(from);
     connection.request.arrival = now;
     connection.deadline = now + kHeadTime;
     new_.push_back(std::move(connection));

@@ -24,9 +24,16 @@ class RequestReader {
   static constexpr int64_t kMaxBodyBytes = int64_t{4} << 20;
   static constexpr int64_t kMostBodyBytes = int64_t{64} << 20;
 
+  // Whom a connection is from.
+  struct Client {
+    std::string peer;      // as PeerOf tells it
+    bool is_known = true;  // false where a certificate is asked for and it has shown none
+  };
+
   // A connection whose request is there.
   struct Request {
-    int socket = -1;         // to be closed by who takes it
+    int socket = -1;  // to be closed by who takes it
+    Client from;
     absl::Duration arrival;  // by Uptime
     RequestHead head;
     bool is_call = false;
@@ -40,7 +47,7 @@ class RequestReader {
   ~RequestReader();
 
   // Takes the socket over, which becomes non-blocking.
-  void Add(int socket);
+  void Add(int socket, Client from);
 
  private:
   struct Connection {

@@ -7,6 +7,7 @@ namespace sliceflow::gateway {
 namespace {
 
 constexpr absl::Duration kStall = absl::Minutes(1);
+constexpr size_t kShort = size_t{16} << 10;
 constexpr absl::string_view kJson = "application/json";
 
 std::string Head(absl::string_view status_line, absl::string_view more) {
@@ -27,7 +28,10 @@ bool Responder::Message(absl::string_view message) {
   }
   const std::string head = begun_ ? "" : Head("200 OK", absl::StrCat("Content-Type: ", ContentTypeOf(wire_), "\r\n"));
   begun_ = true;
-  return client_.Send(head, kStall) && client_.Send(FramedMessage(wire_.framing, message), kStall);
+  // A long message is not copied for its prefix.
+  const std::string before = absl::StrCat(head, MessagePrefix(wire_.framing, message.size()));
+  if (message.size() < kShort) return client_.Send(absl::StrCat(before, message), kStall);
+  return client_.Send(before, kStall) && client_.Send(message, kStall);
 }
 
 bool Responder::End(const grpc::Status& status) {

@@ -67,13 +67,13 @@ const CodeNames& NamesOf(grpc::StatusCode code) {
   return number < kCodes.size() ? kCodes[number] : kCodes[grpc::StatusCode::UNKNOWN];
 }
 
-std::string Envelope(char flags, absl::string_view message) {
-  const auto size = static_cast<uint32_t>(message.size());
+std::string EnvelopePrefix(char flags, size_t size) {
   std::string bytes(1, flags);
-  for (const int shift : {24, 16, 8, 0}) bytes.push_back(static_cast<char>(size >> shift));
-  absl::StrAppend(&bytes, message);
+  for (const int shift : {24, 16, 8, 0}) bytes.push_back(static_cast<char>(static_cast<uint32_t>(size) >> shift));
   return bytes;
 }
+
+std::string Envelope(char flags, absl::string_view message) { return absl::StrCat(EnvelopePrefix(flags, message.size()), message); }
 
 // As gRPC has it: bytes outside of printable ASCII, and the sign itself, as %XX.
 std::string PercentEncoded(absl::string_view text) {
@@ -167,9 +167,7 @@ absl::StatusOr<std::optional<absl::Duration>> TimeoutOf(Framing framing, const R
   return *timeout;
 }
 
-std::string FramedMessage(Framing framing, absl::string_view message) {
-  return framing == Framing::kConnectUnary ? std::string(message) : Envelope(kPlain, message);
-}
+std::string MessagePrefix(Framing framing, size_t size) { return framing == Framing::kConnectUnary ? "" : EnvelopePrefix(kPlain, size); }
 
 std::string FramedEnd(Framing framing, const grpc::Status& status) {
   if (framing == Framing::kGrpcWeb) return Envelope(kGrpcWebTrailers, Trailers(status));

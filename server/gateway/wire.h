@@ -33,8 +33,8 @@ absl::StatusOr<absl::string_view> MessageOf(Framing framing, absl::string_view b
 // How long the client waits (grpc-timeout, connect-timeout-ms); nullopt where it does not say. InvalidArgument for what is no time.
 absl::StatusOr<std::optional<absl::Duration>> TimeoutOf(Framing framing, const RequestHead& head);
 
-// A message of the answer, as it stands in the body.
-std::string FramedMessage(Framing framing, absl::string_view message);
+// What stands before a message of the answer, of so many bytes, in the body.
+std::string MessagePrefix(Framing framing, size_t size);
 // The end of an answer's body; empty with kConnectUnary, where `StatusLineOf` and `ErrorJson` tell it.
 std::string FramedEnd(Framing framing, const grpc::Status& status);
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -17,6 +19,7 @@
 #include "tests/faults/reliability.h"
 #include "tests/integration/client.h"
 #include "tests/integration/processes.h"
+#include "tests/integration/sockets.h"
 #include "tests/support/temp_folder.h"
 
 namespace sliceflow::testing {
@@ -72,9 +75,20 @@ v1::Job HeavyJob(int particles, int steps) {
   return job;
 }
 
+// A tab of a browser that asks for everything of a job and reads nothing. The caller closes the socket.
+int StalledTab(const std::string& address, const std::string& name) {
+  const std::string message = absl::StrCat(R"({"sampleLimit": -1, "name": ")", name, "\"}");
+  const std::string frame = absl::StrCat(std::string(4, '\0'), std::string(1, static_cast<char>(message.size())), message);
+  const std::string request = absl::StrCat("POST /sliceflow.v1.JobService/WatchJob HTTP/1.1\r\nHost: localhost\r\nContent-Type: ",
+                                           "application/connect+json\r\nContent-Length: ", frame.size(), "\r\n\r\n", frame);
+  const int socket = ConnectTcp(address);
+  EXPECT_EQ(send(socket, request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
+  return socket;
+}
+
 class WatchersTest : public ::testing::Test {
  protected:
-  WatchersTest() : daemon_(folder_.path()), client_(daemon_.address()) {}
+  WatchersTest() : daemon_(folder_.path(), {"--http", "127.0.0.1:0"}), client_(daemon_.address()) {}
   void SetUp() override { ASSERT_TRUE(daemon_.ok()) << daemon_.Log(); }
 
   // The most memory that the daemon had until a step was done; as long as it takes, if only something happens.
@@ -169,6 +183,26 @@ TEST_F(WatchersTest, OneThatNeverReadsCostsACursor) {
   WriteFaultRecord("watcher_stalled", {.fault = absl::StrCat("a watcher that never reads while ", mebibytes, " MiB go by"),
                                        .tries = 1,
                                        .note = absl::StrCat("daemon grew by ", grown / kMiB, " MiB; then it read everything")});
+}
+
+TEST_F(WatchersTest, TabsThatNeverReadCostTheDaemonAFewMebibytesEach) {
+  constexpr int kTabs = 8;
+  constexpr int kParticles = 250'000;
+  constexpr int kWarmUp = 36;  // fills the cache of samples, as above
+  constexpr int kUnwatched = kWarmUp + 6;
+  constexpr int kSteps = kUnwatched + 17;  // 32 MiB, a third more in JSON, for each tab
+  const v1::Job job = client_.Create(HeavyJob(kParticles, kSteps));
+  FollowToStep(job.name(), kWarmUp);
+  const int64_t unwatched = FollowToStep(job.name(), kUnwatched);
+  std::vector<int> tabs;
+  for (int i = 0; i < kTabs; ++i) tabs.push_back(StalledTab(daemon_.http_address(), job.name()));
+  const int64_t watched = FollowToStep(job.name(), kSteps);
+  for (const int tab : tabs) close(tab);
+  const int64_t grown = std::max<int64_t>(0, watched - unwatched);
+  EXPECT_LE(grown, 4 * kMiB * kTabs);
+  WriteFaultRecord("tabs_stalled", {.fault = absl::StrCat(kTabs, " tabs of browsers that never read while 32 MiB go by"),
+                                    .tries = kTabs,
+                                    .note = absl::StrCat("daemon grew by ", grown / kMiB, " MiB")});
 }
 
 TEST_F(WatchersTest, ComingAndGoingLeavesNothingBehind) {

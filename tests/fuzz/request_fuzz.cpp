@@ -14,7 +14,8 @@ namespace sliceflow::fuzz {
 namespace {
 
 void CheckMessage(const gateway::Wire& wire, const google::protobuf::MethodDescriptor& method, absl::string_view message) {
-  Require(*gateway::MessageOf(wire.framing, gateway::FramedMessage(wire.framing, message)) == message, "what is framed is read back");
+  const std::string framed = gateway::MessagePrefix(wire.framing, message.size()) + std::string(message);
+  Require(*gateway::MessageOf(wire.framing, framed) == message, "what is framed is read back");
   if (wire.codec != gateway::Codec::kJson) return;
   const absl::StatusOr<std::string> bytes = gateway::BytesOfJson(*method.input_type(), message);
   if (!bytes.ok()) return Require(absl::IsInvalidArgument(bytes.status()), "JSON that is not taken is the client's mistake");

@@ -10,11 +10,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kNotFound = absl::StatusCode::kNotFound;
-constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
-
 // Jobs that are only described: `flow` has a density, `swarm` and `mote` are particles, `images` a generator; all are of the plane and keep
 // steps 0 and 4.
 absl::StatusOr<jobs::KeptStep> FindStep(const std::string& id, std::optional<int> step) {

@@ -87,9 +87,6 @@ TEST_P(CheckExpressionMistakeTest, IsNamedByItsField) {
   EXPECT_THAT(violations[0].description, HasSubstr(GetParam().words));
 }
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
-
 INSTANTIATE_TEST_SUITE_P(
     Requests, CheckExpressionMistakeTest,
     ::testing::Values(

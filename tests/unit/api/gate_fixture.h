@@ -7,6 +7,7 @@
 #include <ostream>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "google/protobuf/text_format.h"
@@ -14,6 +15,11 @@
 #include "tests/unit/api/described_datasets.h"
 
 namespace sliceflow::api {
+
+inline constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+inline constexpr auto kNotFound = absl::StatusCode::kNotFound;
+inline constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
+inline constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
 
 // A text that is merged into kSmallest, and what it is answered with.
 struct Mistake {

@@ -6,11 +6,6 @@
 namespace sliceflow::api {
 namespace {
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kNotFound = absl::StatusCode::kNotFound;
-constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
-
 class GateFunctionalTest : public GateFixture, public ::testing::WithParamInterface<Mistake> {};
 
 TEST_P(GateFunctionalTest, IsRefusedWithFieldAndWords) { ExpectRefused(GetParam()); }

@@ -8,9 +8,6 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
-
 class GridGateTest : public GateFixture, public ::testing::WithParamInterface<Mistake> {};
 
 TEST_P(GridGateTest, IsRefusedWithFieldAndWords) { ExpectRefused(GetParam()); }

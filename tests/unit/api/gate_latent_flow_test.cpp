@@ -11,11 +11,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kNotFound = absl::StatusCode::kNotFound;
-constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
-
 // A flow to images whose model has these fields, and the rest of a specification.
 std::string Images(const std::string& model, const std::string& rest = "") {
   return absl::StrCat(

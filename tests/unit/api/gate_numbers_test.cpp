@@ -10,9 +10,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
-
 class NumbersGateTest : public GateFixture, public ::testing::WithParamInterface<Mistake> {};
 
 class LargeNumbersTest : public GateFixture {};

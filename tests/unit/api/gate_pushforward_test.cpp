@@ -9,9 +9,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
-
 class GatePushforwardTest : public GateFixture, public ::testing::WithParamInterface<Mistake> {
  protected:
   v1::Model Filled(const std::string& model, int dimension) {

@@ -12,11 +12,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kNotFound = absl::StatusCode::kNotFound;
-constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
-
 class GateMistakeTest : public GateFixture, public ::testing::WithParamInterface<Mistake> {};
 
 TEST_P(GateMistakeTest, IsRefusedWithFieldAndWords) { ExpectRefused(GetParam()); }

@@ -20,7 +20,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-InnerMinimisation Minimisation() {
+InnerMinimisation Short() {
   return {.iterations = 150, .batch_size = 256, .optimizer = AdamOptions{.learning_rate = 0.01}, .max_attempts = 2};
 }
 
@@ -98,18 +98,18 @@ TEST_P(ContractionTest, HalvesAtEveryStep) {
 
 INSTANTIATE_TEST_SUITE_P(Models, ContractionTest,
                          ::testing::Values(Contraction{"MlpSliced", MlpModel{.noise_dimension = 2, .hidden_width = 32},
-                                                       SwJkoSolver{.inner = Minimisation(), .num_projections = 50}},
+                                                       SwJkoSolver{.inner = Short(), .num_projections = 50}},
                                            Contraction{"MlpPaired", MlpModel{.noise_dimension = 4, .hidden_width = 32},
-                                                       PairedJkoSolver{.inner = Minimisation(), .order = 1}},
+                                                       PairedJkoSolver{.inner = Short(), .order = 1}},
                                            Contraction{"Generator", testing::SmallGenerator(),
-                                                       SwJkoSolver{.inner = Minimisation(), .num_projections = 50}}),
+                                                       SwJkoSolver{.inner = Short(), .num_projections = 50}}),
                          [](const auto& info) { return info.param.name; });
 
 // In bounds the contraction holds too where it leads to no bound: the box [.3, .7] is halved about a point of [.2, .8].
 void ExpectHalvedBox(const ModelSpec& model, const std::vector<double>& point) {
   const auto dimension = static_cast<int>(point.size());
   const UniformBox initial{.lower = testing::Repeat(dimension, 0.3), .upper = testing::Repeat(dimension, 0.7)};
-  const std::unique_ptr<Flow> flow = Start(TowardsPoint(point, initial, model, PairedJkoSolver{.inner = Minimisation(), .order = 1}));
+  const std::unique_ptr<Flow> flow = Start(TowardsPoint(point, initial, model, PairedJkoSolver{.inner = Short(), .order = 1}));
   ASSERT_NE(flow, nullptr);
   // The box has a variance of .0133 in a direction; the fit leaves less than a tenth of it.
   EXPECT_LT(flow->report().distance_squared, 1.3e-3);
@@ -139,7 +139,7 @@ TEST(CnnFlowTest, HalvesABoxWithinItsBounds) {
 // Row i of samples without a seed follows one trajectory: under the contraction it keeps its place among the others.
 TEST(PushforwardFlowTest, SamplesWithoutASeedFollowTrajectories) {
   FlowSpec spec = TowardsPoint({0, 0}, testing::StandardGaussian(2), MlpModel{.noise_dimension = 7, .hidden_width = 16},
-                               PairedJkoSolver{.inner = Minimisation(), .order = 1});
+                               PairedJkoSolver{.inner = Short(), .order = 1});
   const std::unique_ptr<Flow> flow = Start(spec);
   ASSERT_NE(flow, nullptr);
   const std::vector<float> before = flow->Samples(500, std::nullopt)->values;
