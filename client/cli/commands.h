@@ -37,6 +37,7 @@ void AddWatchCommand(CLI::App& app, Context& context);       // watch
 void AddRaceCommand(CLI::App& app, Context& context);        // race
 void AddJobCommands(CLI::App& app, Context& context);        // get, list
 void AddControlCommands(CLI::App& app, Context& context);    // cancel, pause, resume, delete, undelete, info
+void AddShareCommands(CLI::App& app, Context& context);      // share, unshare
 void AddDataCommands(CLI::App& app, Context& context);       // sample, density, upload, datasets
 void AddDistanceCommand(CLI::App& app, Context& context);    // distance
 void AddExpressionCommand(CLI::App& app, Context& context);  // check-expression

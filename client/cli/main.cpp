@@ -74,6 +74,7 @@ int main(int argc, char** argv) {
   sliceflow::cli::AddRaceCommand(app, context);
   sliceflow::cli::AddJobCommands(app, context);
   sliceflow::cli::AddControlCommands(app, context);
+  sliceflow::cli::AddShareCommands(app, context);
   sliceflow::cli::AddDataCommands(app, context);
   sliceflow::cli::AddDistanceCommand(app, context);
   sliceflow::cli::AddExpressionCommand(app, context);

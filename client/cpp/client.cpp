@@ -92,6 +92,20 @@ absl::StatusOr<v1::Job> Client::PauseJob(const v1::PauseJobRequest& request) {
   return ResponseOr(status, std::move(job));
 }
 
+absl::StatusOr<v1::ShareJobResponse> Client::ShareJob(const v1::ShareJobRequest& request) {
+  v1::ShareJobResponse response;
+  absl::Status status =
+      Unary(options_, /*idempotent=*/false, [&](grpc::ClientContext* context) { return jobs_->ShareJob(context, request, &response); });
+  return ResponseOr(status, std::move(response));
+}
+
+absl::StatusOr<v1::UnshareJobResponse> Client::UnshareJob(const v1::UnshareJobRequest& request) {
+  v1::UnshareJobResponse response;
+  absl::Status status =
+      Unary(options_, /*idempotent=*/true, [&](grpc::ClientContext* context) { return jobs_->UnshareJob(context, request, &response); });
+  return ResponseOr(status, std::move(response));
+}
+
 absl::StatusOr<v1::Job> Client::ResumeJob(const v1::ResumeJobRequest& request) {
   v1::Job job;
   const bool idempotent = request.etag().empty();

@@ -57,6 +57,10 @@ class Client {
   // As CreateJob.
   absl::StatusOr<v1::Job> ForkJob(v1::ForkJobRequest request);
 
+  // Not tried again: each call makes a link.
+  absl::StatusOr<v1::ShareJobResponse> ShareJob(const v1::ShareJobRequest& request);
+  absl::StatusOr<v1::UnshareJobResponse> UnshareJob(const v1::UnshareJobRequest& request);
+
   // Follows a job to its end, through lost connections; see client/cpp/watch.h.
   absl::StatusOr<WatchEnd> Watch(const std::string& job, const WatchOptions& options,
                                  absl::FunctionRef<absl::Status(const WatchUpdate&)> on_update);

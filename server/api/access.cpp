@@ -3,18 +3,22 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/errors.h"
 #include "common/forwarded_peer.h"
 #include "server/api/call_info.h"
+#include "server/events/projection.h"
 
 namespace sliceflow::api {
 namespace {
 
 // The time over which an owner's calls are counted.
 constexpr double kRateSeconds = 10;
+constexpr absl::Duration kLinkTime = absl::Hours(24 * 7);
+constexpr absl::Duration kMostLinkTime = absl::Hours(24 * 90);
 
 // Without the port, which each connection has another of. What is no address (a unix socket, a call in the process) is as it is.
 std::string HostOf(const std::string& peer) {
@@ -30,6 +34,33 @@ absl::Status TokenMissing() {
 absl::Status RoleTooLow(const char* method) {
   return WithReason(absl::PermissionDeniedError(absl::StrCat("the token is a viewer's, which may look but not call ", method)),
                     "ROLE_TOO_LOW", {{"role", "VIEWER"}, {"needed", "USER"}});
+}
+
+// What a link allows with its job; which job is the scope's matter.
+bool IsOfLinks(absl::string_view method) {
+  constexpr absl::string_view kMethods[] = {"JobService.GetJob",          "JobService.WatchJob",    "JobService.SampleJob",
+                                            "JobService.EvaluateDensity", "JobService.ExportModel", "ServerService.GetServerInfo"};
+  return absl::c_linear_search(kMethods, method);
+}
+
+absl::Status BeyondLink(const std::string& job_id, const char* method) {
+  return WithReason(
+      absl::PermissionDeniedError(absl::StrCat("the token is of a link, which shows jobs/", job_id, " and does not allow ", method)),
+      "ROLE_TOO_LOW", {{"role", "VIEWER"}, {"needed", "USER"}});
+}
+
+absl::Status OpenAnyway() {
+  return WithReason(absl::FailedPreconditionError("this server asks for no tokens: whoever reaches it sees the job"), "NO_TOKENS_ASKED");
+}
+
+absl::StatusOr<absl::Duration> LinkTime(const v1::ShareJobRequest& request) {
+  if (!request.has_ttl()) return kLinkTime;
+  const absl::Duration time = absl::Seconds(request.ttl().seconds()) + absl::Nanoseconds(request.ttl().nanos());
+  if (time >= absl::Seconds(1) && time <= kMostLinkTime) return time;
+  FieldViolations violations;
+  violations.Add("ttl",
+                 absl::StrCat("must be from 1s to ", absl::ToInt64Seconds(kMostLinkTime), "s (90 days), is ", absl::FormatDuration(time)));
+  return violations.ToStatus();
 }
 
 absl::Status TooManyFailures(absl::Duration wait) {
@@ -99,6 +130,7 @@ absl::StatusOr<Call> Access::Enter(const grpc::CallbackServerContext& context, P
   }
   absl::Status status = caller.status();
   if (status.ok() && purpose.permission == Permission::kWrite && caller->role == v1::VIEWER) status = RoleTooLow(purpose.method);
+  if (status.ok() && !caller->job_id.empty() && !IsOfLinks(purpose.method)) status = BeyondLink(caller->job_id, purpose.method);
   if (status.ok()) status = CheckRate(caller->owner);
   // By the clock that gRPC converts it with: absl::Now may tell the old time for two seconds after the machine's was set.
   if (status.ok() && context.deadline() <= std::chrono::system_clock::now()) {
@@ -115,7 +147,7 @@ absl::StatusOr<Caller> Access::Identify(const grpc::CallbackServerContext& conte
   if (token.empty()) return TokenMissing();
   absl::StatusOr<jobs::Identity> identity = tokens_->Verify(token);
   if (!identity.ok()) return identity.status();
-  return Caller{std::move(identity->owner), identity->role, std::move(identity->token_id)};
+  return Caller{std::move(identity->owner), identity->role, std::move(identity->token_id), std::move(identity->job_id)};
 }
 
 absl::Status Access::CheckRate(const std::string& owner) {
@@ -152,6 +184,13 @@ absl::Status Access::CheckPriority(const Caller& caller, int priority) const {
 }
 
 absl::StatusOr<v1::Caller> Access::Describe(const Caller& caller) {
+  if (!caller.job_id.empty()) {
+    v1::Caller link;
+    link.set_owner(caller.owner);
+    link.set_role(caller.role);
+    link.set_shared_job(absl::StrCat("jobs/", caller.job_id));
+    return link;
+  }
   absl::StatusOr<v1::Usage> usage = quotas_.UsageOf(caller.owner);
   if (!usage.ok()) return usage.status();
   v1::Caller message;
@@ -163,6 +202,29 @@ absl::StatusOr<v1::Caller> Access::Describe(const Caller& caller) {
   const auto watches = watches_.find(caller.owner);
   if (watches != watches_.end()) message.mutable_usage()->set_watches(watches->second);
   return message;
+}
+
+absl::StatusOr<v1::ShareJobResponse> Access::Share(const std::string& owner, const std::string& job_id,
+                                                   const v1::ShareJobRequest& request) {
+  if (tokens_ == nullptr) return OpenAnyway();
+  const absl::StatusOr<absl::Duration> time = LinkTime(request);
+  if (!time.ok()) return time.status();
+  const absl::Time expires = clock_.Now() + *time;
+  absl::StatusOr<std::string> token = tokens_->CreateLink(owner, job_id, expires);
+  if (!token.ok()) return token.status();
+  v1::ShareJobResponse response;
+  response.set_token(*std::move(token));
+  *response.mutable_expire_time() = events::ToTimestamp(expires);
+  return response;
+}
+
+absl::StatusOr<v1::UnshareJobResponse> Access::Unshare(const std::string& job_id) {
+  if (tokens_ == nullptr) return OpenAnyway();
+  const absl::StatusOr<int> ended = tokens_->RevokeLinks(job_id);
+  if (!ended.ok()) return ended.status();
+  v1::UnshareJobResponse response;
+  response.set_ended_links(*ended);
+  return response;
 }
 
 void Access::Tell(const Caller& caller, const Purpose& purpose, const std::string& peer, const std::string& request_id,

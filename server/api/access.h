@@ -18,6 +18,7 @@
 #include "server/jobs/quota.h"
 #include "server/jobs/scope.h"
 #include "server/jobs/tokens.h"
+#include "sliceflow/v1/job_service.pb.h"
 
 namespace sliceflow::api {
 
@@ -26,9 +27,13 @@ struct Caller {
   std::string owner;
   v1::Role role = v1::ADMIN;
   std::string token_id;  // empty where the server asks for no tokens
+  std::string job_id;    // of a link: the only job that it shows
 
   // What the caller sees.
-  jobs::Scope scope() const { return role == v1::ADMIN ? jobs::Scope::Everyone() : jobs::Scope::Of(owner); }
+  jobs::Scope scope() const {
+    if (!job_id.empty()) return jobs::Scope::OfJob(owner, job_id);
+    return role == v1::ADMIN ? jobs::Scope::Everyone() : jobs::Scope::Of(owner);
+  }
 };
 
 enum class Permission { kRead, kWrite };
@@ -82,7 +87,7 @@ class Access {
   void BelieveGateway(std::string word) { gateway_word_ = std::move(word); }
 
   // Lets a call in by its `authorization` metadata, `Bearer TOKEN`. UNAUTHENTICATED with reason TOKEN_MISSING, TOKEN_INVALID or
-  // TOKEN_EXPIRED, none of which tells whether an owner exists; PERMISSION_DENIED with reason ROLE_TOO_LOW; RESOURCE_EXHAUSTED with
+  // TOKEN_EXPIRED, none of which tells whether an owner exists; PERMISSION_DENIED with reason ROLE_TOO_LOW, also for what a link does not allow; RESOURCE_EXHAUSTED with
   // RetryInfo beyond the owner's rate (QUOTA_EXCEEDED) or a peer's failures (TOO_MANY_FAILURES); DEADLINE_EXCEEDED for a call whose time is
   // over.
   absl::StatusOr<Call> Enter(const grpc::CallbackServerContext& context, Purpose purpose);
@@ -98,8 +103,13 @@ class Access {
   // RESOURCE_EXHAUSTED for a priority that the owner's jobs may not have. An admin's may have any.
   absl::Status CheckPriority(const Caller& caller, int priority) const;
 
-  // With quota and usage.
+  // With quota and usage, but for a link.
   absl::StatusOr<v1::Caller> Describe(const Caller& caller);
+
+  // A link to a job, and the end of all of its links. FailedPrecondition where no tokens are asked for; InvalidArgument for a time to live that
+  // is not between a second and 90 days; errors as of Tokens.
+  absl::StatusOr<v1::ShareJobResponse> Share(const std::string& owner, const std::string& job_id, const v1::ShareJobRequest& request);
+  absl::StatusOr<v1::UnshareJobResponse> Unshare(const std::string& job_id);
 
  private:
   friend class Call;

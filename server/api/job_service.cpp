@@ -242,4 +242,28 @@ grpc::ServerWriteReactor<v1::ExportModelResponse>* JobServiceImpl::ExportModel(g
   return new Refusal(call.ok() ? NotServed("sliceflow.v1.JobService.ExportModel") : call.status());
 }
 
+grpc::ServerUnaryReactor* JobServiceImpl::ShareJob(grpc::CallbackServerContext* context, const v1::ShareJobRequest* request,
+                                                   v1::ShareJobResponse* response) {
+  const auto share = [&](const Caller& caller) -> absl::StatusOr<v1::ShareJobResponse> {
+    const absl::StatusOr<std::string> id = JobId(request->name());
+    if (!id.ok()) return id.status();
+    const absl::StatusOr<v1::Job> job = jobs_.Get(caller.scope(), *id);
+    if (!job.ok()) return job.status();
+    return access_.Share(job->owner(), *id, *request);
+  };
+  return Serve(access_, context, {"JobService.ShareJob", Permission::kWrite, request->name()}, response, share);
+}
+
+grpc::ServerUnaryReactor* JobServiceImpl::UnshareJob(grpc::CallbackServerContext* context, const v1::UnshareJobRequest* request,
+                                                     v1::UnshareJobResponse* response) {
+  const auto unshare = [&](const Caller& caller) -> absl::StatusOr<v1::UnshareJobResponse> {
+    const absl::StatusOr<std::string> id = JobId(request->name());
+    if (!id.ok()) return id.status();
+    const absl::StatusOr<v1::Job> job = jobs_.Get(caller.scope(), *id);
+    if (!job.ok()) return job.status();
+    return access_.Unshare(*id);
+  };
+  return Serve(access_, context, {"JobService.UnshareJob", Permission::kWrite, request->name()}, response, unshare);
+}
+
 }  // namespace sliceflow::api

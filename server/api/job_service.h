@@ -46,6 +46,10 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
                                             v1::ComputeDistanceResponse* response) override;
   grpc::ServerWriteReactor<v1::ExportModelResponse>* ExportModel(grpc::CallbackServerContext* context,
                                                                  const v1::ExportModelRequest* request) override;
+  grpc::ServerUnaryReactor* ShareJob(grpc::CallbackServerContext* context, const v1::ShareJobRequest* request,
+                                     v1::ShareJobResponse* response) override;
+  grpc::ServerUnaryReactor* UnshareJob(grpc::CallbackServerContext* context, const v1::UnshareJobRequest* request,
+                                       v1::UnshareJobResponse* response) override;
 
  private:
   // Makes the job that passed the gate.

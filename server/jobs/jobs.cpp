@@ -31,7 +31,7 @@ Jobs::Jobs(events::EventLog& log, store::Store& store, store::BlobStore& blobs, 
 
 absl::StatusOr<events::JobView> Jobs::View(const Scope& scope, const std::string& job_id) {
   absl::StatusOr<events::JobView> view = log_.Get(job_id);
-  if (view.ok() && !scope.Sees(view->job.owner())) return ResourceNotFound("sliceflow.dev/Job", JobName(job_id));
+  if (view.ok() && !scope.SeesJob(view->job.owner(), job_id)) return ResourceNotFound("sliceflow.dev/Job", JobName(job_id));
   return view;
 }
 

@@ -34,6 +34,12 @@ absl::Status Invalid() {
                     "TOKEN_INVALID");
 }
 
+absl::StatusOr<std::string> NewSecret() {
+  std::array<unsigned char, kSecretBytes> bytes;
+  if (RAND_bytes(bytes.data(), bytes.size()) != 1) return absl::UnavailableError("the system gives no random numbers");
+  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
 }  // namespace
 
 bool IsOwnerName(absl::string_view owner) {
@@ -58,20 +64,35 @@ absl::StatusOr<std::string> Tokens::Create(const std::string& owner, v1::Role ro
   if (description.size() > kMaxDescription) violations.Add("description", absl::StrCat("must have at most ", kMaxDescription, " bytes"));
   if (!violations.empty()) return violations.ToStatus();
 
-  std::array<unsigned char, kSecretBytes> bytes;
-  if (RAND_bytes(bytes.data(), bytes.size()) != 1) return absl::UnavailableError("the system gives no random numbers");
-  const std::string secret = absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  const std::string id = NewId();
-  absl::Status status = store_.Create({.id = id,
-                                       .secret_hash = Sha256(secret),
-                                       .owner = owner,
-                                       .role = role,
-                                       .description = description,
-                                       .create_time_us = absl::ToUnixMicros(now),
-                                       .expire_time_us = expires.has_value() ? absl::ToUnixMicros(*expires) : 0});
-  if (!status.ok()) return status;
-  return absl::StrCat(kPrefix, id, "_", secret);
+  const absl::StatusOr<std::string> secret = NewSecret();
+  if (!secret.ok()) return secret.status();
+  const store::TokenRow row{.id = NewId(),
+                            .secret_hash = Sha256(*secret),
+                            .owner = owner,
+                            .role = role,
+                            .description = description,
+                            .create_time_us = absl::ToUnixMicros(now),
+                            .expire_time_us = expires.has_value() ? absl::ToUnixMicros(*expires) : 0};
+  if (absl::Status status = store_.Create(row); !status.ok()) return status;
+  return absl::StrCat(kPrefix, row.id, "_", *secret);
 }
+
+absl::StatusOr<std::string> Tokens::CreateLink(const std::string& owner, const std::string& job_id, absl::Time expires) {
+  const absl::StatusOr<std::string> secret = NewSecret();
+  if (!secret.ok()) return secret.status();
+  const store::TokenRow row{.id = NewId(),
+                            .secret_hash = Sha256(*secret),
+                            .owner = owner,
+                            .role = v1::VIEWER,
+                            .job_id = job_id,
+                            .description = absl::StrCat("link to jobs/", job_id),
+                            .create_time_us = absl::ToUnixMicros(clock_.Now()),
+                            .expire_time_us = absl::ToUnixMicros(expires)};
+  if (absl::Status status = store_.CreateLink(row, kMostLinks); !status.ok()) return status;
+  return absl::StrCat(kPrefix, row.id, "_", *secret);
+}
+
+absl::StatusOr<int> Tokens::RevokeLinks(const std::string& job_id) { return store_.RevokeLinks(job_id, absl::ToUnixMicros(clock_.Now())); }
 
 absl::Status Tokens::Revoke(const std::string& id) { return store_.Revoke(id, absl::ToUnixMicros(clock_.Now())); }
 
@@ -120,7 +141,7 @@ absl::StatusOr<Identity> Tokens::Verify(absl::string_view token) {
   if (row->secret_hash.size() != kHashBytes || CRYPTO_memcmp(hash.data(), row->secret_hash.data(), kHashBytes) != 0) return Invalid();
   if (absl::Status status = CheckTimes(*row); !status.ok()) return status;
   RecordUse(*row);
-  return Identity{row->id, row->owner, static_cast<v1::Role>(row->role)};
+  return Identity{row->id, row->owner, static_cast<v1::Role>(row->role), row->job_id};
 }
 
 absl::Status Tokens::Recheck(const std::string& token_id) {

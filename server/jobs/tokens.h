@@ -26,6 +26,7 @@ struct Identity {
   std::string token_id;
   std::string owner;
   v1::Role role = v1::ROLE_UNSPECIFIED;
+  std::string job_id;  // of a link: the only job that it shows
 };
 
 // A token is `sft_ID_SECRET`: the prefix is for those who search for leaked ones, the id is no secret, and the secret is 256 random bits in
@@ -34,6 +35,7 @@ struct Identity {
 class Tokens {
  public:
   static constexpr absl::Duration kRefresh = absl::Milliseconds(250);
+  static constexpr int kMostLinks = 100;
 
   // Both must outlive this.
   Tokens(store::TokenStore& store, Clock& clock) : store_(store), clock_(clock) {}
@@ -42,6 +44,10 @@ class Tokens {
   // more than 200 characters or a time that is over. Expires never where `expires` is not set.
   absl::StatusOr<std::string> Create(const std::string& owner, v1::Role role, std::optional<absl::Time> expires,
                                      const std::string& description);
+  // The same for a link to a job of the owner's. ResourceExhausted for a job with kMostLinks that count.
+  absl::StatusOr<std::string> CreateLink(const std::string& owner, const std::string& job_id, absl::Time expires);
+  // Ends those of a job; how many.
+  absl::StatusOr<int> RevokeLinks(const std::string& job_id);
   absl::StatusOr<std::vector<store::TokenRow>> List() { return store_.List(); }
   // By its id; NotFound.
   absl::Status Revoke(const std::string& id);

@@ -281,6 +281,10 @@ CREATE INDEX jobs_by_log_length ON jobs (last_sequence - first_sequence) WHERE l
 DROP INDEX jobs_by_owner;
 CREATE INDEX jobs_by_owner ON jobs (owner, number) WHERE owner <> '';
 )sql",
+    R"sql(
+ALTER TABLE tokens ADD COLUMN job_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX tokens_of_links ON tokens (job_id, expire_time_us) WHERE job_id <> '';
+)sql",
 };
 
 absl::Status RunMigration(Connection& connection, int from) {

@@ -33,43 +33,93 @@ class SqliteTokenStore final : public TokenStore {
   explicit SqliteTokenStore(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
   absl::Status Create(const TokenRow& row) override;
+  absl::Status CreateLink(const TokenRow& row, int most) override;
+  absl::StatusOr<int> RevokeLinks(absl::string_view job_id, int64_t time_us) override;
   absl::StatusOr<std::vector<TokenRow>> List() override;
   absl::Status Revoke(absl::string_view id, int64_t time_us) override;
   absl::Status RecordUse(absl::string_view id, int64_t time_us) override;
   absl::StatusOr<int64_t> Version() override;
 
  private:
+  absl::Status Insert(const TokenRow& row) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Links that do not count any more.
+  absl::Status ForgetLinks(int64_t time_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<int> CountLinks(absl::string_view job_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   absl::Mutex mutex_;
   std::unique_ptr<Connection> connection_ ABSL_GUARDED_BY(mutex_);
 };
+
+absl::Status SqliteTokenStore::Insert(const TokenRow& row) {
+  Statement insert = connection_->Prepare(
+      "INSERT INTO tokens (id, secret_hash, owner, role, description, create_time_us, expire_time_us, job_id, revoke_time_us, "
+      "last_use_time_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)");
+  insert.BindText(row.id).BindBytes(row.secret_hash).BindText(row.owner).Bind(row.role).BindText(row.description);
+  absl::Status status = insert.Bind(row.create_time_us).Bind(row.expire_time_us).BindText(row.job_id).Run();
+  return status.ok() ? RaiseVersion(*connection_) : status;
+}
 
 absl::Status SqliteTokenStore::Create(const TokenRow& row) {
   absl::MutexLock lock(&mutex_);
   Transaction transaction(*connection_);
   absl::Status status = transaction.Begin();
-  if (!status.ok()) return status;
-  {
-    Statement insert = connection_->Prepare(
-        "INSERT INTO tokens (id, secret_hash, owner, role, description, create_time_us, expire_time_us, revoke_time_us, last_use_time_us) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0)");
-    insert.BindText(row.id).BindBytes(row.secret_hash).BindText(row.owner).Bind(row.role).BindText(row.description);
-    status = insert.Bind(row.create_time_us).Bind(row.expire_time_us).Run();
-  }
-  if (status.ok()) status = RaiseVersion(*connection_);
+  if (status.ok()) status = Insert(row);
   return status.ok() ? transaction.Commit() : status;
+}
+
+absl::Status SqliteTokenStore::CreateLink(const TokenRow& row, int most) {
+  absl::MutexLock lock(&mutex_);
+  Transaction transaction(*connection_);
+  absl::Status status = transaction.Begin();
+  if (status.ok()) status = ForgetLinks(row.create_time_us);
+  if (!status.ok()) return status;
+  const absl::StatusOr<int> links = CountLinks(row.job_id);
+  if (!links.ok()) return links.status();
+  if (*links >= most)
+    return absl::ResourceExhaustedError(absl::StrCat("the job has ", *links, " links that count, as many as it may have"));
+  status = Insert(row);
+  return status.ok() ? transaction.Commit() : status;
+}
+
+absl::Status SqliteTokenStore::ForgetLinks(int64_t time_us) {
+  return connection_->Prepare("DELETE FROM tokens WHERE job_id <> '' AND (expire_time_us <= ? OR revoke_time_us <> 0)").Bind(time_us).Run();
+}
+
+absl::StatusOr<int> SqliteTokenStore::CountLinks(absl::string_view job_id) {
+  Statement read = connection_->Prepare("SELECT count(*) FROM tokens WHERE job_id = ? AND job_id <> ''");
+  read.BindText(job_id);
+  if (read.Next()) return static_cast<int>(read.Int(0));
+  return read.status();
+}
+
+absl::StatusOr<int> SqliteTokenStore::RevokeLinks(absl::string_view job_id, int64_t time_us) {
+  absl::MutexLock lock(&mutex_);
+  Transaction transaction(*connection_);
+  absl::Status status = transaction.Begin();
+  if (status.ok()) status = ForgetLinks(time_us);
+  if (status.ok()) {
+    status =
+        connection_->Prepare("UPDATE tokens SET revoke_time_us = ? WHERE job_id = ? AND job_id <> ''").Bind(time_us).BindText(job_id).Run();
+  }
+  if (!status.ok()) return status;
+  const int links = static_cast<int>(connection_->changes());
+  status = RaiseVersion(*connection_);
+  if (status.ok()) status = transaction.Commit();
+  return status.ok() ? absl::StatusOr<int>(links) : status;
 }
 
 absl::StatusOr<std::vector<TokenRow>> SqliteTokenStore::List() {
   absl::MutexLock lock(&mutex_);
   Statement read = connection_->Prepare(
-      "SELECT id, secret_hash, owner, role, description, create_time_us, expire_time_us, revoke_time_us, last_use_time_us FROM tokens "
-      "ORDER BY create_time_us, id");
+      "SELECT id, secret_hash, owner, role, description, create_time_us, expire_time_us, revoke_time_us, last_use_time_us, "
+      "job_id FROM tokens ORDER BY create_time_us, id");
   std::vector<TokenRow> rows;
   while (read.Next()) {
     rows.push_back({.id = read.Bytes(0),
                     .secret_hash = read.Bytes(1),
                     .owner = read.Bytes(2),
                     .role = static_cast<int>(read.Int(3)),
+                    .job_id = read.Bytes(9),
                     .description = read.Bytes(4),
                     .create_time_us = read.Int(5),
                     .expire_time_us = read.Int(6),

@@ -17,7 +17,8 @@ struct TokenRow {
   std::string id;
   std::string secret_hash;  // SHA-256, 32 bytes
   std::string owner;
-  int role = 0;  // sliceflow.v1.Role
+  int role = 0;        // sliceflow.v1.Role
+  std::string job_id;  // of a link: the only job that it shows; empty for other tokens
   std::string description;
   int64_t create_time_us = 0;
   int64_t expire_time_us = 0;    // 0: never
@@ -31,8 +32,12 @@ class TokenStore {
   virtual ~TokenStore() = default;
 
   virtual absl::Status Create(const TokenRow& row) = 0;
+  // The same for a link, unless its job has `most` already that count at its time of creation: ResourceExhausted.
+  virtual absl::Status CreateLink(const TokenRow& row, int most) = 0;
   // All, also those that do not count any more, oldest first.
   virtual absl::StatusOr<std::vector<TokenRow>> List() = 0;
+  // Of links of a job: revokes those that neither expired nor were revoked, and says how many. Links that expired are forgotten.
+  virtual absl::StatusOr<int> RevokeLinks(absl::string_view job_id, int64_t time_us) = 0;
   // NotFound; a token that is revoked already keeps its time.
   virtual absl::Status Revoke(absl::string_view id, int64_t time_us) = 0;
   virtual absl::Status RecordUse(absl::string_view id, int64_t time_us) = 0;

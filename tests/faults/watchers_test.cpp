@@ -244,6 +244,33 @@ TEST_F(WatchersTest, ComingAndGoingLeavesNothingBehind) {
                                             .note = absl::StrCat("daemon grew by ", grown / kMiB, " MiB, no descriptor left")});
 }
 
+TEST_F(WatchersTest, TabsThatAreOpenedAndClosedLeaveNothingBehind) {
+  const int rounds = Tries("SLICEFLOW_TABS", 500);
+  const v1::Job job = client_.Create(ParticlesJob());
+  ASSERT_EQ(client_.WaitForEnd(job.name()).state(), v1::Job::SUCCEEDED);
+  const auto open_and_close = [&](int count) {
+    char bytes[4096];
+    for (int i = 0; i < count; ++i) {
+      const int tab = StalledTab(daemon_.http_address(), job.name());
+      if (i % 3 != 0) EXPECT_GT(recv(tab, bytes, sizeof bytes, 0), 0);
+      for (bool to_the_end = i % 3 == 1; to_the_end;) to_the_end = recv(tab, bytes, sizeof bytes, 0) > 0;
+      close(tab);
+    }
+  };
+  open_and_close(rounds / 5);
+  const int64_t memory = ResidentBytes(daemon_.pid());
+  const int files = OpenFiles(daemon_.pid());
+  open_and_close(rounds);
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (OpenFiles(daemon_.pid()) > files && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(10));
+  EXPECT_LE(OpenFiles(daemon_.pid()), files);
+  const int64_t grown = ResidentBytes(daemon_.pid()) - memory;
+  EXPECT_LE(grown, 16 * kMiB);
+  WriteFaultRecord("tabs_come_and_go", {.fault = "tabs of browsers that are opened, read a little or all, and are closed",
+                                        .tries = rounds,
+                                        .note = absl::StrCat("daemon grew by ", grown / kMiB, " MiB, no descriptor left")});
+}
+
 TEST_F(WatchersTest, EverySequenceCanBeResumedFrom) {
   const v1::Job job = client_.Create(ParticlesJob());
   ASSERT_EQ(client_.WaitForEnd(job.name()).state(), v1::Job::SUCCEEDED);

@@ -60,6 +60,34 @@ def test_a_viewer_may_look_and_not_touch(guarded):
             client.submit(small())
 
 
+def test_a_link_shows_one_job_until_it_is_ended(guarded, token):
+    with sf.Client(guarded.address, token=token) as client:
+        job, other = client.submit(small()), client.submit(small())
+        job.result(timeout=PATIENCE)
+        link = job.share(lasts=600)
+        with sf.Client(guarded.address, token=link) as guest:
+            assert guest.job(job.name).result(timeout=PATIENCE).info.name == job.name
+            with pytest.raises(errors.ResourceNotFoundError):
+                guest.job(other.name)
+            with pytest.raises(errors.RoleTooLowError, match="link"):
+                guest.job(job.name).cancel()
+        with pytest.raises(errors.InvalidFieldError, match="ttl"):
+            job.share(lasts=0.5)
+        assert job.unshare() == 1
+
+
+async def test_a_link_is_made_and_ended_without_blocking(guarded, token):
+    async with sf.AsyncClient(guarded.address, token=token) as client:
+        job = await client.submit(small())
+        assert (await job.share()).startswith("sft_")
+        assert await job.unshare() == 1
+
+
+def test_where_no_tokens_are_asked_for_there_are_no_links(client):
+    with pytest.raises(errors.NoTokensAskedError):
+        client.submit(small()).share()
+
+
 def openssl(*arguments):
     subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=PATIENCE)
 

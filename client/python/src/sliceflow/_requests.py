@@ -47,6 +47,12 @@ def create(job: JobLike, request_id: str | None, *, validate_only: bool = False)
     )
 
 
+def share(name: str, seconds: float) -> job_service_pb2.ShareJobRequest:
+    request = job_service_pb2.ShareJobRequest(name=name)
+    request.ttl.FromNanoseconds(round(seconds * 1e9))
+    return request
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Fork:
     """What a fork replaces; see `Job.fork`."""

@@ -220,6 +220,15 @@ class AsyncJob:
         """As `Job.undelete`."""
         return await self._command("UndeleteJob", etag)
 
+    async def share(self, lasts: float = 7 * 24 * 3600.0) -> str:
+        """As `Job.share`."""
+        return str((await self._calls.unary("JobService", "ShareJob", _requests.share(self.name, lasts), idempotent=False)).token)
+
+    async def unshare(self) -> int:
+        """As `Job.unshare`."""
+        request = job_service_pb2.UnshareJobRequest(name=self.name)
+        return int((await self._calls.unary("JobService", "UnshareJob", request)).ended_links)
+
     async def _command(self, command: Command, etag: str) -> JobInfo:
         return await self._take(command, _requests.command(command, self.name, etag), idempotent=_requests.is_idempotent(command, etag))
 

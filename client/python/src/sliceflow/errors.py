@@ -269,6 +269,12 @@ class ForkTooDeepError(FailedPreconditionError):
     REASON = "FORK_TOO_DEEP"
 
 
+class NoTokensAskedError(FailedPreconditionError):
+    """The server asks for no tokens, so whoever reaches it sees every job."""
+
+    REASON = "NO_TOKENS_ASKED"
+
+
 class DeviceUnknownError(FailedPreconditionError):
     """The server has no device of this name."""
 

@@ -170,6 +170,17 @@ class Job:
         """Takes a deleted job back."""
         return self._command("UndeleteJob", etag)
 
+    def share(self, lasts: float = 7 * 24 * 3600.0) -> str:
+        """A token that shows this job, and nothing else, to whoever has it: for `Client(token=…)`, or after `?link=` in an address of the page.
+
+        lasts: seconds until it expires, from 1 s to 90 days.
+        """
+        return str(self._calls.unary("JobService", "ShareJob", _requests.share(self.name, lasts), idempotent=False).token)
+
+    def unshare(self) -> int:
+        """Ends all tokens of `share` at once; how many there were."""
+        return int(self._calls.unary("JobService", "UnshareJob", job_service_pb2.UnshareJobRequest(name=self.name)).ended_links)
+
     def fork(
         self,
         step: int | None = None,
