@@ -28,10 +28,8 @@ endif()
 add_library(sliceflow_libtorch INTERFACE)
 target_include_directories(sliceflow_libtorch SYSTEM INTERFACE ${TORCH_ROOT}/include ${TORCH_ROOT}/include/torch/csrc/api/include)
 target_link_libraries(sliceflow_libtorch INTERFACE ${TORCH_ROOT}/lib/libtorch_cpu.so ${TORCH_ROOT}/lib/libc10.so)
-target_link_options(sliceflow_libtorch INTERFACE
-  -Wl,--allow-shlib-undefined
-  -Wl,-rpath,${TORCH_ROOT}/lib:${SLICEFLOW_SITE_PACKAGES}/nvidia/cu13/lib
-  -Wl,-rpath-link,${TORCH_ROOT}/lib:${SLICEFLOW_SITE_PACKAGES}/nvidia/cu13/lib)
+# LibTorch finds its own libraries; where LibTorch is, CMake writes into what is linked, and replaces when it installs.
+target_link_options(sliceflow_libtorch INTERFACE -Wl,--allow-shlib-undefined)
 
 # google/rpc and google/api protos come with the Python package googleapis-common-protos.
 set(GOOGLEAPIS_PROTO_ROOT ${SLICEFLOW_SITE_PACKAGES})

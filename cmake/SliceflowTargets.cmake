@@ -6,7 +6,7 @@ set(SLICEFLOW_UNIT_TESTS ${CMAKE_SOURCE_DIR}/tests/unit)
 function(sliceflow_room name)
   cmake_parse_arguments(ROOM "" "" "SOURCES;DEPS" ${ARGN})
   add_library(sliceflow_${name} STATIC ${ROOM_SOURCES})
-  target_include_directories(sliceflow_${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_include_directories(sliceflow_${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
   target_link_libraries(sliceflow_${name} PUBLIC ${ROOM_DEPS})
 endfunction()
 

@@ -60,6 +60,7 @@ int RunProgram(int argc, char** argv) {
   const auto flags = AddSettings(program);
   std::vector<Command> commands;
   AddServeCommand(program, commands);
+  AddHealthCommand(program, commands);
   AddConfigCommands(program, commands);
   AddBackupCommands(program, commands);
   AddTokenCommands(program, commands);

@@ -25,6 +25,7 @@ struct Command {
 // Each is defined in the file of its command, declares it with the flags that are its own (the settings' flags are every command's), and
 // adds it to the list.
 void AddServeCommand(CLI::App& program, std::vector<Command>& commands);
+void AddHealthCommand(CLI::App& program, std::vector<Command>& commands);
 void AddConfigCommands(CLI::App& program, std::vector<Command>& commands);
 void AddBackupCommands(CLI::App& program, std::vector<Command>& commands);
 void AddTokenCommands(CLI::App& program, std::vector<Command>& commands);

@@ -28,6 +28,8 @@ const std::map<std::string, std::set<std::string>>& Rooms() {
        {"server/gateway", "server/api", "server/scheduler", "server/jobs", "server/events", "server/store", "common", "sliceflow/v1"}},
       {"client/cpp", {"common", "sliceflow/v1"}},
       {"client/cli", {"client/cpp", "common", "sliceflow/v1"}},
+      // A program of a user's, which links what is installed.
+      {"examples/cpp_client", {"client/cpp", "common", "sliceflow/v1"}},
       // Generated from proto/.
       {"sliceflow/v1", {}},
       {"sliceflow/worker/v1", {"sliceflow/v1"}},

@@ -1,0 +1,118 @@
+"""The pod of the chart as processes of this machine: its environment and its files, its probes, the commands of the notes."""
+
+import base64
+import urllib.request
+from pathlib import Path
+
+import yaml
+from chart import CHART, VENV, of_kind, render
+from served import Served, run_job
+from steps import BUILD, Bench, Step, require, run
+
+SLICEFLOWD, SLICEFLOW = BUILD / "bin/sliceflowd", BUILD / "bin/sliceflow"
+
+
+def environment(folder: Path, documents: list[dict]) -> dict[str, str]:
+    """The container's variables, with what it mounts laid into `folder` and free ports."""
+    spec = of_kind(documents, "StatefulSet")[0]["spec"]["template"]["spec"]
+    container = spec["containers"][0]
+    contents = {document["metadata"]["name"]: document for kind in ("ConfigMap", "Secret") for document in of_kind(documents, kind)}
+    for volume in spec["volumes"]:
+        name = volume.get("configMap", {}).get("name") or volume.get("secret", {}).get("secretName")
+        mounts = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == volume["name"]]
+        place = folder / mounts[0].lstrip("/")
+        place.mkdir(parents=True)
+        for key, value in contents.get(name, {}).get("data", {}).items():
+            (place / key).write_bytes(base64.b64decode(value) if "secret" in volume else value.encode())
+    values = {variable["name"]: variable["value"] for variable in container["env"]}
+    inside = {name: f"{folder}{value}" if value.startswith("/") else value for name, value in values.items()}
+    return inside | {"SLICEFLOWD_LISTEN": "localhost:0", "SLICEFLOWD_HTTP": "127.0.0.1:0", "PATH": "/usr/bin:/bin"}
+
+
+def ports(bench: Bench) -> str:
+    """What the pod's variables listen on is what its ports are called."""
+    for values in sorted((CHART / "ci").glob("*-values.yaml")):
+        container = of_kind(render(values), "StatefulSet")[0]["spec"]["template"]["spec"]["containers"][0]
+        named = {port["name"]: port["containerPort"] for port in container["ports"]}
+        given = {variable["name"]: variable["value"] for variable in container["env"]}
+        require(given["SLICEFLOWD_LISTEN"] == f"0.0.0.0:{named['grpc']}", "the port grpc is another than the daemon's")
+        require(given["SLICEFLOWD_HTTP"] == f"0.0.0.0:{named['http']}", "the port http is another than the daemon's")
+    return "of every file of values"
+
+
+def settings(bench: Bench) -> str:
+    """Settings of the values file are ones that sliceflowd takes."""
+    for values in sorted((CHART / "ci").glob("*-values.yaml")):
+        folder = bench.folder / values.stem
+        given = environment(folder, render(values))
+        without_tls = {name: value for name, value in given.items() if "_TLS_" not in name}
+        run(SLICEFLOWD, "config", "check", env=without_tls)
+    (folder / "etc/sliceflow/settings/sliceflowd.yaml").write_text("quota: {max_runing_jobs: 1}\n")
+    require("max_running_jobs" in run(SLICEFLOWD, "config", "check", env=without_tls, expect=2), "a misspelt setting is taken")
+    return "`sliceflowd config check` takes them"
+
+
+def serve(bench: Bench) -> str:
+    documents = render(CHART / "ci/default-values.yaml")
+    bench.made["container"] = of_kind(documents, "StatefulSet")[0]["spec"]["template"]["spec"]["containers"][0]
+    bench.made["folder"] = folder = bench.folder / "pod"
+    bench.made["environment"] = given = environment(folder, documents)
+    (folder / "var/lib/sliceflow").mkdir(parents=True)
+    ready = bench.folder / "ready.json"
+    daemon = bench.made["daemon"] = Served([SLICEFLOWD, "--ready-file", ready], ready, bench.folder / "daemon.log", env=given)
+    bench.stack.callback(daemon.kill)
+    return "with TLS by the chart's own certificate"
+
+
+def probes(bench: Bench) -> str:
+    paths = []
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        path = bench.made["container"][probe]["httpGet"]["path"]
+        with urllib.request.urlopen(f"http://{bench.made['daemon'].http}{path}", timeout=10) as answer:
+            require(answer.status == 200, f"{probe}: {answer.status}")
+        paths.append(path)
+    test = of_kind(render(CHART / "ci/default-values.yaml"), "Pod")[0]["spec"]["containers"][0]["args"]
+    command = [bench.made["daemon"].http if ":" in word else word for word in test]
+    require(run(SLICEFLOWD, *command) == "ready\n", "the pod of `helm test` fails")
+    return f"{', '.join(paths)}, and the command of `helm test`"
+
+
+def use(bench: Bench) -> str:
+    """A token as the notes tell, then a job over TLS with the certificate of the chart's secret."""
+    notes = (CHART / "templates/NOTES.txt").read_text()
+    command = notes.split(" -- sliceflowd ", 1)[1].splitlines()[0].split()
+    said = run(SLICEFLOWD, *command, env=bench.made["environment"])
+    token = bench.folder / "token"
+    token.write_text(next(word for word in said.split() if word.startswith("sft_")))
+    daemon = bench.made["daemon"]
+    server = f"localhost:{daemon.grpc.rsplit(':', 1)[1]}"
+    certificate = bench.made["folder"] / "etc/sliceflow/tls/tls.crt"
+    name = run_job([SLICEFLOW, "--tls-ca", certificate, "--token-file", token], server)
+    run(SLICEFLOW, "--tls-ca", certificate, "--server", server, "list", expect=None)
+    daemon.stop()
+    return f"{name} succeeded; without the token nothing is told"
+
+
+def grpc_probe(bench: Bench) -> str:
+    """Without TLS the pod is probed by gRPC's health service."""
+    documents = render(CHART / "ci/trusted-network-values.yaml")
+    container = of_kind(documents, "StatefulSet")[0]["spec"]["template"]["spec"]["containers"][0]
+    require(container["startupProbe"]["grpc"]["port"] == 50051, "there is no probe by gRPC")
+    folder, ready = bench.folder / "trusted", bench.folder / "ready.json"
+    given = environment(folder, documents)
+    daemon = Served([SLICEFLOWD, "--ready-file", ready], ready, bench.folder / "daemon.log", env=given)
+    bench.stack.callback(daemon.kill)
+    said = run(VENV / "bin/grpcurl", "-plaintext", daemon.grpc, "grpc.health.v1.Health/Check")
+    require(yaml.safe_load(said) == {"status": "SERVING"}, said)
+    daemon.stop()
+    return "SERVING"
+
+
+STEPS = [
+    Step("pod, ports", "variables and ports of the rendered pods compared", ports),
+    Step("pod, settings", "the rendered settings given to `sliceflowd config check`", settings),
+    Step("pod, start", "the daemon with the variables and files of the rendered pod", serve),
+    Step("pod, probes", "the paths of the rendered probes asked", probes),
+    Step("pod, in use", "a token by the command of the chart's notes, a job over TLS", use),
+    Step("pod, probe by gRPC", "without TLS, `grpc.health.v1` asked", grpc_probe),
+]
