@@ -22,7 +22,7 @@ int AskWhetherReady(const ResolvedSettings& resolved) {
   if (!http.has_value() || http->port == 0) {
     return Fail(absl::InvalidArgumentError("http: must name the port that the daemon is asked on, such as 127.0.0.1:8080"), kUsage);
   }
-  const absl::string_view scheme = resolved.settings.encrypts_http() ? "https" : "http";
+  const absl::string_view scheme = resolved.settings.encrypts_http() || resolved.settings.http_tls == "on" ? "https" : "http";
   httplib::Client client(absl::StrCat(scheme, "://", ListenAddress{HostToAsk(http->host), http->port}.ToString()));
   client.enable_server_certificate_verification(false);  // it is asked how it is, not who
   client.set_connection_timeout(kPatienceSeconds);

@@ -47,3 +47,8 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
+
+{{/* What the HTTP port speaks; client certificates are not asked for by its probes and metrics. */}}
+{{- define "sliceflow.scheme" -}}
+{{ ternary "HTTPS" "HTTP" .Values.tls.enabled }}
+{{- end }}
