@@ -1,6 +1,6 @@
 # Every target calls a script; scripts/ and deploy/install-deps say what they do.
 .DEFAULT_GOAL := build
-.PHONY: build test dashboard demo bench reproduce lint format fuzz sanitize soak clean deps
+.PHONY: build test dashboard test_dashboard demo bench reproduce lint format fuzz sanitize soak clean deps
 
 deps:
 	@deploy/install-deps
@@ -14,6 +14,10 @@ test: deps
 
 dashboard: deps
 	@scripts/dashboard
+
+test_dashboard: deps
+	@scripts/build sliceflowd sliceflow-worker sliceflow
+	@scripts/test_dashboard
 
 demo: deps
 	@scripts/build sliceflowd sliceflow-worker sliceflow

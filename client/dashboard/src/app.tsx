@@ -1,4 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
+import { ComparePage } from "./compare/compare_page";
 import { CreatePage } from "./create/create_page";
 import { JobPage } from "./job/job_page";
 import { JobsPage } from "./jobs/jobs_page";
@@ -7,7 +8,7 @@ import { token, tokenProblem } from "./server/token";
 import { setTheme, type Theme, theme } from "./theme";
 import { TokenForm } from "./token_form";
 
-const pageTitles = { jobs: "Jobs", job: "Job", new: "New job" };
+const pageTitles = { jobs: "Jobs", job: "Job", new: "New job", compare: "Comparison" };
 
 function Navigation() {
   const { page } = link.value;
@@ -44,6 +45,8 @@ function Page() {
       return <JobPage key={job} name={job} />;
     case "new":
       return <CreatePage key={`${parameters.get("example")}|${parameters.get("from")}|${parameters.get("fork")}`} />;
+    case "compare":
+      return <ComparePage key={parameters.get("jobs")} />;
     default:
       return <JobsPage />;
   }

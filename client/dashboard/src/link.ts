@@ -2,7 +2,7 @@
 import { batch, signal } from "@preact/signals";
 
 export interface Link {
-  readonly page: "jobs" | "job" | "new";
+  readonly page: "jobs" | "job" | "new" | "compare";
   // The job's name, `jobs/ID`, on its page.
   readonly job: string;
   readonly parameters: ReadonlyMap<string, string>;
@@ -21,7 +21,7 @@ function parse(hash: string): Link {
   const parameters = new Map(new URLSearchParams(query));
   const [collection, id] = path.split("/").map(decodeURIComponent);
   if (collection === "jobs" && id !== undefined && id !== "") return { page: "job", job: `jobs/${id}`, parameters };
-  if (collection === "new") return { page: "new", job: "", parameters };
+  if (collection === "new" || collection === "compare") return { page: collection, job: "", parameters };
   return { page: "jobs", job: "", parameters };
 }
 

@@ -40,6 +40,13 @@ export function clock(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
 }
 
+// A rough length of time: `0.4 s`, `12 s`, `3:20 min`, `2:05:00 h`.
+export function durationText(seconds: number): string {
+  if (seconds < 10) return `${Number(seconds.toPrecision(1))} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  return `${clock(seconds)} ${seconds < 3600 ? "min" : "h"}`;
+}
+
 export function timeText(time: Timestamp | undefined): string {
   if (time === undefined) return "";
   const date = timestampDate(time);

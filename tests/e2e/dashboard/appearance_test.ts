@@ -1,92 +1,61 @@
-// For everybody: contrast, names, keys, small screens, motion; and many points.
+// How pages look to everybody: light, dark, on a phone, by keys alone, without motion; and many points.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { after, before, describe, test } from "node:test";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { Daemon } from "./daemon.ts";
-import { create, flowOf, openBrowser, picture, programs, untilPointsOf, untilState, visit } from "./pages.ts";
+import { describe, test } from "node:test";
+import type { BrowserContextOptions } from "playwright-core";
+import { assertAccessible, openWholeJob } from "./accessibility.ts";
+import { create, flowOf, picture, untilPointsOf, untilState, visit } from "./pages.ts";
+import { setting } from "./setting.ts";
 
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-let browser: Browser;
-const daemon = new Daemon(programs);
 let job = "";
-
-before(async () => {
-  await daemon.start();
-  browser = await openBrowser();
+const here = setting([], async (daemon) => {
   job = await create(daemon, flowOf("For everybody", 6));
 });
-after(async () => {
-  await browser.close();
-  await daemon.close();
-});
+const { daemon } = here;
 
-interface AxeWindow {
-  readonly axe: {
-    run: (options: unknown) => Promise<{ violations: { id: string; nodes: { target: unknown; failureSummary: string }[] }[] }>;
-  };
-}
-
-async function violations(page: Page): Promise<string[]> {
-  // Through the debugger, since the page's policy takes no script from elsewhere.
-  await page.evaluate(axeSource);
-  return await page.evaluate(async () => {
-    const rules = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
-    const { violations } = await (window as unknown as AxeWindow).axe.run(rules);
-    return violations.flatMap((each) => each.nodes.map((node) => `${each.id}: ${JSON.stringify(node.target)}: ${node.failureSummary}`));
-  });
-}
-
+const phone: BrowserContextOptions = {
+  colorScheme: "light",
+  viewport: { width: 390, height: 844 },
+  hasTouch: true,
+  isMobile: true,
+  deviceScaleFactor: 2,
+};
 const looks: readonly (readonly [string, BrowserContextOptions])[] = [
   ["light", { colorScheme: "light" }],
   ["dark", { colorScheme: "dark" }],
-  ["phone", { colorScheme: "light", viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }],
+  ["phone", phone],
 ];
 
-async function fitsWidth(page: Page): Promise<void> {
-  const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.ok((content ?? 0) <= (window ?? 0), `the page is ${content} wide in a window of ${window}`);
-}
+test("a job's page on a phone", async () => {
+  const page = await openWholeJob(here.browser, daemon, job, phone);
+  await picture(page, "job-phone");
+  await assertAccessible(page);
+  await page.context().close();
+});
 
 for (const [look, options] of looks) {
   describe(`in ${look}`, () => {
-    test("a job's page", async () => {
-      const { page } = await visit(browser, `${daemon.page}#/${job}`, options);
-      await untilState(page, "SUCCEEDED");
-      await untilPointsOf(page, 6);
-      for (const summary of await page.locator("details:not(.keys) summary").all()) await summary.click();
-      await page.locator(".figures-table table").first().waitFor();
-      await picture(page, `job-${look}`);
-      assert.deepEqual(await violations(page), []);
-      await fitsWidth(page);
-      await page.context().close();
-    });
-
     test("the jobs", async () => {
-      const { page } = await visit(browser, `${daemon.page}#/jobs`, options);
+      const { page } = await visit(here.browser, `${daemon.page}#/jobs`, options);
       await page.locator(".sparkline").first().waitFor();
       await picture(page, `jobs-${look}`);
-      assert.deepEqual(await violations(page), []);
-      await fitsWidth(page);
+      await assertAccessible(page);
       await page.context().close();
     });
 
     test("a new job", async () => {
-      const { page } = await visit(browser, `${daemon.page}#/new?example=expression`, options);
+      const { page } = await visit(here.browser, `${daemon.page}#/new?example=expression`, options);
       await page.locator(".formula-values").nth(1).waitFor();
       await page.locator(".verdict .good").waitFor();
       await page.getByText("The job as a file").click();
       await picture(page, `new-${look}`);
-      assert.deepEqual(await violations(page), []);
-      await fitsWidth(page);
+      await assertAccessible(page);
       await page.context().close();
     });
   });
 }
 
 test("keys alone go from the jobs to a step of one and fork it", async () => {
-  const { page } = await visit(browser, `${daemon.page}#/jobs`);
+  const { page } = await visit(here.browser, `${daemon.page}#/jobs`);
   const link = page.getByRole("link", { name: "For everybody" });
   await link.waitFor();
   for (let i = 0; i < 30 && !(await link.evaluate((element) => element === document.activeElement)); i += 1)
@@ -107,7 +76,7 @@ test("keys alone go from the jobs to a step of one and fork it", async () => {
 });
 
 test("points jump from step to step where motion is not wanted", async () => {
-  const { page } = await visit(browser, `${daemon.page}#/${job}`, { reducedMotion: "reduce" });
+  const { page } = await visit(here.browser, `${daemon.page}#/${job}`, { reducedMotion: "reduce" });
   await untilPointsOf(page, 6);
   await page.keyboard.press("Home");
   await untilPointsOf(page, 0);
@@ -129,7 +98,7 @@ test("a hundred thousand points are drawn, moved and played", async (context) =>
       output: { samplesPerStep: count, checkpointEvery: 8 },
     },
   });
-  const { page } = await visit(browser, `${daemon.page}#/${many}`);
+  const { page } = await visit(here.browser, `${daemon.page}#/${many}`);
   await untilState(page, "SUCCEEDED");
   await page.locator(".caption", { hasText: "100,000 points of step 8" }).waitFor();
   await picture(page, "many-points");
@@ -189,7 +158,7 @@ test("a hundred thousand points are drawn, moved and played", async (context) =>
 });
 
 test("first paint", async (context) => {
-  const { page } = await visit(browser, `${daemon.page}#/${job}`);
+  const { page } = await visit(here.browser, `${daemon.page}#/${job}`);
   await untilPointsOf(page, 6);
   const paints = await page.evaluate(() =>
     performance.getEntriesByType("paint").map((entry) => `${entry.name} ${entry.startTime.toFixed(0)} ms`),

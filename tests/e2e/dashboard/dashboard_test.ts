@@ -1,109 +1,45 @@
 // The page in Chromium against a real daemon.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { Daemon } from "./daemon.ts";
-import { call, create, flowOf, openBrowser, picture, programs, untilPointsOf, untilState, untilStep, visit, type Visit } from "./pages.ts";
+import { describe, test } from "node:test";
+import { create, flowOf, leave, picture, untilPointsOf, untilState, untilStep, visit, type Visit } from "./pages.ts";
+import { setting } from "./setting.ts";
 
-let browser: Browser;
-const daemon = new Daemon(programs);
-
-before(async () => {
-  await daemon.start();
-  browser = await openBrowser();
-});
-after(async () => {
-  await browser.close();
-  await daemon.close();
-});
+const here = setting();
+const { daemon } = here;
 
 async function open(path: string): Promise<Visit> {
-  return await visit(browser, daemon.page + path);
+  return await visit(here.browser, daemon.page + path);
 }
 
-// Ends a visit in which nothing went wrong behind the scenes.
-async function leave({ page, complaints }: Visit): Promise<void> {
-  assert.deepEqual(complaints, []);
-  await page.context().close();
-}
+test("a new job shows what the server makes of a formula as it is typed", async () => {
+  const seen = await open("#/new?example=expression");
+  const { page } = seen;
+  const formula = page.getByLabel("source").first();
+  await formula.fill("def V(x):\n    return 0.5 * (x * x).sum(1)");
+  const field = page.locator(".field", { has: formula });
+  // |x|²/2 is 1 at (1, 1), and its gradient is x.
+  await field.locator("tr", { hasText: /^\(1, 1\)\s*1\s*\(1, 1\)$/ }).waitFor();
+  await formula.fill("def V(x):\n    return torch.rand(3)");
+  await field.locator(".problem", { hasText: "line 2" }).waitFor();
+  await picture(page, "formula-refused");
+  await leave(seen);
+});
 
-async function canvasOf(page: Page): Promise<Buffer> {
-  return await page.locator(".points").screenshot();
-}
-
-describe("a new job", () => {
-  test("is checked as it is written, told beside the field, and started", async () => {
-    const seen = await open("#/new?example=ring");
-    const { page } = seen;
-    await page.locator(".verdict .good", { hasText: "valid: dimension 2, 20 steps" }).waitFor();
-
-    await page.getByLabel("stepSize", { exact: true }).fill("-1");
-    await page
-      .locator(".field.wrong", { has: page.getByLabel("stepSize", { exact: true }) })
-      .locator(".problem", { hasText: "above 0" })
-      .waitFor();
-    await picture(page, "new-job-refused");
-
-    await page.getByLabel("stepSize", { exact: true }).fill("0.5");
-    await page.getByLabel("numSteps", { exact: true }).fill("3000");
-    await page.getByLabel("innerIterations", { exact: true }).fill("5");
-    await page.getByLabel("count", { exact: true }).fill("100");
-    await page.getByLabel("samplesPerStep", { exact: true }).fill("100");
-    await page.getByLabel("title", { exact: true }).fill("From the form");
-    await page.locator(".verdict .good", { hasText: "3000 steps" }).waitFor();
-    await picture(page, "new-job");
-    await page.getByRole("button", { name: "Start the job" }).click();
-
-    await page.getByRole("heading", { name: "From the form" }).waitFor();
-    await page.locator(".caption", { hasText: "points of step" }).waitFor();
-    await untilStep(page, 1);
-    const atFirst = await canvasOf(page);
-    await untilStep(page, 40);
-    assert.notDeepEqual(await canvasOf(page), atFirst, "the points have moved");
-    await picture(page, "job-running");
-    await page.getByRole("button", { name: /^Stop “/ }).click();
-    await page.getByRole("button", { name: "Stop it" }).click();
-    await untilState(page, "CANCELLED");
-    await leave(seen);
-  });
-
-  test("shows what the server makes of a formula as it is typed", async () => {
-    const seen = await open("#/new?example=expression");
-    const { page } = seen;
-    const formula = page.getByLabel("source").first();
-    await formula.fill("def V(x):\n    return 0.5 * (x * x).sum(1)");
-    const field = page.locator(".field", { has: formula });
-    // |x|²/2 is 1 at (1, 1), and its gradient is x.
-    await field.locator("tr", { hasText: /^\(1, 1\)\s*1\s*\(1, 1\)$/ }).waitFor();
-    await formula.fill("def V(x):\n    return torch.rand(3)");
-    await field.locator(".problem", { hasText: "line 2" }).waitFor();
-    await picture(page, "formula-refused");
-    await leave(seen);
-  });
+test("what a new job will take is told by jobs like it, or not at all", async () => {
+  const slow = { solver: { swJko: { innerIterations: 11, numProjections: 20, batchSize: 100, maxAttempts: 1 } } };
+  const name = await create(daemon, flowOf("To be timed", 10, slow));
+  const seen = await open(`#/${name}`);
+  const { page } = seen;
+  await untilState(page, "SUCCEEDED");
+  await page.getByRole("link", { name: "Run again" }).click();
+  await page.locator(".verdict", { hasText: /Takes about \S+ (s|min), as a finished job with the same solver/ }).waitFor();
+  await page.locator(".verdict", { hasText: /of memory of .* GiB; .* of stored samples/ }).waitFor();
+  await page.getByLabel("innerIterations", { exact: true }).fill("1234");
+  await page.locator(".verdict", { hasText: "how long is not known: no finished job has the same solver" }).waitFor();
+  await leave(seen);
 });
 
 describe("a job's page", () => {
-  test("goes back to any step, plays, and keeps the step in its address", async () => {
-    const name = await create(daemon, flowOf("To be scrubbed", 8));
-    const seen = await open(`#/${name}`);
-    const { page } = seen;
-    await untilState(page, "SUCCEEDED");
-    await page.getByRole("slider", { name: "Step" }).fill("2");
-    await untilPointsOf(page, 2);
-    await page.waitForURL(/step=2/);
-    assert.match(await page.locator("#facts-title").innerText(), /Step 2/);
-
-    await page.reload();
-    await untilPointsOf(page, 2);
-    await page.keyboard.press(".");
-    await untilPointsOf(page, 3);
-    await page.getByLabel("Speed").selectOption("16");
-    await page.keyboard.press("p");
-    await untilPointsOf(page, 8);
-    await page.getByRole("button", { name: "Live", pressed: true }).waitFor();
-    await leave(seen);
-  });
-
   test("keeps camera and picked rows in its address and sends nothing anew for them", async () => {
     const name = await create(daemon, flowOf("To be looked at", 3));
     const seen = await open(`#/${name}`);
@@ -225,24 +161,6 @@ describe("a job's page", () => {
     await leave(seen);
   });
 
-  test("forks at a step", async () => {
-    const name = await create(daemon, flowOf("A parent", 5));
-    const seen = await open(`#/${name}?step=2`);
-    const { page } = seen;
-    await untilState(page, "SUCCEEDED");
-    await page.getByRole("button", { name: "Fork at step 2" }).click();
-    await page.getByRole("heading", { name: `Fork ${name} at step 2` }).waitFor();
-    await page.getByLabel("stepSize", { exact: true }).fill("0.02");
-    await page.getByLabel("title", { exact: true }).fill("A fork");
-    await page.locator(".verdict .good", { hasText: "5 steps" }).waitFor();
-    await picture(page, "fork");
-    await page.getByRole("button", { name: "Start the fork" }).click();
-    await page.getByRole("heading", { name: "A fork" }).waitFor();
-    await page.getByText(`from step 2 of ${name}`).waitFor();
-    await untilState(page, "SUCCEEDED");
-    await leave(seen);
-  });
-
   test("runs again with the same file", async () => {
     const name = await create(daemon, flowOf("Once more", 2));
     const seen = await open(`#/${name}`);
@@ -280,40 +198,6 @@ describe("a job's page", () => {
     await picture(seen.page, "expired-link", false);
     await leave(seen);
   });
-
-  test("resumes by itself without a gap when the daemon is lost and comes back", async () => {
-    const name = await create(daemon, flowOf("Through a crash", 20_000));
-    const seen = await open(`#/${name}`);
-    const { page } = seen;
-    await untilStep(page, 5);
-    await daemon.kill();
-    await page.getByText("The connection to the server is lost").waitFor();
-    const stepsDone = async () => Number(/(\d+)\/\d+ steps/.exec(await page.locator(".progress-line").innerText())?.[1]);
-    const before = await stepsDone();
-    await picture(page, "daemon-lost", false);
-    await daemon.start();
-    await untilStep(page, before + 20);
-    assert.equal(await page.getByText("The connection to the server is lost").count(), 0);
-    await page.getByRole("button", { name: /^Pause “/ }).click();
-    await untilState(page, "PAUSED");
-    const panel = page.getByRole("region", { name: "Energy by term", exact: true });
-    await panel.locator("summary").click();
-    const told: string[] = [];
-    for (;;) {
-      await panel.locator("tbody tr").first().waitFor();
-      told.push(...(await panel.locator("tbody th").allInnerTexts()));
-      const more = panel.getByRole("button", { name: "Rows after" });
-      if ((await more.count()) === 0 || (await more.isDisabled())) break;
-      await more.click();
-    }
-    assert.ok(told.length > before + 20);
-    assert.deepEqual(
-      told,
-      told.map((_, step) => String(step)),
-    );
-    await call(daemon, "JobService/CancelJob", { name });
-    await page.context().close();
-  });
 });
 
 describe("the table of jobs", () => {
@@ -331,7 +215,7 @@ describe("the table of jobs", () => {
     await page.locator("#filter-problem", { hasText: "colour" }).waitFor();
     await picture(page, "jobs-filter-refused", false);
     await page.getByRole("button", { name: "all", exact: true }).click();
-    await page.getByRole("link", { name: "Through a crash" }).waitFor();
+    await page.getByRole("link", { name: "To be stopped" }).waitFor();
     await picture(page, "jobs");
     await leave(seen);
   });

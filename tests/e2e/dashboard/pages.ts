@@ -1,4 +1,5 @@
 // What the tests share: browser, jobs, pictures.
+import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
@@ -23,7 +24,7 @@ export const patienceMs = 90_000;
 export async function openBrowser(): Promise<Browser> {
   // A machine without a graphics card draws in software, which Chromium takes for unsafe unless told otherwise.
   const args = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
-  return await chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args });
+  return await chromium.launch({ executablePath: need("CHROMIUM"), args, timeout: patienceMs });
 }
 
 export interface Visit {
@@ -44,6 +45,16 @@ export async function visit(browser: Browser, address: string, options: BrowserC
   });
   await page.goto(address);
   return { page, complaints };
+}
+
+// Ends a visit in which nothing went wrong behind the scenes.
+export async function leave({ page, complaints }: Visit): Promise<void> {
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+}
+
+export async function canvasOf(page: Page): Promise<Buffer> {
+  return await page.locator(".points").screenshot();
 }
 
 export async function picture(page: Page, name: string, fullPage = true): Promise<void> {

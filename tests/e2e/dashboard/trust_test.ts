@@ -1,27 +1,18 @@
 // Who may look: a server that asks for tokens.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser } from "playwright-core";
-import { Daemon } from "./daemon.ts";
-import { call, flowOf, openBrowser, picture, programs, visit } from "./pages.ts";
+import { test } from "node:test";
+import { call, flowOf, picture, visit } from "./pages.ts";
+import { setting } from "./setting.ts";
 
-let browser: Browser;
-const daemon = new Daemon(programs, ["--authentication", "tokens"]);
 let ada = "";
-
-before(async () => {
-  await daemon.start();
+const here = setting(["--authentication", "tokens"], async (daemon) => {
   ada = daemon.token("ada", "user");
-  browser = await openBrowser();
 });
-after(async () => {
-  await browser.close();
-  await daemon.close();
-});
+const { daemon } = here;
 
 test("a wrong token is refused in words, a right one opens the page and stays out of every address", async () => {
   await call(daemon, "JobService/CreateJob", { job: flowOf("Ada's", 1) }, ada);
-  const { page, complaints } = await visit(browser, `${daemon.page}#/jobs`);
+  const { page, complaints } = await visit(here.browser, `${daemon.page}#/jobs`);
   const asked: string[] = [];
   page.on("request", (request) => asked.push(request.url()));
   await page.getByRole("heading", { name: "This server asks for a token" }).waitFor();
@@ -46,7 +37,7 @@ test("a wrong token is refused in words, a right one opens the page and stays ou
 test("what belongs to another owner is not there", async () => {
   const bob = daemon.token("bob", "user");
   const hers = await call(daemon, "JobService/CreateJob", { job: flowOf("Not Bob's", 1) }, ada);
-  const { page } = await visit(browser, daemon.page);
+  const { page } = await visit(here.browser, daemon.page);
   await page.getByLabel("Token").fill(bob);
   await page.keyboard.press("Enter");
   await page.getByText("No jobs yet").waitFor();

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { envelope } from "../../../client/dashboard/src/chart/envelope.ts";
 import { logTicks, ticks } from "../../../client/dashboard/src/chart/ticks.ts";
+import { indexUpTo, merged } from "../../../client/dashboard/src/compare/places.ts";
 import { densityOf, levelAbove, levelLines } from "../../../client/dashboard/src/points/contours.ts";
 import { exactGaussian, seenAlong, squaredDistance, targetsOf } from "../../../client/dashboard/src/points/gaussians.ts";
 import { TensorAssembler } from "../../../client/dashboard/src/server/tensor.ts";
@@ -80,6 +81,18 @@ test("ticks are round and inside", () => {
   assert.deepEqual(ticks(0, 1, 4), [0, 0.5, 1]);
   assert.deepEqual(ticks(0, 3, 10, true), [0, 1, 2, 3]);
   assert.deepEqual(logTicks(0.01, 100), [0.01, 0.1, 1, 10, 100]);
+});
+
+test("the times of several jobs are merged, but for rounding each once", () => {
+  const times = merged([
+    [0, 0.1, 0.2, 0.30000000000000004],
+    [0, 0.15, 0.3],
+  ]);
+  assert.deepEqual(times, [0, 0.1, 0.15, 0.2, 0.3]);
+  // The last step up to a time; a time that came out of an address has lost its last digits.
+  assert.equal(indexUpTo([0, 0.15, 0.3], 0.2), 1);
+  assert.equal(indexUpTo([0, 0.1, 0.1 + 0.2], 0.3), 2);
+  assert.equal(indexUpTo([], 1), 0);
 });
 
 test("level lines go about the points", () => {

@@ -31,7 +31,7 @@ interface Properties {
 }
 
 const height = 190;
-const margin = { left: 62, right: 10, top: 8, bottom: 30 };
+const margin = { left: 70, right: 10, top: 8, bottom: 30 };
 const smallestDrag = 4;
 
 interface Axes {
@@ -176,7 +176,8 @@ export function Chart({ title, xName, series, log, whole, now, range, onRange }:
   const hidden = log ? shown.reduce((sum, each) => sum + each.course.y.filter((y) => !(y > 0)).length, 0) : 0;
   const longest = shown.reduce((best, each) => (each.course.x.length > best.course.x.length ? each : best), shown[0] ?? emptySeries);
   const at = under.value === undefined ? undefined : longest.course.x[nearest(longest.course, under.value)];
-  const reading = at === undefined ? undefined : shown.map((each) => ({ name: each.name, value: valueAt(each.course, at) }));
+  const told = shown.filter((each) => each.course.x.length > 0);
+  const reading = at === undefined ? undefined : told.map((each) => ({ name: each.name, value: valueAt(each.course, at) }));
   return (
     <div
       class="chart"

@@ -1,8 +1,14 @@
 import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import { figure } from "../words";
 import type { Series } from "./chart";
 
 const rowsAtOnce = 50;
+
+// Every place that any of them has, in order.
+function placesIn(series: readonly Series[]): readonly number[] {
+  return [...new Set(series.flatMap((each) => each.course.x))].sort((a, b) => a - b);
+}
 
 // The same figures as the picture, for those who read rather than look. Opened, it shows one page of rows at a time.
 export function FiguresTable({
@@ -16,9 +22,9 @@ export function FiguresTable({
 }) {
   const open = useSignal(false);
   const first = useSignal(0);
-  const xs = series.reduce<readonly number[]>((longest, each) => (each.course.x.length > longest.length ? each.course.x : longest), []);
+  const xs = useMemo(() => (open.value ? placesIn(series) : []), [series, open.value]);
   const begin = Math.min(first.value, Math.max(0, xs.length - 1));
-  const rows = open.value ? xs.slice(begin, begin + rowsAtOnce) : [];
+  const rows = xs.slice(begin, begin + rowsAtOnce);
   const columns = open.value ? series.map((each) => new Map(each.course.x.map((x, i) => [x, each.course.y[i]]))) : [];
   return (
     <details class="figures-table" onToggle={(event) => (open.value = event.currentTarget.open)}>

@@ -8,7 +8,8 @@ import { address, go, jobAddress, link } from "../link";
 import { jobService } from "../server/clients";
 import { describe } from "../server/errors";
 import { loadServerInfo, serverInfo } from "../server/server_info";
-import { bytesText, figure } from "../words";
+import { figure } from "../words";
+import { Cost } from "./cost";
 import "./create.css";
 import { Draft, type ForkPoint } from "./draft";
 import { JobForm } from "./job_form";
@@ -35,27 +36,16 @@ function validText(job: Job): string {
   return `valid: dimension ${dimension}, ${until}, step size ${both(step)}`;
 }
 
-// What it will take: memory as the server estimates it, and the samples that are asked for.
-function costText(job: Job): string {
-  const parts: string[] = [];
-  const memory = job.memory?.estimatedBytes ?? 0n;
-  if (memory > 0n) parts.push(`about ${bytesText(memory)} of memory`);
-  const rows = job.spec?.output?.samplesPerStep ?? 0;
-  const steps = job.progress?.totalSteps ?? 0;
-  const bytes = BigInt(rows) * BigInt(steps + 1) * BigInt(job.spec?.dimension ?? 0) * 4n;
-  if (bytes > 0n) parts.push(`${bytesText(bytes)} of stored samples`);
-  return parts.length === 0 ? "" : `Takes ${parts.join(" and ")}.`;
-}
-
 function Verdict({ draft }: { readonly draft: Draft }) {
   const job = draft.checked.value;
   const named = draft.violations.value;
   return (
     <div role="status" class="verdict">
       {job !== undefined && (
-        <p class="good">
-          {validText(job)}. {costText(job)}
-        </p>
+        <>
+          <p class="good">{validText(job)}.</p>
+          <Cost job={job} />
+        </>
       )}
       {draft.problem.value !== "" && <p class="problem">{draft.problem.value}</p>}
       {named.length > 0 && (

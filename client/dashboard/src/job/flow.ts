@@ -8,7 +8,6 @@ import {
   JobProgressSchema,
   type JobEvent,
   type LogEntry,
-  type StepCompleted,
   type StepReport,
 } from "contract/sliceflow/v1/job_pb";
 import { jobService } from "../server/clients";
@@ -23,6 +22,13 @@ export interface Step {
   // Rows of samples that are stored with it.
   readonly sampleCount: number;
   readonly checkpointKept: boolean;
+}
+
+// The step that an event tells of; undefined where it tells of something else.
+export function stepOf({ sequence, kind }: JobEvent): Step | undefined {
+  if (kind.case !== "stepCompleted" || kind.value.report === undefined) return undefined;
+  const { report, sampleCount, checkpointKept } = kind.value;
+  return { report, sequence, sampleCount, checkpointKept };
 }
 
 export interface LogLine {
@@ -138,7 +144,7 @@ export class Flow {
     const { kind } = event;
     switch (kind.case) {
       case "stepCompleted":
-        this.takeStep(event.sequence, kind.value);
+        this.takeStep(stepOf(event));
         break;
       case "innerProgress":
         this.takeInner(kind.value);
@@ -155,9 +161,9 @@ export class Flow {
     }
   }
 
-  private takeStep(sequence: bigint, step: StepCompleted): void {
-    if (step.report === undefined) return;
-    this.fresh.push({ report: step.report, sequence, sampleCount: step.sampleCount, checkpointKept: step.checkpointKept });
+  private takeStep(step: Step | undefined): void {
+    if (step === undefined) return;
+    this.fresh.push(step);
     this.publishSoon();
   }
 

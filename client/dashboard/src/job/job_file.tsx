@@ -1,6 +1,7 @@
 import { toJson } from "@bufbuild/protobuf";
 import { useComputed, useSignal } from "@preact/signals";
 import { type Job, JobSchema } from "contract/sliceflow/v1/job_pb";
+import { save } from "../export/save";
 import type { JsonObject } from "@bufbuild/protobuf";
 
 // What a user would write to have this job: the fields that CreateJob reads. JSON is YAML too, so that the command line takes it as it is.
@@ -12,8 +13,16 @@ export function jobFile(job: Job): JsonObject {
   );
 }
 
+// The seed is written also where it is 0, which a message leaves out.
+export function jobFileText(job: Job): string {
+  const file = jobFile(job);
+  const spec = file["spec"];
+  const seeded = typeof spec === "object" && spec !== null && !Array.isArray(spec) ? { ...spec, seed: spec["seed"] ?? "0" } : {};
+  return JSON.stringify({ ...file, spec: seeded }, null, 2);
+}
+
 export function JobFile({ job }: { readonly job: Job }) {
-  const text = useComputed(() => JSON.stringify(jobFile(job), null, 2));
+  const text = useComputed(() => jobFileText(job));
   const said = useSignal("");
   const copy = async () => {
     said.value = await navigator.clipboard.writeText(text.value).then(
@@ -21,14 +30,7 @@ export function JobFile({ job }: { readonly job: Job }) {
       () => "this browser does not let the page copy: select the text instead",
     );
   };
-  const save = () => {
-    const address = URL.createObjectURL(new Blob([`${text.value}\n`], { type: "application/json" }));
-    const anchor = document.createElement("a");
-    anchor.href = address;
-    anchor.download = `${job.name.replace("/", "-")}.json`;
-    anchor.click();
-    URL.revokeObjectURL(address);
-  };
+  const download = () => save(`${job.name.replace("/", "-")}.json`, new Blob([`${text.value}\n`], { type: "application/json" }));
   return (
     <section class="panel" aria-labelledby="file-title">
       <div class="panel-head">
@@ -37,7 +39,7 @@ export function JobFile({ job }: { readonly job: Job }) {
           <button type="button" class="small" onClick={() => void copy()}>
             Copy
           </button>
-          <button type="button" class="small" onClick={save}>
+          <button type="button" class="small" onClick={download}>
             Save
           </button>
           <span role="status">{said.value}</span>

@@ -10,6 +10,7 @@ import { Facts, JobError, ProgressLine } from "./facts";
 import { Flow } from "./flow";
 import { JobFile } from "./job_file";
 import "./job.css";
+import { playKeys, usePlayKeys } from "./play_buttons";
 import { Player } from "./player";
 import { PointsPanel } from "./points_panel";
 import { SampleStore } from "./sample_store";
@@ -66,52 +67,7 @@ function Log({ flow }: { readonly flow: Flow }) {
   );
 }
 
-const keys: readonly (readonly [string, string])[] = [
-  ["P", "play or hold"],
-  [", and .", "step before and step after"],
-  ["Home and End", "first and newest step"],
-  ["L", "follow live"],
-  ["F", "fork at the shown step"],
-];
-
-function act(key: string, player: Player, fork: () => void): boolean {
-  switch (key) {
-    case "p":
-      player.toggle();
-      return true;
-    case ",":
-      player.choose(player.step.value - 1);
-      return true;
-    case ".":
-      player.choose(player.step.value + 1);
-      return true;
-    case "Home":
-      player.choose(0);
-      return true;
-    case "l":
-    case "End":
-      player.follow();
-      return true;
-    case "f":
-      fork();
-      return true;
-    default:
-      return false;
-  }
-}
-
-// Keys of the whole page, where no field takes them.
-function useKeys(player: Player, fork: () => void): void {
-  useEffect(() => {
-    const press = (event: KeyboardEvent) => {
-      const target = event.target as Element;
-      if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, dialog") !== null) return;
-      if (act(event.key.length === 1 ? event.key.toLowerCase() : event.key, player, fork)) event.preventDefault();
-    };
-    addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
-  }, [player]);
-}
+const keys: readonly (readonly [string, string])[] = [...playKeys, ["F", "fork at the shown step"]];
 
 // The step in the address: none while live.
 function useStepInAddress(player: Player): void {
@@ -146,7 +102,10 @@ export function JobPage({ name }: { readonly name: string }) {
       ["step", String(player.step.peek())],
     ]);
   };
-  useKeys(player, fork);
+  usePlayKeys(player, (key) => {
+    if (key === "f") fork();
+    return key === "f";
+  });
   useStepInAddress(player);
 
   const job = flow.job.value;

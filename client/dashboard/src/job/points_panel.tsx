@@ -1,14 +1,17 @@
 // The points of the shown step, and how they are looked at.
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { ExportMenu } from "../export/export_menu";
 import { link, remember } from "../link";
-import { type Camera, readCamera, writeCamera } from "../points/camera";
-import { type Basis, cameraFor, mainDirections, place, type Points, type Projection } from "../points/plane";
+import { type Basis, mainDirections, place, type Points, type Projection } from "../points/plane";
 import { ImageGrid, imageShapeOf } from "../points/image_grid";
-import { PointsView, type Trail } from "../points/points_view";
+import type { Trail } from "../points/axes";
+import { PointsView } from "../points/points_view";
+import { useCamera } from "../points/use_camera";
+import { AxisChoice, axisName, readAxis } from "../points/axis_choice";
 import { loadServerInfo, serverInfo } from "../server/server_info";
 import type { Tensor } from "../server/tensor";
-import { ExactFigures, OverlayChoice, useComparison } from "./comparison";
+import { ExactFigures, OverlayChoice, useReferences } from "./references";
 import type { Flow } from "./flow";
 import type { Player } from "./player";
 import { SamplesTable } from "./samples_table";
@@ -17,35 +20,6 @@ import { Scrubber } from "./scrubber";
 
 const drawCounts = [1000, 10_000, 100_000, 1_000_000];
 const maxTrails = 7;
-const maxChoices = 64;
-
-const subscript = (axis: number) => String(axis + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)] ?? digit);
-const axisName = (axis: number) => `x${subscript(axis)}`;
-
-function AxisChoice({ word, parameter, value, dimension }: { word: string; parameter: string; value: number; dimension: number }) {
-  const choose = (text: string) => remember({ [parameter]: text, camera: "", rows: "" });
-  return (
-    <label>
-      {word}
-      {dimension <= maxChoices ? (
-        <select value={String(value + 1)} onChange={(event) => choose(event.currentTarget.value)}>
-          {Array.from({ length: dimension }, (_, axis) => (
-            <option key={axis} value={String(axis + 1)}>
-              {axisName(axis)}
-            </option>
-          ))}
-        </select>
-      ) : (
-        <input type="number" min={1} max={dimension} value={value + 1} onChange={(event) => choose(event.currentTarget.value)} />
-      )}
-    </label>
-  );
-}
-
-function readAxis(text: string | undefined, fallback: number, dimension: number): number {
-  const axis = Number(text) - 1;
-  return Number.isInteger(axis) && axis >= 0 && axis < dimension ? axis : Math.min(fallback, dimension - 1);
-}
 
 // Where the picked rows were at the steps that are loaded.
 function trailsOf(rows: readonly number[], store: SampleStore, until: number, projection: Projection): Trail[] {
@@ -73,40 +47,6 @@ function readRows(text: string | undefined): readonly number[] {
     .filter((part) => /^\d+$/.test(part))
     .map(Number)
     .slice(0, maxTrails);
-}
-
-// A camera of the user's own, or one that shows everything seen so far, which only grows, so that the picture holds still.
-function useCamera(points: Points | undefined, view: string): readonly [Camera, (camera: Camera | undefined) => void] {
-  const chosen = useSignal(readCamera(link.value.parameters.get("camera") ?? ""));
-  const fitted = useRef<{ readonly view: string; readonly camera: Camera } | undefined>(undefined);
-  const asked = link.value.parameters.get("camera") ?? "";
-  useEffect(() => {
-    if (asked === "") chosen.value = undefined;
-    else if (chosen.value === undefined || writeCamera(chosen.value) !== asked) chosen.value = readCamera(asked);
-  }, [asked]);
-  const fit = useMemo(() => {
-    if (points === undefined) return fitted.current?.camera ?? { x: 0, y: 0, radius: 1 };
-    const now = cameraFor([points]);
-    const before = fitted.current?.view === view ? fitted.current.camera : undefined;
-    const camera = before === undefined ? now : united(before, now);
-    fitted.current = { view, camera };
-    return camera;
-  }, [points, view]);
-  const set = (camera: Camera | undefined) => {
-    chosen.value = camera;
-    remember({ camera: camera === undefined ? "" : writeCamera(camera) });
-  };
-  return [chosen.value ?? fit, set];
-}
-
-function united(a: Camera, b: Camera): Camera {
-  const left = Math.min(a.x - a.radius, b.x - b.radius);
-  const right = Math.max(a.x + a.radius, b.x + b.radius);
-  const bottom = Math.min(a.y - a.radius, b.y - b.radius);
-  const top = Math.max(a.y + a.radius, b.y + b.radius);
-  const radius = Math.max(right - left, top - bottom) / 2;
-  // Without a need the camera stays the same one, and nothing is drawn anew.
-  return radius <= a.radius * 1.000001 ? a : { x: (left + right) / 2, y: (bottom + top) / 2, radius };
 }
 
 function DrawChoice({ store }: { readonly store: SampleStore }) {
@@ -162,10 +102,10 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
   const rows = readRows(parameters.get("rows"));
   const trails = useMemo(() => trailsOf(rows, store, shown ?? 0, projection), [parameters.get("rows"), shown, projection, version]);
   const [camera, setCamera] = useCamera(
-    points,
+    points === undefined ? [] : [points],
     JSON.stringify(projection.kind === "pair" ? [projection.x, projection.y] : projection.basis.key),
   );
-  const comparison = useComparison(flow.job.value, shown === undefined ? undefined : flow.stepAt(shown), projection);
+  const references = useReferences(flow.job.value, shown === undefined ? undefined : flow.stepAt(shown), projection);
   const drawn = store.drawCount.value > 0;
   useEffect(() => store.draw(Math.max(0, Math.floor(Number(parameters.get("draw") ?? 0)) || 0)), [parameters.get("draw")]);
 
@@ -203,7 +143,7 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
               <AxisChoice word="Up" parameter="y" value={projection.y} dimension={dimension} />
             </>
           )}
-          {dimension > 1 && view !== "images" && <OverlayChoice comparison={comparison} />}
+          {dimension > 1 && view !== "images" && <OverlayChoice references={references} />}
           <DrawChoice store={store} />
           <button type="button" class="small" disabled={view === "images"} onClick={() => setCamera(undefined)}>
             Show all
@@ -214,14 +154,13 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
         <ImageGrid tensor={tensor} step={shown ?? step} shape={images} />
       ) : (
         <PointsView
-          points={points}
-          label={label}
+          layers={[{ points, label, series: 0 }]}
           names={names}
           camera={camera}
           onCamera={setCamera}
           periodMs={player.periodMs}
           trails={trails}
-          overlay={comparison.overlay}
+          overlay={references.overlay}
           onPick={pick}
         />
       )}
@@ -236,10 +175,16 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
           </button>
         )}
       </p>
-      {view !== "images" && points !== undefined && points.y >= 0 && comparison.overlay.exact !== undefined && (
-        <ExactFigures exact={comparison.overlay.exact} points={points} names={names} sliced={solver === undefined || solver === "swJko"} />
+      {view !== "images" && points !== undefined && points.y >= 0 && references.overlay.exact !== undefined && (
+        <ExactFigures exact={references.overlay.exact} points={points} names={names} sliced={solver === undefined || solver === "swJko"} />
       )}
       <Scrubber flow={flow} player={player} drawn={drawn} />
+      <ExportMenu
+        flow={flow}
+        store={store}
+        player={player}
+        view={{ projection, camera, names, overlayAt: references.overlayAt, images: view === "images" ? images : undefined }}
+      />
       <SamplesTable tensor={tensor} step={shown ?? step} />
     </section>
   );

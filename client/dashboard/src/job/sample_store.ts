@@ -8,7 +8,7 @@ import { type Tensor, TensorAssembler } from "../server/tensor";
 import { Watcher, type WatchUpdate } from "../server/watch";
 import type { Step } from "./flow";
 
-const maxBytes = 192 * 1024 * 1024;
+const mostBytes = 192 * 1024 * 1024;
 const readDeadlineMs = 60_000;
 
 export class SampleStore {
@@ -26,7 +26,10 @@ export class SampleStore {
   private readonly stop = new AbortController();
   private generation = new AbortController();
 
-  constructor(private readonly job: string) {}
+  constructor(
+    private readonly job: string,
+    private readonly maxBytes = mostBytes,
+  ) {}
 
   at(step: number): Tensor | undefined {
     const tensor = this.kept.get(step);
@@ -51,7 +54,7 @@ export class SampleStore {
   get ahead(): number {
     const newest = [...this.kept.values()].at(-1);
     if (newest === undefined || newest.values.byteLength === 0) return 1;
-    return Math.max(1, Math.min(8, Math.floor(maxBytes / 4 / newest.values.byteLength)));
+    return Math.max(1, Math.min(8, Math.floor(this.maxBytes / 4 / newest.values.byteLength)));
   }
 
   // Has these steps' samples read, first things first, instead of what was wanted before.
@@ -139,7 +142,7 @@ export class SampleStore {
     this.kept.set(step, tensor);
     this.bytes += tensor.values.byteLength;
     for (const [oldest, dropped] of this.kept) {
-      if (this.bytes <= maxBytes || oldest === step) break;
+      if (this.bytes <= this.maxBytes || oldest === step) break;
       this.kept.delete(oldest);
       this.bytes -= dropped.values.byteLength;
     }

@@ -1,4 +1,5 @@
 import type { Flow } from "./flow";
+import { PlayButtons } from "./play_buttons";
 import { indexOf, type Player, speeds } from "./player";
 import { figure } from "../words";
 
@@ -59,23 +60,11 @@ export function Scrubber({ flow, player, drawn }: { readonly flow: Flow; readonl
   const last = steps.at(-1)?.report.step ?? 0;
   const step = player.step.value;
   const here = steps[indexOf(steps, step)];
-  const playing = player.playing.value;
   const text = here === undefined ? `step ${step}` : `step ${step} of ${last}, time ${figure(here.report.wassersteinTime)}`;
   return (
     <div class="scrubber">
       <div class="toolbar">
-        <button type="button" onClick={() => player.toggle()} aria-keyshortcuts="P" disabled={steps.length < 2}>
-          {playing ? "❚❚ Hold" : "▶ Play"}
-        </button>
-        <button type="button" class="small" aria-label="Step before" aria-keyshortcuts="," onClick={() => player.choose(step - 1)}>
-          ‹
-        </button>
-        <button type="button" class="small" aria-label="Step after" aria-keyshortcuts="." onClick={() => player.choose(step + 1)}>
-          ›
-        </button>
-        <button type="button" aria-pressed={player.live.value} aria-keyshortcuts="L" onClick={() => player.follow()}>
-          Live
-        </button>
+        <PlayButtons player={player} steps={steps.length} />
         <label>
           Speed
           <select value={String(player.speed.value)} onChange={(event) => (player.speed.value = Number(event.currentTarget.value))}>

@@ -1,7 +1,7 @@
 // Energies of the jobs in the table, for their sparklines. One short watch at a time reads what is new of a job and ends.
 import { signal } from "@preact/signals";
-import type { Job } from "contract/sliceflow/v1/job_pb";
-import { Watcher, type WatchUpdate } from "../server/watch";
+import type { Job, JobEvent } from "contract/sliceflow/v1/job_pb";
+import { readEvents } from "../server/watch";
 
 interface History {
   readonly energies: readonly number[];
@@ -44,16 +44,12 @@ export class Energies {
     const target = job.progress?.lastSequence ?? 0n;
     const known = this.histories.value.get(job.name);
     const energies = [...(known?.energies ?? [])];
-    const enough = new AbortController();
-    const onUpdate = (update: WatchUpdate) => {
-      if (update.kind !== "event") return;
-      if (update.event.kind.case === "stepCompleted") energies.push(update.event.kind.value.report?.energy ?? Number.NaN);
-      if (update.event.sequence >= target) enough.abort();
+    const onEvent = (event: JobEvent) => {
+      if (event.kind.case === "stepCompleted") energies.push(event.kind.value.report?.energy ?? Number.NaN);
     };
-    const stop = AbortSignal.any([this.stop.signal, enough.signal, AbortSignal.timeout(readDeadlineMs)]);
-    const options = { afterSequence: known?.sequence ?? 0n, sampleLimit: 0, includeInnerProgress: false, stop, onUpdate };
+    const stop = AbortSignal.any([this.stop.signal, AbortSignal.timeout(readDeadlineMs)]);
     // A job that was removed meanwhile, or a quota of watches that is used up, costs a sparkline and nothing else.
-    await new Watcher(job.name, options).run().catch(() => undefined);
+    await readEvents(job.name, { after: known?.sequence ?? 0n, until: target, stop, onEvent }).catch(() => undefined);
     this.keep(job.name, { energies: thinned(energies), sequence: target });
   }
 

@@ -1,7 +1,8 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import type { Job } from "contract/sliceflow/v1/job_pb";
-import { address, jobAddress, link, remember } from "../link";
+import { fewestJobs, mostJobs, readNames, writeNames } from "../compare/compared_jobs";
+import { address, go, jobAddress, link, remember } from "../link";
 import { figure, timeText } from "../words";
 import { StateBadge } from "../state_badge";
 import "./jobs.css";
@@ -31,11 +32,54 @@ function Progress({ job }: { readonly job: Job }) {
   );
 }
 
-function Row({ job, list, withOwner }: { readonly job: Job; readonly list: JobList; readonly withOwner: boolean }) {
+function pick(picked: readonly string[], name: string, on: boolean): void {
+  const others = picked.filter((other) => other !== name);
+  remember({ pick: writeNames(on ? [...others, name] : others) });
+}
+
+// Jobs that are ticked, on whatever page of the table, to be compared.
+function CompareBar({ picked }: { readonly picked: readonly string[] }) {
+  const enough = picked.length >= fewestJobs;
+  const compare = () => go(address("compare", [["jobs", writeNames(picked)]]));
+  return (
+    <div class="buttons">
+      <button type="button" disabled={!enough} onClick={compare}>
+        {picked.length === 0 ? "Compare" : `Compare ${picked.length} jobs`}
+      </button>
+      <span class="faint" role="status">
+        {enough ? "" : `Tick ${fewestJobs} to ${mostJobs} jobs to see them side by side. `}
+        {picked.length > 0 ? `Ticked: ${picked.length} of at most ${mostJobs}.` : ""}
+      </span>
+      {picked.length > 0 && (
+        <button type="button" class="small" onClick={() => remember({ pick: "" })}>
+          Untick all
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface RowProperties {
+  readonly job: Job;
+  readonly list: JobList;
+  readonly withOwner: boolean;
+  readonly picked: readonly string[];
+}
+
+function Row({ job, list, withOwner, picked }: RowProperties) {
   const energies = useComputed(() => list.energies.histories.value.get(job.name)?.energies ?? []);
   const energy = job.progress?.lastStep?.energy;
   return (
     <tr>
+      <td class="pick">
+        <input
+          type="checkbox"
+          aria-label={`Compare ${job.displayName || job.name}`}
+          checked={picked.includes(job.name)}
+          disabled={picked.length >= mostJobs && !picked.includes(job.name)}
+          onChange={(event) => pick(picked, job.name, event.currentTarget.checked)}
+        />
+      </td>
       <th scope="row" class="title">
         <a href={jobAddress(job.name)}>{job.displayName === "" ? job.name : job.displayName}</a>
         <span class="faint">{job.displayName === "" ? "" : job.name}</span>
@@ -146,6 +190,7 @@ export function JobsPage() {
   useEffect(() => () => list.close(), []);
   useEffect(() => list.show(filter, deleted, page), [filter, deleted, page]);
 
+  const picked = readNames(parameters.get("pick"));
   const jobs = list.jobs.value;
   const withOwner = jobs?.some((job) => job.owner !== jobs[0]?.owner || job.owner !== "") ?? false;
   return (
@@ -162,10 +207,14 @@ export function JobsPage() {
           <a href={address("new")}>Start one</a>
         </p>
       )}
+      {jobs !== undefined && jobs.length > 0 && <CompareBar picked={picked} />}
       {jobs !== undefined && jobs.length > 0 && (
         <table class="jobs">
           <thead>
             <tr>
+              <th scope="col">
+                <span class="unseen">Compare</span>
+              </th>
               <th scope="col">Title</th>
               <th scope="col">State</th>
               <th scope="col">Steps</th>
@@ -178,7 +227,7 @@ export function JobsPage() {
           </thead>
           <tbody>
             {jobs.map((job) => (
-              <Row key={job.name} job={job} list={list} withOwner={withOwner} />
+              <Row key={job.name} job={job} list={list} withOwner={withOwner} picked={picked} />
             ))}
           </tbody>
         </table>

@@ -1,10 +1,12 @@
 // Samples as images: the first rows of a step, side by side. The table below has the numbers.
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { FlowSpec } from "contract/sliceflow/v1/flow_pb";
 import type { Tensor } from "../server/tensor";
 import { figure } from "../words";
 
 export interface ImageShape {
+  // 1, shades of grey, or 3, colours.
+  readonly channels: number;
   readonly height: number;
   readonly width: number;
 }
@@ -13,14 +15,19 @@ const columns = 10;
 const maxImages = 100;
 const smallestSide = 4;
 
-// Of one value a pixel: what the model says, or a square.
+// What the model says, or a square, or three of them one after the other.
 export function imageShapeOf(spec: FlowSpec | undefined): ImageShape | undefined {
   if (spec === undefined) return undefined;
   const model = spec.model?.kind;
-  if (model?.case === "cnn")
-    return (model.value.channels ?? 1) === 1 ? { height: model.value.height, width: model.value.width } : undefined;
-  const side = Math.round(Math.sqrt(spec.dimension));
-  return side >= smallestSide && side * side === spec.dimension ? { height: side, width: side } : undefined;
+  if (model?.case === "cnn") {
+    const channels = model.value.channels ?? 1;
+    return channels === 1 || channels === 3 ? { channels, height: model.value.height, width: model.value.width } : undefined;
+  }
+  for (const channels of [1, 3]) {
+    const side = Math.round(Math.sqrt(spec.dimension / channels));
+    if (side >= smallestSide && channels * side * side === spec.dimension) return { channels, height: side, width: side };
+  }
+  return undefined;
 }
 
 function rangeOf(values: Float32Array): readonly [number, number] {
@@ -44,39 +51,54 @@ export function ImageGrid({
   readonly shape: ImageShape;
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const count = Math.min(maxImages, tensor?.shape[0] ?? 0);
-  const size = shape.height * shape.width;
-  const shown = tensor?.values.subarray(0, count * size);
-  const range = shown === undefined ? undefined : rangeOf(shown);
+  const count = shownOf(tensor);
+  const range = useMemo(() => (tensor === undefined ? undefined : rangeOf(firstImages(tensor, shape))), [tensor]);
   useEffect(() => {
-    if (shown !== undefined && range !== undefined && canvas.current !== null) paint(canvas.current, shown, range, count, shape);
-  }, [tensor, count]);
-  const label = `${count} samples of step ${step} as images of ${shape.height} by ${shape.width} points`;
+    if (tensor !== undefined && canvas.current !== null) paintImages(canvas.current, tensor, shape);
+  }, [tensor]);
+  const label = `${count} samples of step ${step} as images of ${shape.height} by ${shape.width} points${shape.channels === 3 ? " in colour" : ""}`;
   return (
     <figure class="images">
       <canvas ref={canvas} role="img" aria-label={label} hidden={count === 0} />
       <figcaption class="faint">
-        {range === undefined ? "" : `${label}; black is ${figure(range[0])}, white is ${figure(range[1])}`}
+        {range === undefined
+          ? ""
+          : `${label}; ${shape.channels === 3 ? "no light" : "black"} is ${figure(range[0])}, ${shape.channels === 3 ? "full light" : "white"} is ${figure(range[1])}`}
       </figcaption>
     </figure>
   );
 }
 
-// One pixel of the canvas a value, and one between images.
-function paint(canvas: HTMLCanvasElement, values: Float32Array, range: readonly [number, number], count: number, shape: ImageShape): void {
+function shownOf(tensor: Tensor | undefined): number {
+  return Math.min(maxImages, tensor?.shape[0] ?? 0);
+}
+
+function firstImages(tensor: Tensor, shape: ImageShape): Float32Array {
+  return tensor.values.subarray(0, shownOf(tensor) * shape.channels * shape.height * shape.width);
+}
+
+// One pixel of the canvas a value, and one between images. Colours lie one plane after the other, as the model has them.
+export function paintImages(canvas: HTMLCanvasElement, tensor: Tensor, shape: ImageShape): void {
+  const count = shownOf(tensor);
+  const values = firstImages(tensor, shape);
+  const [low, high] = rangeOf(values);
   const across = Math.min(columns, count);
-  canvas.width = across * (shape.width + 1) - 1;
-  canvas.height = Math.ceil(count / columns) * (shape.height + 1) - 1;
+  canvas.width = Math.max(1, across * (shape.width + 1) - 1);
+  canvas.height = Math.max(1, Math.ceil(count / columns) * (shape.height + 1) - 1);
   const context = canvas.getContext("2d");
   if (context === null || count === 0) return;
   const image = context.createImageData(canvas.width, canvas.height);
-  values.forEach((value, i) => {
-    const number = Math.floor(i / (shape.height * shape.width));
-    const within = i % (shape.height * shape.width);
-    const x = (number % columns) * (shape.width + 1) + (within % shape.width);
-    const y = Math.floor(number / columns) * (shape.height + 1) + Math.floor(within / shape.width);
-    const gray = (255 * (value - range[0])) / (range[1] - range[0]);
-    image.data.set([gray, gray, gray, 255], 4 * (y * canvas.width + x));
-  });
+  const plane = shape.height * shape.width;
+  const level = (number: number, channel: number, pixel: number) =>
+    (255 * ((values[(number * shape.channels + channel) * plane + pixel] ?? 0) - low)) / (high - low);
+  for (let number = 0; number < count; number += 1) {
+    for (let pixel = 0; pixel < plane; pixel += 1) {
+      const x = (number % columns) * (shape.width + 1) + (pixel % shape.width);
+      const y = Math.floor(number / columns) * (shape.height + 1) + Math.floor(pixel / shape.width);
+      const red = level(number, 0, pixel);
+      const colored = shape.channels === 3 ? [red, level(number, 1, pixel), level(number, 2, pixel)] : [red, red, red];
+      image.data.set([...colored, 255], 4 * (y * canvas.width + x));
+    }
+  }
   context.putImageData(image, 0, 0);
 }

@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import { type Camera, pixelsPerUnit, type Size, toPixel, toPoint } from "./camera";
 import { densityOf, levelAbove, levelLines } from "./contours";
 import type { PlaneGaussian } from "./gaussians";
-import type { Points } from "./plane";
+import type { Layer, Points } from "./plane";
 
 export interface Overlay {
   readonly contours: boolean;
@@ -17,7 +17,7 @@ const columns = 120;
 
 interface Properties {
   readonly overlay: Overlay;
-  readonly points: Points | undefined;
+  readonly layers: readonly Layer[];
   readonly camera: Camera;
   readonly size: Size;
 }
@@ -59,11 +59,17 @@ function Ellipses({ gaussian, camera, size }: { readonly gaussian: PlaneGaussian
   );
 }
 
-export function Overlays({ overlay, points, camera, size }: Properties) {
-  if (points === undefined || points.y < 0) return null;
+export function Overlays({ overlay, layers, camera, size }: Properties) {
+  const drawn = layers.filter((layer) => layer.points !== undefined && layer.points.y >= 0);
+  if (drawn.length === 0) return null;
   return (
     <>
-      {overlay.contours && <Contours points={points} camera={camera} size={size} />}
+      {overlay.contours &&
+        drawn.map(({ points, series }) => (
+          <g key={series} class={layers.length > 1 ? `many s${series % 8}` : ""}>
+            {points !== undefined && <Contours points={points} camera={camera} size={size} />}
+          </g>
+        ))}
       <g class="target">
         {overlay.targets.map((target, i) => (
           <Ellipses key={i} gaussian={target} camera={camera} size={size} />

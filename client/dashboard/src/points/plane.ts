@@ -14,6 +14,14 @@ export interface Points {
   readonly y: number;
 }
 
+// The points of one step, as a picture shows them.
+export interface Layer {
+  readonly points: Points | undefined;
+  readonly label: string;
+  // Which of the colours of series.
+  readonly series: number;
+}
+
 // How samples are laid in the plane.
 export type Projection =
   { readonly kind: "pair"; readonly x: number; readonly y: number } | { readonly kind: "main"; readonly basis: Basis };

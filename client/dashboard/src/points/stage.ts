@@ -74,7 +74,7 @@ export class Stage {
 }
 
 // Many points are drawn small and faint, so that where they are dense shows.
-function strokeFor(count: number): { readonly diameter: number; readonly opacity: number } {
+export function strokeFor(count: number): { readonly diameter: number; readonly opacity: number } {
   if (count <= 3000) return { diameter: 4, opacity: 0.7 };
   if (count <= 30_000) return { diameter: 3, opacity: 0.45 };
   if (count <= 200_000) return { diameter: 2, opacity: 0.3 };

@@ -155,3 +155,28 @@ class HandlerError extends Error {
     super();
   }
 }
+
+export interface EventsOptions {
+  readonly after: bigint;
+  readonly until: bigint;
+  readonly stop: AbortSignal;
+  readonly onEvent: (event: JobEvent) => void;
+}
+
+// Reads a job's durable events after a sequence up to another one that is known to exist, and ends. Throws what the server refuses with.
+export async function readEvents(job: string, { after, until, stop, onEvent }: EventsOptions): Promise<void> {
+  const enough = new AbortController();
+  const onUpdate = (update: WatchUpdate) => {
+    if (update.kind !== "event") return;
+    onEvent(update.event);
+    if (update.event.sequence >= until) enough.abort();
+  };
+  const options = {
+    afterSequence: after,
+    sampleLimit: 0,
+    includeInnerProgress: false,
+    stop: AbortSignal.any([stop, enough.signal]),
+    onUpdate,
+  };
+  await new Watcher(job, options).run();
+}

@@ -1,5 +1,6 @@
 // The exact solution and the target beside the points: which there are, what is shown of them, and how far off the points are.
 import { useMemo } from "preact/hooks";
+import type { FlowSpec } from "contract/sliceflow/v1/flow_pb";
 import type { Job } from "contract/sliceflow/v1/job_pb";
 import { link, remember } from "../link";
 import { exactGaussian, type PlaneGaussian, seenAlong, squaredDistance, targetsOf } from "../points/gaussians";
@@ -10,9 +11,11 @@ import type { Step } from "./flow";
 
 const maxTargets = 64;
 
-// What can be shown of a job.
-export interface Comparison {
+// What can be shown beside a job's points.
+export interface References {
   readonly overlay: Overlay;
+  // The same at another step.
+  readonly overlayAt: (step: Step) => Overlay;
   readonly hasTarget: boolean;
   readonly hasExact: boolean;
 }
@@ -25,35 +28,47 @@ function unit(axis: number, dimension: number): number[] {
   return Array.from({ length: dimension }, (_, i) => (i === axis ? 1 : 0));
 }
 
-export function useComparison(job: Job | undefined, step: Step | undefined, projection: Projection): Comparison {
+// The plane that is shown: its two axes, and where its origin is.
+function planeOf(projection: Projection, dimension: number) {
+  if (projection.kind === "main") return { x: projection.basis.axes[0], y: projection.basis.axes[1], origin: projection.basis.mean };
+  return { x: unit(projection.x, dimension), y: unit(projection.y, dimension), origin: [] };
+}
+
+function targetsIn(spec: FlowSpec, projection: Projection): readonly PlaneGaussian[] {
+  const { x, y, origin } = planeOf(projection, spec.dimension);
+  return targetsOf(spec)
+    .slice(0, maxTargets)
+    .map((each) => seenAlong(each, origin, x, y));
+}
+
+function exactIn(spec: FlowSpec, step: Step, projection: Projection): PlaneGaussian | undefined {
+  const { x, y, origin } = planeOf(projection, spec.dimension);
+  const law = exactGaussian(spec, step.report.wassersteinTime);
+  return law === undefined ? undefined : seenAlong(law, origin, x, y);
+}
+
+export function useReferences(job: Job | undefined, step: Step | undefined, projection: Projection): References {
   const spec = job?.spec;
-  const dimension = spec?.dimension ?? 1;
-  const [x, y, origin] = useMemo(() => {
-    if (projection.kind === "main") return [projection.basis.axes[0], projection.basis.axes[1], projection.basis.mean] as const;
-    return [unit(projection.x, dimension), unit(projection.y, dimension), [] as number[]] as const;
-  }, [projection, dimension]);
-  const targets = useMemo(
-    () =>
-      spec === undefined
-        ? []
-        : targetsOf(spec)
-            .slice(0, maxTargets)
-            .map((each) => seenAlong(each, origin, x, y)),
-    [job?.name, x],
+  const targets = useMemo(() => (spec === undefined ? [] : targetsIn(spec, projection)), [job?.name, projection]);
+  const exact = useMemo(
+    () => (spec === undefined || step === undefined ? undefined : exactIn(spec, step, projection)),
+    [job?.name, step, projection],
   );
-  const exact = useMemo(() => {
-    const law = spec === undefined || step === undefined ? undefined : exactGaussian(spec, step.report.wassersteinTime);
-    return law === undefined ? undefined : seenAlong(law, origin, x, y);
-  }, [job?.name, step, x]);
   const over = chosen();
+  const shown = (law: PlaneGaussian | undefined): Overlay => ({
+    contours: over.has("contours"),
+    targets: over.has("target") ? targets : [],
+    exact: over.has("exact") ? law : undefined,
+  });
   return {
     hasTarget: targets.length > 0,
     hasExact: exact !== undefined,
-    overlay: { contours: over.has("contours"), targets: over.has("target") ? targets : [], exact: over.has("exact") ? exact : undefined },
+    overlay: shown(exact),
+    overlayAt: (other) => shown(spec === undefined ? undefined : exactIn(spec, other, projection)),
   };
 }
 
-export function OverlayChoice({ comparison }: { readonly comparison: Comparison }) {
+export function OverlayChoice({ references }: { readonly references: References }) {
   const over = chosen();
   const set = (key: string, on: boolean) => {
     const next = new Set(over);
@@ -74,8 +89,8 @@ export function OverlayChoice({ comparison }: { readonly comparison: Comparison 
   return (
     <>
       {box("contours", "contours")}
-      {comparison.hasTarget && box("target", "target")}
-      {comparison.hasExact && box("exact", "exact solution")}
+      {references.hasTarget && box("target", "target")}
+      {references.hasExact && box("exact", "exact solution")}
     </>
   );
 }

@@ -1,0 +1,133 @@
+// Several jobs on one page.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Page } from "playwright-core";
+import { assertAccessible } from "./accessibility.ts";
+import type { Daemon } from "./daemon.ts";
+import { create, flowOf, leave, picture, visit } from "./pages.ts";
+import { setting } from "./setting.ts";
+
+const jobs: string[] = [];
+
+// Flows of one potential to one end, in steps of different lengths.
+async function start(on: Daemon, title: string, steps: number, stepSize: number, more: Record<string, unknown> = {}): Promise<void> {
+  jobs.push(await create(on, flowOf(title, steps, { schedule: { stepSize, numSteps: steps }, ...more })));
+}
+
+const here = setting([], async (on) => {
+  await start(on, "Short steps", 12, 0.1);
+  await start(on, "Long steps", 6, 0.2);
+  await start(on, "Another seed", 6, 0.2, { seed: 5 });
+});
+const { daemon } = here;
+
+function compareAddress(parameters = ""): string {
+  return `${daemon.page}#/compare?jobs=${jobs.map((name) => name.replace("jobs/", "")).join(",")}${parameters}`;
+}
+
+async function untilFigures(page: Page, row: string, values: readonly string[]): Promise<void> {
+  const told = new RegExp(`^${row}\\s*${values.join("\\s*")}$`);
+  await page.locator(".figures-here tr", { hasText: told }).waitFor();
+}
+
+async function untilCaptions(page: Page, steps: readonly number[]): Promise<void> {
+  for (const [i, step] of steps.entries())
+    await page
+      .locator("figcaption")
+      .nth(i)
+      .filter({ hasText: `points of step ${step}` })
+      .waitFor();
+}
+
+test("ticked jobs are compared on one time and one camera, which the link holds", async () => {
+  const seen = await visit(here.browser, `${daemon.page}#/jobs`);
+  const { page } = seen;
+  for (const title of ["Short steps", "Long steps", "Another seed"]) await page.getByRole("checkbox", { name: `Compare ${title}` }).check();
+  await page.waitForURL(/pick=/);
+  await page.getByRole("button", { name: "Compare 3 jobs" }).click();
+  await untilFigures(page, "step", ["12", "6", "6"]);
+  await untilCaptions(page, [12, 6, 6]);
+
+  await page.getByRole("slider", { name: "Time" }).fill("5");
+  // Of the ticks 0, 0.1, …, 1.2 the sixth: the long steps are at 0.4 then.
+  await untilFigures(page, "step", ["5", "2", "2"]);
+  await untilCaptions(page, [5, 2, 2]);
+  await page.waitForURL(/at=0\.5/);
+  await page.locator(".points").first().focus();
+  await page.keyboard.press("+");
+  await page.waitForURL(/camera=/);
+  await page.keyboard.press(".");
+  await untilFigures(page, "step", ["6", "3", "3"]);
+
+  const energies = page.getByRole("region", { name: "Energy", exact: true });
+  assert.equal(await energies.locator(".chart .series").count(), 3);
+  await energies.locator("summary").click();
+  // A row for each of the times 0, 0.1, …, 1.2.
+  await page.waitForFunction(() => document.querySelectorAll("section[aria-label=Energy] tbody tr").length === 13);
+  await picture(page, "compare");
+  const address = page.url();
+  await page.goto("about:blank");
+  await page.goto(address);
+  await untilFigures(page, "step", ["6", "3", "3"]);
+  await untilCaptions(page, [6, 3, 3]);
+  assert.match(page.url(), /camera=/);
+  await leave(seen);
+});
+
+test("the clock may be the computer's, and the points lie over each other", async () => {
+  const seen = await visit(here.browser, compareAddress("&lay=over"));
+  const { page } = seen;
+  await untilFigures(page, "step", ["12", "6", "6"]);
+  await page.locator(".points canvas").nth(2).waitFor();
+  assert.equal(await page.locator(".points").count(), 1);
+  const colours = await page.locator(".points canvas").evaluateAll((all) => all.map((each) => getComputedStyle(each).color));
+  assert.equal(new Set(colours).size, 3);
+  await page.getByRole("checkbox", { name: "contours" }).check();
+  await page.locator(".points .contours").nth(2).waitFor({ state: "attached" });
+  await picture(page, "compare-over", false);
+  await page.getByRole("combobox", { name: "Over", exact: true }).selectOption("step");
+  await page.waitForURL(/axis=step/);
+  await page.locator("h1").click();
+  await page.keyboard.press("Home");
+  await untilFigures(page, "step", ["0", "0", "0"]);
+  await page.keyboard.press(".");
+  await untilFigures(page, "step", ["1", "1", "1"]);
+  await page.getByRole("combobox", { name: "Over", exact: true }).selectOption("wall");
+  await page.waitForURL(/axis=wall/);
+  await page.getByText("At seconds of computing").waitFor();
+  await page.locator("h1").click();
+  await page.keyboard.press("p");
+  await page.getByRole("button", { name: "Live", pressed: true }).waitFor();
+  await untilFigures(page, "step", ["12", "6", "6"]);
+  await page.getByRole("button", { name: "Leave out Another seed" }).click();
+  await untilFigures(page, "step", ["12", "6"]);
+  await leave(seen);
+});
+
+test("a running job moves while it is compared", async () => {
+  await start(daemon, "On and on", 20_000, 0.1);
+  const seen = await visit(here.browser, compareAddress());
+  const { page } = seen;
+  const step = async () => Number(await page.locator(".figures-here tr", { hasText: /^step/ }).locator("td").nth(3).innerText());
+  await page.waitForFunction(() => Number(document.querySelector(".figures-here tbody td:nth-child(5)")?.textContent) > 5);
+  const before = await step();
+  await page.waitForFunction((than) => Number(document.querySelector(".figures-here tbody td:nth-child(5)")?.textContent) > than, before);
+  await page.getByRole("link", { name: "On and on" }).click();
+  await page.getByRole("button", { name: /^Stop “/ }).click();
+  await page.getByRole("button", { name: "Stop it" }).click();
+  await leave(seen);
+});
+
+for (const [look, options] of [
+  ["light", { colorScheme: "light" }],
+  ["dark", { colorScheme: "dark" }],
+  ["phone", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }],
+] as const) {
+  test(`everybody can compare in ${look}`, async () => {
+    const { page } = await visit(here.browser, compareAddress("&at=0.4"), options);
+    await untilFigures(page, "step", ["4", "2", "2", "4"]);
+    await picture(page, `compare-${look}`);
+    await assertAccessible(page);
+    await page.context().close();
+  });
+}
