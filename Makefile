@@ -1,6 +1,6 @@
 # Every target calls a script; scripts/ and deploy/install-deps say what they do.
 .DEFAULT_GOAL := build
-.PHONY: build test dashboard test_dashboard demo bench reproduce lint format fuzz sanitize soak clean deps
+.PHONY: build test dashboard test_dashboard site demo bench reproduce lint format fuzz sanitize soak clean deps
 
 deps:
 	@deploy/install-deps
@@ -18,6 +18,9 @@ dashboard: deps
 test_dashboard: deps
 	@scripts/build sliceflowd sliceflow-worker sliceflow
 	@scripts/test_dashboard
+
+site: deps
+	@scripts/site
 
 demo: deps
 	@scripts/build sliceflowd sliceflow-worker sliceflow

@@ -1,7 +1,8 @@
-"""Generates from the contract what is read outside it:
+"""Generates from the contract, and from examples/, what is read outside them:
 
   docs/job.schema.json   JSON Schema of job files, for completion and checks in editors
   docs/reference.md      every service, message and field with its comment
+  docs/gallery.md        every job file of examples/ beside its picture
 
 Usage: generate_docs.py [--check]    --check: writes nothing, fails when a file is not up to date
 """
@@ -10,6 +11,7 @@ import json
 import pathlib
 import sys
 
+import gallery_page
 from contract import ROOT, Contract, Enum, Field, Message
 
 PACKAGE = "sliceflow.v1"
@@ -172,11 +174,12 @@ def main() -> None:
     generated = {
         ROOT / "docs/job.schema.json": json.dumps(Schema(contract).document(), indent=2, ensure_ascii=False) + "\n",
         ROOT / "docs/reference.md": Reference(contract).document(),
+        ROOT / "docs/gallery.md": gallery_page.page(ROOT),
     }
     if sys.argv[1:] == ["--check"]:
         stale = [str(path.relative_to(ROOT)) for path, text in generated.items() if not path.exists() or path.read_text() != text]
         if stale:
-            sys.exit(f"{', '.join(stale)}: not what the contract says; run scripts/generate_docs.py")
+            sys.exit(f"{', '.join(stale)}: not what it is generated from; run scripts/generate_docs.py")
         return
     for path, text in generated.items():
         path.write_text(text)

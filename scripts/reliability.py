@@ -34,11 +34,11 @@ def benchmark_rows():
     path = ROOT / "build" / "bench.json"
     if not path.exists():
         return []
-    lines = ["", "## What it costs", "", "Measured by `make bench`.", "", "| figure | target | measured |", "|---|---|---|"]
+    lines = ["", "## What it costs", "", "Measured by `make bench`.", "", "<!-- --8<-- [start:cost] -->", "| figure | target | measured |", "|---|---|---|"]
     for row in json.loads(path.read_text(encoding="utf-8")):
         if row["suite"] in ("service", "short_jobs"):
             lines.append(f"| {row['name']} | {row['target'] or '–'} | {row['measured']:.3g} {row['unit']} |")
-    return lines
+    return [*lines, "<!-- --8<-- [end:cost] -->"]
 
 
 PAGE.write_text(HEAD + "\n".join(fault_rows() + benchmark_rows()) + "\n", encoding="utf-8")
