@@ -4,7 +4,7 @@ import { CreatePage } from "./create/create_page";
 import { JobPage } from "./job/job_page";
 import { JobsPage } from "./jobs/jobs_page";
 import { address, link } from "./link";
-import { token, tokenProblem } from "./server/token";
+import { isOfLink, token, tokenProblem } from "./server/token";
 import { setTheme, type Theme, theme } from "./theme";
 import { TokenForm } from "./token_form";
 
@@ -18,7 +18,7 @@ function Navigation() {
       <a class="brand" href={address("jobs")}>
         sliceflow
       </a>
-      <nav aria-label="Pages">
+      <nav aria-label="Pages" hidden={isOfLink.value}>
         <a href={address("jobs")} aria-current={current("jobs")}>
           Jobs
         </a>

@@ -1,5 +1,6 @@
 // What the page shows, as its address says it: `#/jobs/ID?step=3&x=1&y=2`. A copied address shows the same.
 import { batch, signal } from "@preact/signals";
+import { setToken } from "./server/token";
 
 export interface Link {
   readonly page: "jobs" | "job" | "new" | "compare";
@@ -11,7 +12,7 @@ export interface Link {
 // Browsers refuse an address that is written too often.
 const writeEveryMs = 300;
 
-export const link = signal(parse(location.hash));
+export const link = signal(withoutToken(parse(location.hash)));
 // Counts the addresses that were gone to, by a click, a key or the history; what the page itself remembers does not count.
 export const arrivals = signal(0);
 let writing: ReturnType<typeof setTimeout> | undefined;
@@ -23,6 +24,17 @@ function parse(hash: string): Link {
   if (collection === "jobs" && id !== undefined && id !== "") return { page: "job", job: `jobs/${id}`, parameters };
   if (collection === "new" || collection === "compare") return { page: collection, job: "", parameters };
   return { page: "jobs", job: "", parameters };
+}
+
+// A shared link brings its token along, which is taken out of the address at once: it stays in this tab, and in no history.
+function withoutToken(found: Link): Link {
+  const token = found.parameters.get("link");
+  if (token === undefined) return found;
+  const parameters = new Map(found.parameters);
+  parameters.delete("link");
+  history.replaceState(null, "", address(found.page === "job" ? found.job : found.page, parameters));
+  setToken(token, true);
+  return { ...found, parameters };
 }
 
 export function address(path: string, parameters: Iterable<readonly [string, string]> = []): string {
@@ -64,7 +76,7 @@ addEventListener("hashchange", () => {
   clearTimeout(writing);
   writing = undefined;
   batch(() => {
-    link.value = parse(location.hash);
+    link.value = withoutToken(parse(location.hash));
     arrivals.value += 1;
   });
 });

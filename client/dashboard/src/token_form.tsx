@@ -1,5 +1,5 @@
 import { useRef } from "preact/hooks";
-import { setToken, token, tokenProblem } from "./server/token";
+import { isOfLink, setToken, token, tokenProblem } from "./server/token";
 
 // Asks for the token that the server wants to see.
 export function TokenForm() {
@@ -8,10 +8,12 @@ export function TokenForm() {
     event.preventDefault();
     setToken(field.current?.value.trim() ?? "");
   };
-  const wrong = token.value !== "";
+  const ended = isOfLink.value;
+  const wrong = token.value !== "" && !ended;
   return (
     <form class="panel narrow" onSubmit={submit}>
-      <h1>This server asks for a token</h1>
+      <h1>{ended ? "This link has ended" : "This server asks for a token"}</h1>
+      {ended && <p>It has expired, or its owner has ended it: {tokenProblem.value}. Ask for a new one, or show a token of your own.</p>}
       <p>An operator makes one with “sliceflowd token create”. It is kept in this tab only, until the tab is closed.</p>
       <label for="token">Token</label>
       <input

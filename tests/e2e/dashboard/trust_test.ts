@@ -45,3 +45,42 @@ test("what belongs to another owner is not there", async () => {
   await page.getByRole("heading", { name: "This job is not here" }).waitFor();
   await page.context().close();
 });
+
+test("a shared link shows one job without its token in the address, and says so when it has ended", async () => {
+  const made = await call(daemon, "JobService/CreateJob", { job: flowOf("Shared", 1) }, ada);
+  const name = String(made["name"]);
+  const owner = await visit(here.browser, `${daemon.page}#/${name}`);
+  await owner.page.getByLabel("Token").fill(ada);
+  await owner.page.keyboard.press("Enter");
+  await owner.page.getByRole("button", { name: "Share", exact: true }).click();
+  await owner.page.getByRole("button", { name: "Make a link" }).click();
+  const shared = await owner.page.getByLabel("Link", { exact: true }).inputValue();
+  assert.match(shared, /#\/jobs\/[^?]+\?link=sft_/);
+  await picture(owner.page, "share", false);
+
+  const { page, complaints } = await visit(here.browser, shared);
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(request.url()));
+  await page.getByRole("heading", { name: "Shared" }).waitFor();
+  await page.locator(".facts", { hasText: "ada" }).first().waitFor();
+  assert.ok(![...asked, page.url()].some((address) => address.includes("sft_")));
+  assert.equal(await page.getByRole("button", { name: "Share", exact: true }).count(), 0);
+  assert.equal(await page.getByRole("link", { name: "Run again" }).count(), 0);
+  assert.deepEqual(complaints, []);
+
+  await owner.page.getByRole("button", { name: "End all links" }).click();
+  await owner.page.getByText("One link ended.").waitFor();
+  await page.reload();
+  await page.getByRole("heading", { name: "This link has ended" }).waitFor();
+  await picture(page, "ended-link", false);
+
+  // One that expires under a page that follows a job that runs.
+  const running = await call(daemon, "JobService/CreateJob", { job: flowOf("Runs on", 10_000) }, ada);
+  const short = await call(daemon, "JobService/ShareJob", { name: running["name"], ttl: "4s" }, ada);
+  await page.goto(`${daemon.page}#/${String(running["name"])}?link=${String(short["token"])}`);
+  await page.getByRole("heading", { name: "Runs on" }).waitFor();
+  await page.getByRole("heading", { name: "This link has ended" }).waitFor();
+  await page.getByText("the token has expired").waitFor();
+  await page.context().close();
+  await owner.page.context().close();
+});

@@ -4,6 +4,7 @@ import { LogEntry_Severity } from "contract/sliceflow/v1/job_pb";
 import { JobActions } from "../jobs/job_actions";
 import { address, arrivals, link, remember } from "../link";
 import { describe, isGone } from "../server/errors";
+import { isOfLink } from "../server/token";
 import { StateBadge } from "../state_badge";
 import { Curves } from "./curves";
 import { Facts, JobError, ProgressLine } from "./facts";
@@ -14,6 +15,7 @@ import { playKeys, usePlayKeys } from "./play_buttons";
 import { Player } from "./player";
 import { PointsPanel } from "./points_panel";
 import { SampleStore } from "./sample_store";
+import { Share } from "./share";
 
 function ConnectionNotice({ flow }: { readonly flow: Flow }) {
   const now = useSignal(Date.now());
@@ -96,7 +98,7 @@ export function JobPage({ name }: { readonly name: string }) {
     [name],
   );
   const fork = () => {
-    if (flow.stepAt(player.step.peek())?.checkpointKept !== true) return;
+    if (isOfLink.peek() || flow.stepAt(player.step.peek())?.checkpointKept !== true) return;
     location.hash = address("new", [
       ["fork", name],
       ["step", String(player.step.peek())],
@@ -141,19 +143,24 @@ export function JobPage({ name }: { readonly name: string }) {
       <div class="job-head">
         <h1>{job.displayName === "" ? job.name : job.displayName}</h1>
         <StateBadge state={job.state} />
-        <JobActions job={job} onChanged={(changed) => flow.setJob(changed)} />
-        <a class="button" href={address("new", [["from", name]])}>
-          Run again
-        </a>
-        <button
-          type="button"
-          onClick={fork}
-          disabled={!kept}
-          aria-keyshortcuts="F"
-          title={kept ? "" : "No checkpoint of this step is kept"}
-        >
-          Fork at step {step}
-        </button>
+        {!isOfLink.value && (
+          <>
+            <JobActions job={job} onChanged={(changed) => flow.setJob(changed)} />
+            <a class="button" href={address("new", [["from", name]])}>
+              Run again
+            </a>
+            <button
+              type="button"
+              onClick={fork}
+              disabled={!kept}
+              aria-keyshortcuts="F"
+              title={kept ? "" : "No checkpoint of this step is kept"}
+            >
+              Fork at step {step}
+            </button>
+            <Share name={name} />
+          </>
+        )}
       </div>
       <ProgressLine job={job} flow={flow} />
       <ConnectionNotice flow={flow} />

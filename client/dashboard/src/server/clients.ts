@@ -9,13 +9,28 @@ import { token, tokenProblem } from "./token";
 const unaryTimeoutMs = 20_000;
 
 // The server closes its connection behind each call, and a browser opens six at most, so calls that wait for one count their wait too.
+function noteRefusal(error: unknown): void {
+  const refusal = ConnectError.from(error);
+  if (refusal.code === Code.Unauthenticated) tokenProblem.value = refusal.rawMessage;
+}
+
+// A token may end while a stream is under way.
+async function* watched<Message>(messages: AsyncIterable<Message>): AsyncGenerator<Message> {
+  try {
+    yield* messages;
+  } catch (error) {
+    noteRefusal(error);
+    throw error;
+  }
+}
+
 const withToken: Interceptor = (next) => async (request) => {
   if (token.value !== "") request.header.set("Authorization", `Bearer ${token.value}`);
   try {
-    return await next(request);
+    const response = await next(request);
+    return response.stream ? { ...response, message: watched(response.message) } : response;
   } catch (error) {
-    const refusal = ConnectError.from(error);
-    if (refusal.code === Code.Unauthenticated) tokenProblem.value = refusal.rawMessage;
+    noteRefusal(error);
     throw error;
   }
 };
