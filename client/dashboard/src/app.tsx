@@ -18,14 +18,16 @@ function Navigation() {
       <a class="brand" href={address("jobs")}>
         sliceflow
       </a>
-      <nav aria-label="Pages" hidden={isOfLink.value}>
-        <a href={address("jobs")} aria-current={current("jobs")}>
-          Jobs
-        </a>
-        <a href={address("new")} aria-current={current("new")}>
-          New job
-        </a>
-      </nav>
+      {!isOfLink.value && (
+        <nav aria-label="Pages">
+          <a href={address("jobs")} aria-current={current("jobs")}>
+            Jobs
+          </a>
+          <a href={address("new")} aria-current={current("new")}>
+            New job
+          </a>
+        </nav>
+      )}
       <label class="theme">
         <span class="unseen">Colours</span>
         <select value={theme.value} onChange={(event) => setTheme(event.currentTarget.value as Theme)}>
