@@ -50,7 +50,7 @@ function rowsOf(chunk: TensorChunk | undefined): number[][] {
   if (chunk === undefined) return [];
   const [count = 0, width = 1] = chunk.shape.map(Number);
   const view = new DataView(chunk.data.buffer, chunk.data.byteOffset, chunk.data.byteLength);
-  return Array.from({ length: count }, (_, row) => Array.from({ length: width }, (_, i) => view.getFloat32(4 * (row * width + i), true)));
+  return Array.from({ length: count }, (_, row) => Array.from({ length: width }, (__, i) => view.getFloat32(4 * (row * width + i), true)));
 }
 
 const maxShown = 6;

@@ -67,7 +67,7 @@ export async function npzOf(job: Job, steps: readonly Step[], { stop, onProgress
   const parts: Blob[] = [];
   const zip = new Zip((error, chunk) => {
     if (error !== null) throw error;
-    parts.push(new Blob([chunk as Uint8Array<ArrayBuffer>]));
+    parts.push(new Blob([chunk]));
   });
   const add = (name: string, file: Uint8Array) => {
     const entry = new ZipPassThrough(`${name}.npy`);

@@ -158,6 +158,9 @@ export class Flow {
       case "log":
         this.logs.value = [...this.logs.value, { sequence: event.sequence, entry: kind.value }].slice(-maxLogLines);
         break;
+      // Of a kind that this page does not know yet.
+      case undefined:
+        break;
     }
   }
 

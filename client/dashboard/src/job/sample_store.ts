@@ -126,9 +126,9 @@ export class SampleStore {
 
   private async readDrawn(step: Step, count: number, stop: AbortSignal): Promise<void> {
     const request = create(SampleJobRequestSchema, { name: this.job, step: step.report.step, count });
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(readDeadlineMs)]);
+    const until = AbortSignal.any([stop, AbortSignal.timeout(readDeadlineMs)]);
     const assembler = new TensorAssembler();
-    for await (const chunk of jobService.sampleJob(request, { signal, timeoutMs: noTimeout })) {
+    for await (const chunk of jobService.sampleJob(request, { signal: until, timeoutMs: noTimeout })) {
       const tensor = assembler.add(chunk);
       if (tensor !== undefined && !stop.aborted) this.keep(step.report.step, tensor);
     }

@@ -51,8 +51,8 @@ export function place(tensor: Tensor, step: number, projection: Projection): Poi
     const key = `${step}/${count}/${inside(x)},${inside(y)}`;
     return { key, values: picked(tensor, inside(x), inside(y)), count, stride: 2, x: 0, y: 1 };
   }
-  const place = { count, stride: dimension, x: inside(x), y: dimension > 1 ? inside(y) : -1 };
-  return { key: `${step}/${count}`, values: tensor.values, ...place };
+  const layout = { count, stride: dimension, x: inside(x), y: dimension > 1 ? inside(y) : -1 };
+  return { key: `${step}/${count}`, values: tensor.values, ...layout };
 }
 
 function picked(tensor: Tensor, x: number, y: number): Float32Array {

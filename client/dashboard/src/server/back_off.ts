@@ -10,9 +10,9 @@ export class BackOff {
 
   // The pause before the next attempt, at least what the server asked for.
   next(error: ConnectError): number {
-    const pause = this.nextMs * (0.5 + Math.random() / 2);
+    const pauseMs = this.nextMs * (0.5 + Math.random() / 2);
     this.nextMs = Math.min(this.nextMs * 2, longestMs);
-    return Math.max(pause, requestedPauseMs(error));
+    return Math.max(pauseMs, requestedPauseMs(error));
   }
 
   reset(): void {
