@@ -1,6 +1,6 @@
 # Every target calls a script; scripts/ and deploy/install-deps say what they do.
 .DEFAULT_GOAL := build
-.PHONY: build test dashboard test_dashboard site demo bench reproduce lint format fuzz sanitize soak clean deps
+.PHONY: build test dashboard test_dashboard test_deploy site demo bench reproduce lint format fuzz sanitize soak clean deps
 
 deps:
 	@deploy/install-deps
@@ -11,6 +11,10 @@ build: deps
 test: deps
 	@scripts/build
 	@scripts/test
+
+test_deploy: deps
+	@scripts/build
+	@scripts/test_deploy
 
 dashboard: deps
 	@scripts/dashboard

@@ -61,7 +61,7 @@ def context_files() -> list[str]:
 def in_root(root: Path, command: str, deadline: float, workdir: str = "/") -> str:
     """Runs a shell's command inside `root`, which has its own /proc and the machine's network and devices."""
     inner = f'mount -t proc proc {root}/proc && mount --rbind /dev {root}/dev && exec chroot {root} /bin/sh -c "$1"'
-    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root"}
+    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/tmp"}
     environment |= {name: os.environ[name] for name in NETWORK if name in os.environ}
     return run("unshare", "--mount", "sh", "-ec", inner, "sh", f"cd {workdir} && {command}", deadline=deadline, env=environment)
 
@@ -99,14 +99,15 @@ def copy(words: list[str], root: Path, builder: Path | None, workdir: str) -> No
         shutil.copy(ROOT / path, place / name)
 
 
-def bare_system(root: Path) -> str:
-    """The smallest Debian or Ubuntu of this machine's own release, from where this machine's apt takes it; answers its name."""
+def bare_system(root: Path, *packages: str) -> str:
+    """The smallest Debian or Ubuntu of this machine's own release with the packages, from where this machine's apt takes it; answers its name."""
     release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     codename = release["VERSION_CODENAME"]
     known = run("apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) $(REPO_URI)", "Created-By: Packages").splitlines()
     mirrors = [line.split()[2] for line in known if line.split()[:2] == [codename, "main"]]
     require(mirrors, f"apt has no list of {codename} main: run apt-get update")
-    run("debootstrap", "--variant=minbase", codename, root, mirrors[0], deadline=600)
+    more = [f"--include={','.join(packages)}"] if packages else []
+    run("debootstrap", "--variant=minbase", *more, codename, root, mirrors[0], deadline=900)
     for name in ("resolv.conf", "hosts"):
         subprocess.run(["cp", "-L", f"/etc/{name}", root / "etc" / name], check=True)
     shutil.copytree("/" / CERTIFICATES, root / CERTIFICATES, dirs_exist_ok=True)
