@@ -46,7 +46,7 @@ def settings(bench: Bench) -> str:
     for values in sorted((CHART / "ci").glob("*-values.yaml")):
         folder = bench.folder / values.stem
         given = environment(folder, render(values))
-        without_tls = {name: value for name, value in given.items() if "_TLS_" not in name}
+        without_tls = {name: value for name, value in given.items() if "_TLS" not in name}
         run(SLICEFLOWD, "config", "check", env=without_tls)
     (folder / "etc/sliceflow/settings/sliceflowd.yaml").write_text("quota: {max_runing_jobs: 1}\n")
     require("max_running_jobs" in run(SLICEFLOWD, "config", "check", env=without_tls, expect=2), "a misspelt setting is taken")

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cpp/channel.h"
@@ -18,6 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 const char kDaemon[] = SLICEFLOW_BIN_DIR "/sliceflowd";
+const char kClient[] = SLICEFLOW_BIN_DIR "/sliceflow";
 
 class LinksTest : public ::testing::Test {
  protected:
@@ -183,6 +186,28 @@ TEST_F(LinksTest, AreBoundedPerJobAndThoseThatEndedMakeRoom) {
   EXPECT_TRUE(absl::IsResourceExhausted(Share(ada, name, absl::Hours(1))));
   EXPECT_EQ(Unshare(ada, name), 100);
   EXPECT_TRUE(Share(ada, name, absl::Hours(1)).ok());
+}
+
+TEST_F(LinksTest, AreMadeAndEndedFromTheCommandLine) {
+  Start();
+  const std::string ada = Token("ada");
+  const std::string name = As(ada).Create(ParticlesJob()).name();
+  const std::string token_file = folder_.path() + "/token";
+  std::ofstream(token_file) << ada;
+  const auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {kClient, "--server", daemon_->address(), "--token-file", token_file});
+    return RunCommand(arguments);
+  };
+  const std::string link = run({"share", name, "--lasts", "2h", "--page", "https://flows.example/"}).output;
+  const std::string place = absl::StrCat("https://flows.example/#/", name, "?link=");
+  ASSERT_THAT(link, HasSubstr(place + "sft_"));
+  const size_t begin = link.find("sft_");
+  EXPECT_TRUE(Get(link.substr(begin, link.find('\n', begin) - begin), name).ok());
+  EXPECT_THAT(run({"unshare", name}).output, HasSubstr("1 links ended"));
+  const CommandResult never = run({"share", name, "--lasts", "never"});
+  EXPECT_EQ(never.exit_code, 2);
+  EXPECT_THAT(never.output, HasSubstr("--lasts never: must be such as"));
+  EXPECT_THAT(run({"share", name, "--lasts", "2161h"}).output, HasSubstr("ttl"));
 }
 
 TEST_F(LinksTest, AreNeedlessWhereEverybodyMayLook) {
