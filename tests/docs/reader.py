@@ -15,7 +15,7 @@ import yaml
 from daemon import Daemon, binary, free_port
 from pages import ROOT, Block
 
-DEADLINE = 240  # seconds for one block; only a hang reaches it
+DEADLINE = 600  # seconds for one block; only a hang reaches it
 SERVES = re.compile(r"^\s*(?:build/bin/)?sliceflowd (?!token|backup|restore|check|config|--help|--version)", re.MULTILINE)
 # What a fragment of a job file stands in.
 JOB = {
