@@ -16,6 +16,8 @@ export const link = signal(withoutToken(parse(location.hash)));
 // Counts the addresses that were gone to, by a click, a key or the history; what the page itself remembers does not count.
 export const arrivals = signal(0);
 let writing: ReturnType<typeof setTimeout> | undefined;
+// The address that `link` is of. Another one there means that somebody is on the way to it, and the event that says so is still to come.
+let known = location.hash;
 
 function parse(hash: string): Link {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
@@ -68,13 +70,16 @@ function flush(): void {
   if (writing === undefined) return;
   clearTimeout(writing);
   writing = undefined;
+  if (location.hash !== known) return;
   const { page, job, parameters } = link.value;
   history.replaceState(null, "", address(page === "job" ? job : page, parameters));
+  known = location.hash;
 }
 
 addEventListener("hashchange", () => {
   clearTimeout(writing);
   writing = undefined;
+  known = location.hash;
   batch(() => {
     link.value = withoutToken(parse(location.hash));
     arrivals.value += 1;
