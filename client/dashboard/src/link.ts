@@ -79,9 +79,9 @@ function flush(): void {
 addEventListener("hashchange", () => {
   clearTimeout(writing);
   writing = undefined;
-  known = location.hash;
   batch(() => {
     link.value = withoutToken(parse(location.hash));
+    known = location.hash;
     arrivals.value += 1;
   });
 });
