@@ -40,7 +40,7 @@ function Verdict({ draft }: { readonly draft: Draft }) {
   const job = draft.checked.value;
   const named = draft.violations.value;
   return (
-    <div role="status" class="verdict">
+    <div role="status" class="verdict" tabIndex={0}>
       {job !== undefined && (
         <>
           <p class="good">{validText(job)}.</p>

@@ -1,5 +1,5 @@
 // Samples as images: the first rows of a step, side by side. The table below has the numbers.
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { FlowSpec } from "contract/sliceflow/v1/flow_pb";
 import type { Tensor } from "../server/tensor";
 import { figure } from "../words";
@@ -53,7 +53,7 @@ export function ImageGrid({
   const canvas = useRef<HTMLCanvasElement>(null);
   const count = shownOf(tensor);
   const range = useMemo(() => (tensor === undefined ? undefined : rangeOf(firstImages(tensor, shape))), [tensor]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (tensor !== undefined && canvas.current !== null) paintImages(canvas.current, tensor, shape);
   }, [tensor]);
   const label = `${count} samples of step ${step} as images of ${shape.height} by ${shape.width} points${shape.channels === 3 ? " in colour" : ""}`;
