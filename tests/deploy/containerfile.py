@@ -107,7 +107,8 @@ def bare_system(root: Path, *packages: str) -> str:
     mirrors = [line.split()[2] for line in known if line.split()[:2] == [codename, "main"]]
     require(mirrors, f"apt has no list of {codename} main: run apt-get update")
     more = [f"--include={','.join(packages)}"] if packages else []
-    run("debootstrap", "--variant=minbase", *more, codename, root, mirrors[0], deadline=900)
+    # What it mounts goes with it, however it ends.
+    run("unshare", "--mount", "debootstrap", "--variant=minbase", *more, codename, root, mirrors[0], deadline=900)
     for name in ("resolv.conf", "hosts"):
         subprocess.run(["cp", "-L", f"/etc/{name}", root / "etc" / name], check=True)
     shutil.copytree("/" / CERTIFICATES, root / CERTIFICATES, dirs_exist_ok=True)

@@ -144,7 +144,7 @@ def wrong(bench: Bench) -> str:
     now = state(bench)
     require(now["ExecMainStatus"] == "2" and now["NRestarts"] == "0", f"status {now['ExecMainStatus']}, {now['NRestarts']} restarts")
     said = inside(bench, "journalctl", "--unit", "sliceflowd", "--no-pager")
-    require("did you mean http" in said, said)
+    require("did you mean SLICEFLOWD_HTTP" in said, said)
     return "failed with 2 and its reason in the journal, not started again"
 
 
