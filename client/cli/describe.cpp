@@ -161,6 +161,9 @@ namespace {
 std::string OfBound(int64_t used, int64_t bound) { return bound == 0 ? absl::StrCat(used) : absl::StrCat(used, " of ", bound); }
 
 std::string CallerText(const v1::Caller& caller) {
+  if (!caller.shared_job().empty()) {
+    return absl::StrCat("you\n  a link of ", Printable(caller.owner()), "'s, which shows ", Printable(caller.shared_job()), "\n");
+  }
   const v1::Quota& quota = caller.quota();
   const v1::Usage& usage = caller.usage();
   std::string text = absl::StrCat(

@@ -129,8 +129,8 @@ absl::StatusOr<Call> Access::Enter(const grpc::CallbackServerContext& context, P
     }
   }
   absl::Status status = caller.status();
-  if (status.ok() && purpose.permission == Permission::kWrite && caller->role == v1::VIEWER) status = RoleTooLow(purpose.method);
   if (status.ok() && !caller->job_id.empty() && !IsOfLinks(purpose.method)) status = BeyondLink(caller->job_id, purpose.method);
+  if (status.ok() && purpose.permission == Permission::kWrite && caller->role == v1::VIEWER) status = RoleTooLow(purpose.method);
   if (status.ok()) status = CheckRate(caller->owner);
   // By the clock that gRPC converts it with: absl::Now may tell the old time for two seconds after the machine's was set.
   if (status.ok() && context.deadline() <= std::chrono::system_clock::now()) {

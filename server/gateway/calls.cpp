@@ -64,8 +64,13 @@ absl::StatusOr<Asked> Understand(const Wire& wire, const RequestReader::Request&
   if (!message.ok()) return message.status();
   const absl::StatusOr<std::optional<absl::Duration>> timeout = TimeoutOf(wire.framing, request.head);
   if (!timeout.ok()) return timeout.status();
-  absl::StatusOr<std::string> bytes =
-      wire.codec == Codec::kJson ? BytesOfJson(*(*method)->input_type(), *message) : absl::StatusOr<std::string>(std::string(*message));
+  const google::protobuf::Descriptor& type = *(*method)->input_type();
+  absl::StatusOr<std::string> bytes = std::string(*message);
+  if (wire.codec == Codec::kJson) {
+    bytes = BytesOfJson(type, *message);
+  } else if (absl::Status status = CheckBytes(type, *message); !status.ok()) {
+    return status;
+  }
   if (!bytes.ok()) return bytes.status();
   const absl::Duration time = timeout->value_or((*method)->server_streaming() ? absl::InfiniteDuration() : kUnaryTime);
   return Asked{*method, *std::move(bytes), absl::Now() + time};

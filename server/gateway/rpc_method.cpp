@@ -34,6 +34,12 @@ absl::StatusOr<std::string> BytesOfJson(const google::protobuf::Descriptor& type
   return message->SerializeAsString();
 }
 
+absl::Status CheckBytes(const google::protobuf::Descriptor& type, absl::string_view bytes) {
+  const std::unique_ptr<google::protobuf::Message> message = NewMessage(type);
+  if (message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the message is no ", type.full_name(), " in protobuf's bytes"));
+}
+
 absl::StatusOr<std::string> JsonOfBytes(const google::protobuf::Descriptor& type, const std::string& bytes) {
   const std::unique_ptr<google::protobuf::Message> message = NewMessage(type);
   if (!message->ParseFromString(bytes)) return absl::InternalError(absl::StrCat("the answer is no ", type.full_name()));

@@ -83,7 +83,7 @@ absl::Status TlsFront::Use(const TlsIdentity& identity) {
     return absl::InvalidArgumentError("tls.cert and tls.key are no certificate and its key");
   }
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   // A session that is taken up again would count as whom it was of before the certificates were renewed.
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
@@ -122,12 +122,21 @@ void TlsFront::TakeNew() {
     context = context_;
   }
   for (const int socket : taken) {
+    MakeRoom();
     if (sessions_.size() < kMostConnections) {
       sessions_.push_back(std::make_unique<TlsSession>(context.get(), socket, take_));
     } else {
       close(socket);
     }
   }
+}
+
+void TlsFront::MakeRoom() {
+  const auto shakes = [](const std::unique_ptr<TlsSession>& session) { return !session->is_open(); };
+  const auto count = static_cast<size_t>(std::count_if(sessions_.begin(), sessions_.end(), shakes));
+  if (count < kMostHandshakes && sessions_.size() < kMostConnections) return;
+  const auto oldest = std::find_if(sessions_.begin(), sessions_.end(), shakes);
+  if (oldest != sessions_.end()) sessions_.erase(oldest);
 }
 
 int TlsFront::PollTime() const {

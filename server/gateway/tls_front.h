@@ -28,10 +28,12 @@ class TlsSession;
 // Decrypts connections: what a client sends comes out at a socket of this process, and what is written to that goes to the client encrypted.
 // One thread moves the bytes of all connections and holds at most `kPieceBytes` of each direction of each, so who reads slowly is written to
 // slowly. TLS 1.2 and above. A handshake has `kHandshakeTime`; a client that takes nothing for `kStallTime` while there is something for it
-// is closed; of more than `kMostConnections` the newest are closed. Thread-safe.
+// is closed. Of more than `kMostHandshakes` that are under way the oldest is closed, since a client that means it speaks at once; of more
+// than `kMostConnections` the newest. Thread-safe.
 class TlsFront {
  public:
   static constexpr size_t kMostConnections = 512;
+  static constexpr size_t kMostHandshakes = 128;
   static constexpr size_t kPieceBytes = size_t{16} << 10;
   static constexpr absl::Duration kHandshakeTime = absl::Seconds(10);
   static constexpr absl::Duration kStallTime = absl::Minutes(1);
@@ -57,6 +59,8 @@ class TlsFront {
  private:
   void Run();
   void TakeNew();
+  // For one more: where there are too many, the oldest that has not done its handshake is closed.
+  void MakeRoom();
   int PollTime() const;
   void Wake() const;
 

@@ -43,6 +43,8 @@ class TlsSession {
   bool Move();
   // What it waits for, until `deadline`, of Uptime.
   std::array<pollfd, 2> Waits() const;
+  // Whether the handshake is done.
+  bool is_open() const { return plain_ >= 0; }
   absl::Duration deadline() const { return deadline_; }
 
  private:

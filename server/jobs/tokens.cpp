@@ -92,9 +92,23 @@ absl::StatusOr<std::string> Tokens::CreateLink(const std::string& owner, const s
   return absl::StrCat(kPrefix, row.id, "_", *secret);
 }
 
-absl::StatusOr<int> Tokens::RevokeLinks(const std::string& job_id) { return store_.RevokeLinks(job_id, absl::ToUnixMicros(clock_.Now())); }
+absl::StatusOr<int> Tokens::RevokeLinks(const std::string& job_id) {
+  absl::StatusOr<int> ended = store_.RevokeLinks(job_id, absl::ToUnixMicros(clock_.Now()));
+  LookAgain();
+  return ended;
+}
 
-absl::Status Tokens::Revoke(const std::string& id) { return store_.Revoke(id, absl::ToUnixMicros(clock_.Now())); }
+absl::Status Tokens::Revoke(const std::string& id) {
+  absl::Status status = store_.Revoke(id, absl::ToUnixMicros(clock_.Now()));
+  LookAgain();
+  return status;
+}
+
+// What this process ended counts no longer once it has said so.
+void Tokens::LookAgain() {
+  const absl::MutexLock lock(&mutex_);
+  last_look_ = -absl::InfiniteDuration();
+}
 
 absl::Status Tokens::Refresh(absl::Duration age) {
   const absl::Duration now = clock_.Uptime();

@@ -60,6 +60,7 @@ class Tokens {
  private:
   // What is known is then at most so old.
   absl::Status Refresh(absl::Duration age) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LookAgain();
   absl::StatusOr<store::TokenRow> Find(absl::string_view id);
   absl::Status CheckTimes(const store::TokenRow& row) const;
   void RecordUse(const store::TokenRow& row);

@@ -198,6 +198,13 @@ TEST_F(GatewayTest, AClientThatGoesAwayEndsItsCall) {
   (void)client.Cancel(name);
 }
 
+TEST_F(GatewayTest, BytesThatAreNoMessageAreTheClientsMistake) {
+  Start();
+  const auto answer = http_->Post(kGetJob, std::string("\xff\xff\xff"), "application/proto");
+  EXPECT_EQ(answer->status, 400);
+  EXPECT_THAT(answer->body, HasSubstr("is no sliceflow.v1.GetJobRequest"));
+}
+
 TEST_F(GatewayTest, PagesFromElsewhereAreRefused) {
   Start();
   const auto refused = Call(kServerInfo, "{}", {{"Origin", "http://evil.example"}});

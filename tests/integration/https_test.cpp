@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -12,12 +13,14 @@
 #include "tests/integration/certificates.h"
 #include "tests/integration/client.h"
 #include "tests/integration/processes.h"
+#include "tests/integration/sockets.h"
 #include "tests/support/temp_folder.h"
 
 namespace sliceflow::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kDaemon[] = SLICEFLOW_BIN_DIR "/sliceflowd";
 constexpr char kServerInfo[] = "/sliceflow.v1.ServerService/GetServerInfo";
@@ -109,6 +112,25 @@ TEST_F(HttpsTest, WithAClientAuthorityCallsNeedACertificateOfItAndProbesDoNot) {
   ASSERT_TRUE(ada) << to_string(ada.error());
   EXPECT_EQ(ada->status, 200) << ada->body;
   EXPECT_FALSE(Browser("authority", "eve")->Post(kServerInfo, "{}", kJson)) << "a certificate of somebody else's authority";
+}
+
+TEST_F(HttpsTest, ConnectionsThatDoNotSpeakKeepNobodyOut) {
+  Start();
+  std::vector<int> mute;
+  for (int i = 0; i < 600; ++i) mute.push_back(ConnectTcp(daemon_->http_address()));
+  const auto alive = Browser()->Get("/healthz");
+  EXPECT_TRUE(alive) << to_string(alive.error());
+  for (const int socket : mute) close(socket);
+}
+
+// Sessions are not taken up again, so with certificates of clients each connection shows its own.
+TEST_F(HttpsTest, ClientsOfTls12ComeAgain) {
+  Start({"--tls-client-ca", certificates_.Path("authority.pem")});
+  const CommandResult result = RunCommand({"openssl", "s_client", "-tls1_2", "-reconnect", "-CAfile", certificates_.Path("authority.pem"),
+                                           "-connect", daemon_->http_address(), "-no_ign_eof"});
+  EXPECT_THAT(result.output, HasSubstr("Verify return code: 0 (ok)"));
+  EXPECT_THAT(result.output, Not(HasSubstr("alert")));
+  EXPECT_THAT(result.output, Not(HasSubstr("Reused")));
 }
 
 // Also an answer that is longer than all buffers between, of which nothing is lost when the server has said it all and closes.

@@ -1,5 +1,6 @@
 """Tokens and TLS, against daemons that ask for them."""
 
+import asyncio
 import subprocess
 
 import pytest
@@ -76,11 +77,14 @@ def test_a_link_shows_one_job_until_it_is_ended(guarded, token):
         assert job.unshare() == 1
 
 
-async def test_a_link_is_made_and_ended_without_blocking(guarded, token):
-    async with sf.AsyncClient(guarded.address, token=token) as client:
-        job = await client.submit(small())
-        assert (await job.share()).startswith("sft_")
-        assert await job.unshare() == 1
+def test_a_link_is_made_and_ended_without_blocking(guarded, token):
+    async def share_and_end():
+        async with sf.AsyncClient(guarded.address, token=token) as client:
+            job = await client.submit(small())
+            assert (await job.share()).startswith("sft_")
+            assert await job.unshare() == 1
+
+    asyncio.run(share_and_end())
 
 
 def test_where_no_tokens_are_asked_for_there_are_no_links(client):

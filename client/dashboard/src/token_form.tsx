@@ -13,7 +13,7 @@ export function TokenForm() {
   return (
     <form class="panel narrow" onSubmit={submit}>
       <h1>{ended ? "This link has ended" : "This server asks for a token"}</h1>
-      {ended && <p>It has expired, or its owner has ended it: {tokenProblem.value}. Ask for a new one, or show a token of your own.</p>}
+      {ended && <p>It has expired, or its owner has ended it. Ask for a new one, or show a token of your own.</p>}
       <p>An operator makes one with “sliceflowd token create”. It is kept in this tab only, until the tab is closed.</p>
       <label for="token">Token</label>
       <input

@@ -60,11 +60,10 @@ export class ComparedJob {
     if (known !== undefined && isFinal(known.state) && (known.progress?.lastSequence ?? 0n) <= this.sequence) return;
     try {
       const job = await jobService.getJob({ name: this.name }, { signal: stop });
-      const steps = await this.readSteps(job, stop);
+      await this.readSteps(job, stop);
       batch(() => {
         this.job.value = job;
         this.problem.value = "";
-        if (steps.length > 0) this.steps.value = [...this.steps.value, ...steps];
       });
     } catch (error) {
       if (!stop.aborted) this.problem.value = describe(error);
@@ -76,21 +75,25 @@ export class ComparedJob {
     this.store.close();
   }
 
-  private async readSteps(job: Job, stop: AbortSignal): Promise<Step[]> {
+  private async readSteps(job: Job, stop: AbortSignal): Promise<void> {
     const until = job.progress?.lastSequence ?? 0n;
+    if (until <= this.sequence) return;
     const steps: Step[] = [];
-    if (until <= this.sequence) return steps;
-    await readEvents(this.name, {
-      after: this.sequence,
-      until,
-      stop: AbortSignal.any([stop, AbortSignal.timeout(readDeadlineMs)]),
-      onEvent: (event) => {
-        this.sequence = event.sequence;
-        const step = stepOf(event);
-        if (step !== undefined) steps.push(step);
-      },
-    });
-    return steps;
+    try {
+      await readEvents(this.name, {
+        after: this.sequence,
+        until,
+        stop: AbortSignal.any([stop, AbortSignal.timeout(readDeadlineMs)]),
+        onEvent: (event) => {
+          this.sequence = event.sequence;
+          const step = stepOf(event);
+          if (step !== undefined) steps.push(step);
+        },
+      });
+    } finally {
+      // What was read before it broke off is not asked for again.
+      if (steps.length > 0) this.steps.value = [...this.steps.value, ...steps];
+    }
   }
 }
 

@@ -96,11 +96,23 @@ export async function npzOf(job: Job, steps: readonly Step[], { stop, onProgress
   return new Blob(parts, { type: "application/zip" });
 }
 
+const sampleVariables: readonly NetcdfVariable[] = [
+  { name: "sampled_step", type: "int", dimensions: ["sampled_step"], attributes: { long_name: "steps whose samples are here" } },
+  {
+    name: "samples",
+    type: "float",
+    dimensions: ["sampled_step", "row", "coordinate"],
+    attributes: { long_name: "row i is one trajectory" },
+  },
+];
+
 export async function netcdfOf(job: Job, steps: readonly Step[], version: string, { stop, onProgress }: Work): Promise<Blob> {
-  const all = sampledOf(job, steps);
-  const rows = Math.max(0, ...all.map((step) => step.sampleCount));
-  // A fork may keep another number of rows than its parent; one array holds those that are alike.
-  const sampled = all.filter((step) => step.sampleCount === rows);
+  const sampled = sampledOf(job, steps);
+  // A fork may keep another number of rows than its parent: in the one array steps of fewer end with what is no number.
+  const rows = Math.max(0, ...sampled.map((step) => step.sampleCount));
+  const coordinates = job.spec?.dimension ?? 0;
+  // A dimension of length zero would mean one that grows, of which the format has one.
+  const hasSamples = sampled.length > 0;
   const terms = termNames(job.spec?.functional?.terms ?? []);
   const columns = columnsOf(steps);
   const perStep = (name: string, type: NetcdfVariable["type"], units: string): NetcdfVariable => ({
@@ -110,19 +122,17 @@ export async function netcdfOf(job: Job, steps: readonly Step[], version: string
     attributes: { units },
   });
   const file: NetcdfFile = {
-    dimensions: { step: steps.length, term: terms.length, sampled_step: sampled.length, row: rows, coordinate: job.spec?.dimension ?? 0 },
+    dimensions: {
+      step: steps.length,
+      term: terms.length,
+      ...(hasSamples ? { sampled_step: sampled.length, row: rows, coordinate: coordinates } : {}),
+    },
     attributes: { title: job.displayName || job.name, job: job.name, source: `sliceflow ${version}`, terms: terms.join(", ") },
     variables: [
       perStep("step", "int", "1"),
       ...columns.map((column) => perStep(column.name, "double", column.unit)),
       { name: "term_energies", type: "double", dimensions: ["step", "term"], attributes: { units: "F" } },
-      { name: "sampled_step", type: "int", dimensions: ["sampled_step"], attributes: { long_name: "steps whose samples are here" } },
-      {
-        name: "samples",
-        type: "float",
-        dimensions: ["sampled_step", "row", "coordinate"],
-        attributes: { long_name: "row i is one trajectory" },
-      },
+      ...(hasSamples ? sampleVariables : []),
     ],
   };
   const energies = steps.flatMap((step) => terms.map((_, i) => step.report.termEnergies[i] ?? Number.NaN));
@@ -140,7 +150,9 @@ export async function netcdfOf(job: Job, steps: readonly Step[], version: string
     ),
   ];
   await readSamples(job.name, sampled, stop, (_, { values }) => {
-    parts.push(new Blob([netcdfValues("float", values)]));
+    const padded = new Float32Array(rows * coordinates).fill(Number.NaN);
+    padded.set(values);
+    parts.push(new Blob([netcdfValues("float", padded)]));
     onProgress(parts.length - columns.length - 4, sampled.length);
   });
   return new Blob(parts, { type: "application/x-netcdf" });
