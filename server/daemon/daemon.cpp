@@ -280,6 +280,10 @@ absl::Status DaemonImpl::Start() {
   });
   supervisor_->Start();
   const std::string http = http_ == nullptr ? "" : ListenAddress{settings_.http->host, http_->port()}.ToString();
+  if (!http.empty()) {
+    Log(LogLevel::kInfo,
+        absl::StrCat("the dashboard and the API for browsers are on ", settings_.encrypts_http() ? "https" : "http", "://", http));
+  }
   (void)FlushLog(kLogTime);  // who reads the ready file finds what was to be said before
   absl::StatusOr<ReadyFile> ready_file = ReadyFile::Write(RealFileSystem(), settings_.ready_file, address_, http);
   if (!ready_file.ok()) return OfSetting("ready_file", ready_file.status());

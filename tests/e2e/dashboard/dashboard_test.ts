@@ -35,7 +35,7 @@ test("what a new job will take is told by jobs like it, or not at all", async ()
   await page.locator(".verdict", { hasText: /Takes about \S+ (s|min), as a finished job with the same solver/ }).waitFor();
   await page.locator(".verdict", { hasText: /of memory of .* GiB; .* of stored samples/ }).waitFor();
   await page.getByLabel("innerIterations", { exact: true }).fill("1234");
-  await page.locator(".verdict", { hasText: "how long is not known: no finished job has the same solver" }).waitFor();
+  await page.locator(".verdict", { hasText: "a time that is not known, since no finished job has the same solver" }).waitFor();
   await leave(seen);
 });
 

@@ -36,7 +36,7 @@ export function likeIt(job: Job, finished: readonly Job[]): { readonly secondsAS
 function timeText(job: Job, finished: readonly Job[]): string {
   const steps = job.progress?.totalSteps ?? 0;
   const found = likeIt(job, finished);
-  if (found === undefined) return "how long is not known: no finished job has the same solver, model, dimension and kinds of terms";
+  if (found === undefined) return "a time that is not known, since no finished job has the same solver, model, dimension and kinds of terms";
   const whose = found.jobs === 1 ? "a finished job" : `${found.jobs} finished jobs`;
   return `about ${durationText(found.secondsAStep * steps)}, as ${whose} with the same solver, model, dimension and kinds of terms took`;
 }
@@ -55,7 +55,7 @@ function storedText(job: Job, info: ServerInfo | undefined): string {
   const most = info?.caller?.quota?.maxStoredBytes ?? 0n;
   const left = most - (info?.caller?.usage?.storedBytes ?? 0n);
   const beside = most > 0n ? ` (${bytesText(left > 0n ? left : 0n)} of your ${bytesText(most)} are left)` : "";
-  return `${bytesText(bytes)} of stored samples${beside}, and checkpoints`;
+  return `${bytesText(bytes)} of stored samples${beside}, beside checkpoints`;
 }
 
 export function Cost({ job }: { readonly job: Job }) {
