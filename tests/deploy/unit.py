@@ -86,6 +86,11 @@ def boot(bench: Bench) -> str:
     return "active after the boot, ready"
 
 
+def cages_told(bench: Bench) -> list[str]:
+    lines = inside(bench, "journalctl", "--unit", "sliceflowd", "--no-pager").splitlines()
+    return [line for line in lines if "system-call filter" in line]
+
+
 def caged(bench: Bench) -> str:
     status = inside(bench, "cat", f"/proc/{state(bench)['MainPID']}/status")
     found = {line.split(":")[0]: line.split(":", 1)[1].strip() for line in status.splitlines()}
@@ -93,8 +98,8 @@ def caged(bench: Bench) -> str:
     line = inside(bench, "systemd-analyze", "security", "--no-pager", "sliceflowd").strip().splitlines()[-1]
     exposed = float(line.split(":")[1].split()[0])
     require(exposed <= MOST_EXPOSED, line)
-    said = [line for line in inside(bench, "journalctl", "--unit", "sliceflowd", "--no-pager").splitlines() if "system-call filter" in line]
-    require(said, "no worker told of its cage")
+    wait_until(bench, "told of a worker's cage", lambda: cages_told(bench))
+    said = cages_told(bench)
     return f"exposure {exposed} of 10; the worker's own cage: {said[0].split('no_new_privs', 1)[-1].strip(', ')}"
 
 

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { envelope } from "../../../client/dashboard/src/chart/envelope.ts";
 import { logTicks, ticks } from "../../../client/dashboard/src/chart/ticks.ts";
 import { indexUpTo, merged } from "../../../client/dashboard/src/compare/places.ts";
+import { gapsOf } from "../../../client/dashboard/src/job/gaps.ts";
 import { densityOf, levelAbove, levelLines } from "../../../client/dashboard/src/points/contours.ts";
 import { exactGaussian, seenAlong, squaredDistance, targetsOf } from "../../../client/dashboard/src/points/gaussians.ts";
 import { TensorAssembler } from "../../../client/dashboard/src/server/tensor.ts";
@@ -123,4 +124,13 @@ test("samples in chunks are put together, and what does not fit is refused", () 
   torn.add(chunk(0, [1, 2], [2, 2], false) as unknown as Chunk);
   assert.throws(() => torn.add(chunk(12, [4], [], true) as unknown as Chunk));
   assert.throws(() => new TensorAssembler().add(chunk(0, [1], [2, 2], true) as unknown as Chunk));
+});
+
+test("missing steps are told as runs", () => {
+  assert.deepEqual(gapsOf([0, 1, 2]), []);
+  assert.deepEqual(gapsOf([3, 4, 8]), [
+    { from: 0, to: 2 },
+    { from: 5, to: 7 },
+  ]);
+  assert.deepEqual(gapsOf([]), []);
 });

@@ -53,7 +53,7 @@ export function Pictures({ jobs, titles, periodMs }: Properties) {
       onCamera={(next: Camera | undefined) => setCamera(next)}
       periodMs={periodMs}
       trails={[]}
-      overlay={{ contours, targets: [], exact: undefined }}
+      overlay={{ contours, targets: [], exact: undefined, spheres: [] }}
     />
   );
   return (

@@ -36,7 +36,8 @@ export function likeIt(job: Job, finished: readonly Job[]): { readonly secondsAS
 function timeText(job: Job, finished: readonly Job[]): string {
   const steps = job.progress?.totalSteps ?? 0;
   const found = likeIt(job, finished);
-  if (found === undefined) return "a time that is not known, since no finished job has the same solver, model, dimension and kinds of terms";
+  if (found === undefined)
+    return "a time that is not known, since no finished job has the same solver, model, dimension and kinds of terms";
   const whose = found.jobs === 1 ? "a finished job" : `${found.jobs} finished jobs`;
   return `about ${durationText(found.secondsAStep * steps)}, as ${whose} with the same solver, model, dimension and kinds of terms took`;
 }

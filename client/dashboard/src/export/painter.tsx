@@ -2,7 +2,8 @@
 import { render } from "preact";
 import { Axes } from "../points/axes";
 import type { Camera, Size } from "../points/camera";
-import { type ImageShape, paintImages } from "../points/image_grid";
+import { paintImages } from "../points/image_grid";
+import type { ImageShape } from "../points/image_pixels";
 import { type Overlay, Overlays } from "../points/overlays";
 import { place, type Points, type Projection } from "../points/plane";
 import { PointsRenderer } from "../points/renderer";

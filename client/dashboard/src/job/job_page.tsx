@@ -9,6 +9,7 @@ import { StateBadge } from "../state_badge";
 import { Curves } from "./curves";
 import { Facts, JobError, ProgressLine } from "./facts";
 import { Flow } from "./flow";
+import { gapsOf } from "./gaps";
 import { JobFile } from "./job_file";
 import "./job.css";
 import { playKeys, usePlayKeys } from "./play_buttons";
@@ -16,6 +17,8 @@ import { Player } from "./player";
 import { PointsPanel } from "./points_panel";
 import { SampleStore } from "./sample_store";
 import { Share } from "./share";
+
+const maxGaps = 8;
 
 function ConnectionNotice({ flow }: { readonly flow: Flow }) {
   const now = useSignal(Date.now());
@@ -39,12 +42,17 @@ function ConnectionNotice({ flow }: { readonly flow: Flow }) {
   );
 }
 
+// Gaps lie before the first step that was told, and where the page was away while the server dropped events.
 function RetentionNotice({ flow }: { readonly flow: Flow }) {
-  const first = flow.steps.value[0]?.report.step ?? 0;
-  if (flow.earliestSequence.value <= 1n || first === 0) return null;
+  const compacted = flow.earliestSequence.value > 1n;
+  const steps = flow.steps.value;
+  const gaps = useMemo(() => (compacted ? gapsOf(steps.map((step) => step.report.step)) : []), [compacted, steps]);
+  if (gaps.length === 0) return null;
+  const newest = gaps.slice(-maxGaps).map(({ from, to }) => `${from} to ${to}`);
   return (
     <p class="notice" role="status">
-      The server no longer keeps this job's events before step {first}: steps 0 to {first - 1} are gaps here.
+      The server no longer keeps all of this job's events: steps {gaps.length > maxGaps ? "…, " : ""}
+      {newest.join(", ")} are gaps here.
     </p>
   );
 }

@@ -12,6 +12,7 @@ import { AxisChoice, axisName, readAxis } from "../points/axis_choice";
 import { loadServerInfo, serverInfo } from "../server/server_info";
 import type { Tensor } from "../server/tensor";
 import { ExactFigures, OverlayChoice, useReferences } from "./references";
+import { RoundFigures } from "./round_figures";
 import type { Flow } from "./flow";
 import type { Player } from "./player";
 import { SamplesTable } from "./samples_table";
@@ -143,7 +144,7 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
               <AxisChoice word="Up" parameter="y" value={projection.y} dimension={dimension} />
             </>
           )}
-          {dimension > 1 && view !== "images" && <OverlayChoice references={references} />}
+          {view !== "images" && <OverlayChoice references={references} flat={dimension === 1} />}
           <DrawChoice store={store} />
           <button type="button" class="small" disabled={view === "images"} onClick={() => setCamera(undefined)}>
             Show all
@@ -178,6 +179,16 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
       {view !== "images" && points !== undefined && points.y >= 0 && references.overlay.exact !== undefined && (
         <ExactFigures exact={references.overlay.exact} points={points} names={names} sliced={solver === undefined || solver === "swJko"} />
       )}
+      {view !== "images" &&
+        tensor !== undefined &&
+        references.rounds.map(({ as, law }) => (
+          <RoundFigures
+            key={as}
+            law={law}
+            tensor={tensor}
+            sliced={as === "exact" && dimension > 1 && (solver === undefined || solver === "swJko")}
+          />
+        ))}
       <Scrubber flow={flow} player={player} drawn={drawn} />
       <ExportMenu
         flow={flow}

@@ -3,13 +3,22 @@ import { useMemo } from "preact/hooks";
 import type { FlowSpec } from "contract/sliceflow/v1/flow_pb";
 import type { Job } from "contract/sliceflow/v1/job_pb";
 import { link, remember } from "../link";
+import { aggregationLaw } from "../points/aggregation";
+import { barenblattLaw } from "../points/barenblatt";
 import { exactGaussian, type PlaneGaussian, seenAlong, squaredDistance, targetsOf } from "../points/gaussians";
+import { kellerSegelLaw } from "../points/keller_segel";
 import type { Overlay } from "../points/overlays";
 import type { Points, Projection } from "../points/plane";
+import type { PlaneSphere, RoundLaw } from "../points/sphere";
 import { figure } from "../words";
 import type { Step } from "./flow";
 
 const maxTargets = 64;
+
+export interface ShownRound {
+  readonly as: "target" | "exact";
+  readonly law: RoundLaw;
+}
 
 // What can be shown beside a job's points.
 export interface References {
@@ -18,6 +27,10 @@ export interface References {
   readonly overlayAt: (step: Step) => Overlay;
   readonly hasTarget: boolean;
   readonly hasExact: boolean;
+  // Whether the target is a steady state on a sphere.
+  readonly hasSteady: boolean;
+  // What is shown of laws that are no Gaussians.
+  readonly rounds: readonly ShownRound[];
 }
 
 function chosen(): ReadonlySet<string> {
@@ -34,7 +47,20 @@ function planeOf(projection: Projection, dimension: number) {
   return { x: unit(projection.x, dimension), y: unit(projection.y, dimension), origin: [] };
 }
 
+function sphereIn(law: RoundLaw, projection: Projection): PlaneSphere {
+  const { x, y, origin } = planeOf(projection, law.centre.length);
+  const along = (axis: ArrayLike<number>) => law.centre.reduce((sum, value, i) => sum + (axis[i] ?? 0) * (value - (origin[i] ?? 0)), 0);
+  return { centre: [along(x), along(y)], radius: law.radius };
+}
+
+function roundAt(spec: FlowSpec, step: Step): RoundLaw | undefined {
+  const time = step.report.wassersteinTime;
+  return barenblattLaw(spec, time) ?? kellerSegelLaw(spec, time);
+}
+
+// Gaussians are drawn in planes alone.
 function targetsIn(spec: FlowSpec, projection: Projection): readonly PlaneGaussian[] {
+  if (spec.dimension === 1) return [];
   const { x, y, origin } = planeOf(projection, spec.dimension);
   return targetsOf(spec)
     .slice(0, maxTargets)
@@ -42,9 +68,19 @@ function targetsIn(spec: FlowSpec, projection: Projection): readonly PlaneGaussi
 }
 
 function exactIn(spec: FlowSpec, step: Step, projection: Projection): PlaneGaussian | undefined {
+  if (spec.dimension === 1) return undefined;
   const { x, y, origin } = planeOf(projection, spec.dimension);
   const law = exactGaussian(spec, step.report.wassersteinTime);
   return law === undefined ? undefined : seenAlong(law, origin, x, y);
+}
+
+function shownRounds(steady: RoundLaw | undefined, exact: RoundLaw | undefined): readonly ShownRound[] {
+  const over = chosen();
+  const all = [
+    { as: "target" as const, law: steady },
+    { as: "exact" as const, law: exact },
+  ];
+  return all.flatMap(({ as, law }) => (law !== undefined && over.has(as) ? [{ as, law }] : []));
 }
 
 export function useReferences(job: Job | undefined, step: Step | undefined, projection: Projection): References {
@@ -54,21 +90,27 @@ export function useReferences(job: Job | undefined, step: Step | undefined, proj
     () => (spec === undefined || step === undefined ? undefined : exactIn(spec, step, projection)),
     [job?.name, step, projection],
   );
+  const steady = useMemo(() => (spec === undefined ? undefined : aggregationLaw(spec)), [job?.name]);
+  const exactRound = useMemo(() => (spec === undefined || step === undefined ? undefined : roundAt(spec, step)), [job?.name, step]);
   const over = chosen();
-  const shown = (law: PlaneGaussian | undefined): Overlay => ({
+  const shown = (law: PlaneGaussian | undefined, round: RoundLaw | undefined): Overlay => ({
     contours: over.has("contours"),
     targets: over.has("target") ? targets : [],
     exact: over.has("exact") ? law : undefined,
+    spheres: shownRounds(steady, round).map((each) => ({ as: each.as, sphere: sphereIn(each.law, projection) })),
   });
   return {
     hasTarget: targets.length > 0,
-    hasExact: exact !== undefined,
-    overlay: shown(exact),
-    overlayAt: (other) => shown(spec === undefined ? undefined : exactIn(spec, other, projection)),
+    hasExact: exact !== undefined || exactRound !== undefined,
+    hasSteady: steady !== undefined,
+    rounds: shownRounds(steady, exactRound),
+    overlay: shown(exact, exactRound),
+    overlayAt: (other) =>
+      shown(spec === undefined ? undefined : exactIn(spec, other, projection), spec === undefined ? undefined : roundAt(spec, other)),
   };
 }
 
-export function OverlayChoice({ references }: { readonly references: References }) {
+export function OverlayChoice({ references, flat }: { readonly references: References; readonly flat: boolean }) {
   const over = chosen();
   const set = (key: string, on: boolean) => {
     const next = new Set(over);
@@ -88,8 +130,9 @@ export function OverlayChoice({ references }: { readonly references: References 
   );
   return (
     <>
-      {box("contours", "contours")}
+      {!flat && box("contours", "contours")}
       {references.hasTarget && box("target", "target")}
+      {references.hasSteady && box("target", "steady state")}
       {references.hasExact && box("exact", "exact solution")}
     </>
   );

@@ -3,16 +3,8 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { FlowSpec } from "contract/sliceflow/v1/flow_pb";
 import type { Tensor } from "../server/tensor";
 import { figure } from "../words";
+import { firstImages, type ImageShape, pixelsOf, rangeOf, shownOf } from "./image_pixels";
 
-export interface ImageShape {
-  // 1, shades of grey, or 3, colours.
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-}
-
-const columns = 10;
-const maxImages = 100;
 const smallestSide = 4;
 
 // What the model says, or a square, or three of them one after the other.
@@ -28,17 +20,6 @@ export function imageShapeOf(spec: FlowSpec | undefined): ImageShape | undefined
     if (side >= smallestSide && channels * side * side === spec.dimension) return { channels, height: side, width: side };
   }
   return undefined;
-}
-
-function rangeOf(values: Float32Array): readonly [number, number] {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const value of values) {
-    if (!Number.isFinite(value)) continue;
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
-  return low < high ? [low, high] : [low - 0.5, low + 0.5];
 }
 
 export function ImageGrid({
@@ -69,36 +50,9 @@ export function ImageGrid({
   );
 }
 
-function shownOf(tensor: Tensor | undefined): number {
-  return Math.min(maxImages, tensor?.shape[0] ?? 0);
-}
-
-function firstImages(tensor: Tensor, shape: ImageShape): Float32Array {
-  return tensor.values.subarray(0, shownOf(tensor) * shape.channels * shape.height * shape.width);
-}
-
-// One pixel of the canvas a value, and one between images. Colours lie one plane after the other, as the model has them.
 export function paintImages(canvas: HTMLCanvasElement, tensor: Tensor, shape: ImageShape): void {
-  const count = shownOf(tensor);
-  const values = firstImages(tensor, shape);
-  const [low, high] = rangeOf(values);
-  const across = Math.min(columns, count);
-  canvas.width = Math.max(1, across * (shape.width + 1) - 1);
-  canvas.height = Math.max(1, Math.ceil(count / columns) * (shape.height + 1) - 1);
-  const context = canvas.getContext("2d");
-  if (context === null || count === 0) return;
-  const image = context.createImageData(canvas.width, canvas.height);
-  const plane = shape.height * shape.width;
-  const level = (number: number, channel: number, pixel: number) =>
-    (255 * ((values[(number * shape.channels + channel) * plane + pixel] ?? 0) - low)) / (high - low);
-  for (let number = 0; number < count; number += 1) {
-    for (let pixel = 0; pixel < plane; pixel += 1) {
-      const x = (number % columns) * (shape.width + 1) + (pixel % shape.width);
-      const y = Math.floor(number / columns) * (shape.height + 1) + Math.floor(pixel / shape.width);
-      const red = level(number, 0, pixel);
-      const colored = shape.channels === 3 ? [red, level(number, 1, pixel), level(number, 2, pixel)] : [red, red, red];
-      image.data.set([...colored, 255], 4 * (y * canvas.width + x));
-    }
-  }
-  context.putImageData(image, 0, 0);
+  const { width, height, colors } = pixelsOf(tensor, shape);
+  canvas.width = width;
+  canvas.height = height;
+  canvas.getContext("2d")?.putImageData(new ImageData(colors, width, height), 0, 0);
 }

@@ -4,11 +4,13 @@ import { type Camera, pixelsPerUnit, type Size, toPixel, toPoint } from "./camer
 import { densityOf, levelAbove, levelLines } from "./contours";
 import type { PlaneGaussian } from "./gaussians";
 import type { Layer, Points } from "./plane";
+import type { PlaneSphere } from "./sphere";
 
 export interface Overlay {
   readonly contours: boolean;
   readonly targets: readonly PlaneGaussian[];
   readonly exact: PlaneGaussian | undefined;
+  readonly spheres: readonly { readonly as: "target" | "exact"; readonly sphere: PlaneSphere }[];
 }
 
 // Shares of the points that the lines hold.
@@ -59,11 +61,37 @@ function Ellipses({ gaussian, camera, size }: { readonly gaussian: PlaneGaussian
   );
 }
 
+// A circle, or on a line the two ends of an interval.
+function Outline({
+  sphere,
+  flat,
+  camera,
+  size,
+}: {
+  readonly sphere: PlaneSphere;
+  readonly flat: boolean;
+  readonly camera: Camera;
+  readonly size: Size;
+}) {
+  const radius = sphere.radius * pixelsPerUnit(camera, size);
+  const { x, y } = toPixel(camera, size, sphere.centre[0], sphere.centre[1]);
+  if (flat) return <path class="interval" d={`M${x - radius} 0V${size.height}M${x + radius} 0V${size.height}`} />;
+  return <circle cx={x} cy={y} r={radius} />;
+}
+
 export function Overlays({ overlay, layers, camera, size }: Properties) {
-  const drawn = layers.filter((layer) => layer.points !== undefined && layer.points.y >= 0);
-  if (drawn.length === 0) return null;
+  const shown = layers.filter((layer) => layer.points !== undefined);
+  if (shown.length === 0) return null;
+  const drawn = shown.filter((layer) => layer.points !== undefined && layer.points.y >= 0);
+  const outlines = overlay.spheres.map(({ as, sphere }) => (
+    <g key={as} class={as}>
+      <Outline sphere={sphere} flat={drawn.length === 0} camera={camera} size={size} />
+    </g>
+  ));
+  if (drawn.length === 0) return <>{outlines}</>;
   return (
     <>
+      {outlines}
       {overlay.contours &&
         drawn.map(({ points, series }) => (
           <g key={series} class={layers.length > 1 ? `many s${series % 8}` : ""}>
