@@ -39,6 +39,7 @@ void AddJobCommands(CLI::App& app, Context& context);        // get, list
 void AddControlCommands(CLI::App& app, Context& context);    // cancel, pause, resume, delete, undelete, info
 void AddShareCommands(CLI::App& app, Context& context);      // share, unshare
 void AddDataCommands(CLI::App& app, Context& context);       // sample, density, upload, datasets
+void AddExportCommand(CLI::App& app, Context& context);      // export
 void AddDistanceCommand(CLI::App& app, Context& context);    // distance
 void AddExpressionCommand(CLI::App& app, Context& context);  // check-expression
 void AddCompletionCommand(CLI::App& app, Context& context);  // completion

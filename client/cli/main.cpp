@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
   sliceflow::cli::AddControlCommands(app, context);
   sliceflow::cli::AddShareCommands(app, context);
   sliceflow::cli::AddDataCommands(app, context);
+  sliceflow::cli::AddExportCommand(app, context);
   sliceflow::cli::AddDistanceCommand(app, context);
   sliceflow::cli::AddExpressionCommand(app, context);
   sliceflow::cli::AddCompletionCommand(app, context);

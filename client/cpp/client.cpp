@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/cpp/channel.h"
 #include "client/cpp/deadline.h"
 #include "common/grpc_status.h"
@@ -146,6 +147,28 @@ absl::StatusOr<Tensor> Client::Sample(const v1::SampleJobRequest& request) {
     return ReadTensor(*reader, context, options_.max_tensor_values, &tensor);
   });
   return ResponseOr(status, std::move(tensor));
+}
+
+absl::StatusOr<std::string> Client::ExportModel(const v1::ExportModelRequest& request, absl::FunctionRef<void(int64_t bytes)> on_progress) {
+  std::string file;
+  absl::Status status = WithRetries(options_.retry, options_.transfer_timeout, [&](absl::Duration deadline) {
+    file.clear();
+    grpc::ClientContext context;
+    SetDeadline(context, deadline);
+    auto reader = jobs_->ExportModel(&context, request);
+    v1::ExportModelResponse piece;
+    while (reader->Read(&piece)) {
+      if (piece.data().size() > static_cast<size_t>(options_.max_file_bytes) - file.size()) {
+        context.TryCancel();
+        reader->Finish();
+        return absl::ResourceExhaustedError(absl::StrCat("the model's file has more than ", options_.max_file_bytes, " bytes"));
+      }
+      file += piece.data();
+      on_progress(static_cast<int64_t>(file.size()));
+    }
+    return FromGrpcStatus(reader->Finish());
+  });
+  return ResponseOr(status, std::move(file));
 }
 
 absl::StatusOr<v1::ComputeDistanceResponse> Client::ComputeDistance(const v1::ComputeDistanceRequest& request) {

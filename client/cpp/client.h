@@ -32,6 +32,8 @@ struct ClientOptions {
   RetryPolicy retry;
   // Most float32 values that one answer may carry.
   int64_t max_tensor_values = int64_t{1} << 30;
+  // Most bytes of a file that an answer may carry.
+  int64_t max_file_bytes = int64_t{4} << 30;
 };
 
 // Thread-safe: each call is on its own. Every error is the server's status with its details (common/errors.h reads them), or UNAVAILABLE /
@@ -69,6 +71,9 @@ class Client {
   absl::StatusOr<Tensor> Sample(const v1::SampleJobRequest& request);
   // log ρ at `points` of shape [count, dimension]; shape [count]. `step`: the newest kept one when not given.
   absl::StatusOr<Tensor> EvaluateDensity(const std::string& job, std::optional<int32_t> step, const Tensor& points);
+
+  // The bytes of the file. `on_progress` is told how many have come, after each piece; from 0 again with another attempt.
+  absl::StatusOr<std::string> ExportModel(const v1::ExportModelRequest& request, absl::FunctionRef<void(int64_t bytes)> on_progress);
 
   // Waits as long as for a table: the server computes.
   absl::StatusOr<v1::ComputeDistanceResponse> ComputeDistance(const v1::ComputeDistanceRequest& request);

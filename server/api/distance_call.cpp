@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "common/grpc_status.h"
 #include "server/api/question.h"
@@ -20,21 +21,22 @@ class DistanceCall final : public grpc::ServerUnaryReactor {
     query.distance = std::move(request);
     query.owner = std::move(owner);
     const std::shared_ptr<Question> question = question_;
-    question->SetCancel(scheduler.Ask(std::move(query), [this](const absl::StatusOr<Tensor>& answer) { Answer(answer); }));
+    question->SetCancel(scheduler.Ask(std::move(query), [this](const absl::StatusOr<scheduler::Answer>& answer) { Answer(answer); }));
   }
 
   void OnCancel() override { question_->Cancel(); }
   void OnDone() override { delete this; }
 
  private:
-  void Answer(const absl::StatusOr<Tensor>& answer) {
+  void Answer(const absl::StatusOr<scheduler::Answer>& answer) {
     if (!answer.ok()) return Finish(ToGrpcStatus(answer.status()));
-    if (answer->values.size() != 5) return Finish(ToGrpcStatus(absl::InternalError("a distance was answered by something else")));
-    response_->set_value(answer->values[0]);
-    response_->set_standard_error(answer->values[1]);
-    response_->set_first_samples(static_cast<int>(answer->values[2]));
-    response_->set_second_samples(static_cast<int>(answer->values[3]));
-    response_->set_bandwidth(answer->values[4]);
+    const std::vector<float>& values = answer->tensor.values;
+    if (values.size() != 5) return Finish(ToGrpcStatus(absl::InternalError("a distance was answered by something else")));
+    response_->set_value(values[0]);
+    response_->set_standard_error(values[1]);
+    response_->set_first_samples(static_cast<int>(values[2]));
+    response_->set_second_samples(static_cast<int>(values[3]));
+    response_->set_bandwidth(values[4]);
     Finish(grpc::Status::OK);
   }
 

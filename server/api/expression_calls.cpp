@@ -44,7 +44,9 @@ class ExpressionCall final : public grpc::ServerUnaryReactor {
   ExpressionCall(scheduler::Scheduler& scheduler, std::vector<scheduler::Query> queries, FinishCall finish)
       : finish_(std::move(finish)), questions_(queries.size()), answers_(queries.size(), absl::UnknownError("")), left_(queries.size()) {
     for (size_t i = 0; i < queries.size(); ++i) {
-      const auto take = [this, i](absl::StatusOr<Tensor> answer) { Take(i, std::move(answer)); };
+      const auto take = [this, i](absl::StatusOr<scheduler::Answer> answer) {
+        Take(i, answer.ok() ? absl::StatusOr<Tensor>(std::move(answer->tensor)) : answer.status());
+      };
       questions_[i].SetCancel(scheduler.Ask(std::move(queries[i]), take));
     }
   }

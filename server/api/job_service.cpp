@@ -233,13 +233,8 @@ grpc::ServerUnaryReactor* JobServiceImpl::ComputeDistance(grpc::CallbackServerCo
 
 grpc::ServerWriteReactor<v1::ExportModelResponse>* JobServiceImpl::ExportModel(grpc::CallbackServerContext* context,
                                                                                const v1::ExportModelRequest* request) {
-  class Refusal final : public grpc::ServerWriteReactor<v1::ExportModelResponse> {
-   public:
-    explicit Refusal(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
-    void OnDone() override { delete this; }
-  };
-  const absl::StatusOr<Call> call = access_.Enter(*context, {"JobService.ExportModel", Permission::kRead, request->name()});
-  return new Refusal(call.ok() ? NotServed("sliceflow.v1.JobService.ExportModel") : call.status());
+  return OpenExportStream(access_.Enter(*context, {"JobService.ExportModel", Permission::kRead, request->name()}), jobs_, scheduler_,
+                          *request);
 }
 
 grpc::ServerUnaryReactor* JobServiceImpl::ShareJob(grpc::CallbackServerContext* context, const v1::ShareJobRequest* request,

@@ -22,9 +22,33 @@ absl::StatusOr<int64_t> DimensionOf(jobs::Jobs& jobs, const jobs::Scope& scope, 
   return job->spec().dimension();
 }
 
-// What both streams do with their answer. The scheduler answers exactly once and only then is the stream finished, so the stream outlives
+class AnsweredTensor : public TensorChunks {
+ public:
+  using Message = v1::TensorChunk;
+  explicit AnsweredTensor(scheduler::Answer answer) : TensorChunks(std::make_shared<const Tensor>(std::move(answer.tensor)), -1) {}
+};
+
+class AnsweredFile {
+ public:
+  using Message = v1::ExportModelResponse;
+  explicit AnsweredFile(scheduler::Answer answer) : bytes_(std::move(answer.file)) {}
+
+  bool done() const { return offset_ == bytes_.size(); }
+  Message Next() {
+    Message message;
+    message.set_data(bytes_.substr(offset_, kMaxChunkBytes));
+    offset_ += message.data().size();
+    return message;
+  }
+
+ private:
+  const std::string bytes_;
+  size_t offset_ = 0;
+};
+
+// What all streams do with their answer, which `Chunks` cuts in messages. The scheduler answers exactly once and only then is the stream finished, so the stream outlives
 // the question; the question is shared because setting its cancellation may come after the answer.
-template <typename Reactor>
+template <typename Reactor, typename Chunks>
 class AnswerStream : public Reactor {
  public:
   void OnCancel() override { question_->Cancel(); }
@@ -37,13 +61,13 @@ class AnswerStream : public Reactor {
  protected:
   void Ask(scheduler::Scheduler& scheduler, scheduler::Query query) {
     const std::shared_ptr<Question> question = question_;
-    question->SetCancel(scheduler.Ask(std::move(query), [this](absl::StatusOr<Tensor> answer) { Answer(std::move(answer)); }));
+    question->SetCancel(scheduler.Ask(std::move(query), [this](absl::StatusOr<scheduler::Answer> answer) { Answer(std::move(answer)); }));
   }
 
  private:
-  void Answer(absl::StatusOr<Tensor> answer) {
+  void Answer(absl::StatusOr<scheduler::Answer> answer) {
     if (!answer.ok()) return this->Finish(ToGrpcStatus(answer.status()));
-    chunks_.emplace(std::make_shared<const Tensor>(*std::move(answer)), -1);
+    chunks_.emplace(*std::move(answer));
     WriteNext();
   }
 
@@ -54,11 +78,11 @@ class AnswerStream : public Reactor {
   }
 
   const std::shared_ptr<Question> question_ = std::make_shared<Question>();
-  std::optional<TensorChunks> chunks_;
-  v1::TensorChunk chunk_;
+  std::optional<Chunks> chunks_;
+  typename Chunks::Message chunk_;
 };
 
-class SampleStream final : public AnswerStream<grpc::ServerWriteReactor<v1::TensorChunk>> {
+class SampleStream final : public AnswerStream<grpc::ServerWriteReactor<v1::TensorChunk>, AnsweredTensor> {
  public:
   SampleStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const Limits& limits,
                const v1::SampleJobRequest& request) {
@@ -99,7 +123,36 @@ class SampleStream final : public AnswerStream<grpc::ServerWriteReactor<v1::Tens
   }
 };
 
-class DensityStream final : public AnswerStream<grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>> {
+class ExportStream final : public AnswerStream<grpc::ServerWriteReactor<v1::ExportModelResponse>, AnsweredFile> {
+ public:
+  ExportStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const v1::ExportModelRequest& request) {
+    const absl::StatusOr<std::string> id = ParseResourceName("jobs", request.name(), "name");
+    absl::Status status = call.status();
+    if (status.ok()) status = id.ok() ? Check(request) : id.status();
+    if (status.ok()) status = jobs.Get(call->caller().scope(), *id).status();
+    if (!status.ok()) {
+      Finish(ToGrpcStatus(status));
+      return;
+    }
+    scheduler::Query query{.job_id = *id, .owner = call->caller().owner};
+    if (request.has_step()) query.step = request.step();
+    const bool unset = request.format() == v1::ExportModelRequest::FORMAT_UNSPECIFIED;
+    query.format = unset ? v1::ExportModelRequest::TORCH_SCRIPT : request.format();
+    Ask(scheduler, std::move(query));
+  }
+
+ private:
+  static absl::Status Check(const v1::ExportModelRequest& request) {
+    FieldViolations violations;
+    if (request.has_step() && request.step() < 0) violations.Add("step", absl::StrCat("must be at least 0, is ", request.step()));
+    if (!v1::ExportModelRequest::Format_IsValid(request.format())) {
+      violations.Add("format", absl::StrCat("must be TORCH_SCRIPT or SAFETENSORS, is ", static_cast<int>(request.format())));
+    }
+    return violations.ToStatus();
+  }
+};
+
+class DensityStream final : public AnswerStream<grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>, AnsweredTensor> {
  public:
   DensityStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs, scheduler::Scheduler& scheduler, const Limits& limits)
       : jobs_(jobs), scheduler_(scheduler), max_samples_(limits.max_samples), points_(limits.max_sample_values) {
@@ -180,6 +233,12 @@ grpc::ServerWriteReactor<v1::TensorChunk>* OpenSampleStream(const absl::StatusOr
                                                             scheduler::Scheduler& scheduler, const Limits& limits,
                                                             const v1::SampleJobRequest& request) {
   return new SampleStream(call, jobs, scheduler, limits, request);
+}
+
+grpc::ServerWriteReactor<v1::ExportModelResponse>* OpenExportStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs,
+                                                                    scheduler::Scheduler& scheduler,
+                                                                    const v1::ExportModelRequest& request) {
+  return new ExportStream(call, jobs, scheduler, request);
 }
 
 grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* OpenDensityStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs,

@@ -1,4 +1,4 @@
-// The streams of SampleJob and EvaluateDensity: a question to the scheduler, then its answer in chunks.
+// The streams of SampleJob, ExportModel and EvaluateDensity: a question to the scheduler, then its answer in chunks.
 #pragma once
 
 #include <grpcpp/support/server_callback.h>
@@ -17,6 +17,10 @@ namespace sliceflow::api {
 grpc::ServerWriteReactor<v1::TensorChunk>* OpenSampleStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs,
                                                             scheduler::Scheduler& scheduler, const Limits& limits,
                                                             const v1::SampleJobRequest& request);
+
+// As above.
+grpc::ServerWriteReactor<v1::ExportModelResponse>* OpenExportStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs,
+                                                                    scheduler::Scheduler& scheduler, const v1::ExportModelRequest& request);
 
 // As above; points are read until the last chunk or the end of the client's stream.
 grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* OpenDensityStream(const absl::StatusOr<Call>& call, jobs::Jobs& jobs,

@@ -54,7 +54,7 @@ void ServerServiceImpl::Describe(v1::ServerInfo& info) const {
   AddKinds(info);
   AddMethods(info, "JobService",
              {"CreateJob", "GetJob", "ListJobs", "CancelJob", "DeleteJob", "UndeleteJob", "PauseJob", "ResumeJob", "ForkJob", "WatchJob",
-              "SampleJob", "EvaluateDensity", "ComputeDistance", "ShareJob", "UnshareJob"});
+              "SampleJob", "EvaluateDensity", "ComputeDistance", "ExportModel", "ShareJob", "UnshareJob"});
   AddMethods(info, "DatasetService", {"UploadDataset", "GetUpload", "GetDataset", "ListDatasets", "DeleteDataset"});
   AddMethods(info, "ServerService", {"GetServerInfo", "CheckExpression"});
 }

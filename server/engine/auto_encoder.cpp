@@ -113,6 +113,11 @@ at::Tensor AutoEncoder::Decode(const at::Tensor& parameters, const at::Tensor& c
   return InBlocks(codes, [&](const at::Tensor& block) { return Apply(absl::MakeConstSpan(parts).subspan(2 * half()), block); });
 }
 
+ScriptPart AutoEncoder::DecoderScript(const at::Tensor& parameters) const {
+  const Parts parts = Split(parameters);
+  return DenseScript("Decoder", absl::MakeConstSpan(parts).subspan(2 * half()), "relu");
+}
+
 // Weights with variance 2/inputs keep the signal's size through max(0, ·) (He et al. 2015).
 at::Tensor AutoEncoder::InitialParameters(at::Generator& random) const {
   std::vector<at::Tensor> parts;

@@ -10,6 +10,7 @@
 #include "absl/types/span.h"
 #include "common/stop_latch.h"
 #include "server/engine/estimate.h"
+#include "server/engine/export/script_part.h"
 #include "server/engine/flow.h"
 #include "server/engine/flow_spec.h"
 #include "server/engine/solvers/minimise.h"
@@ -26,6 +27,9 @@ class AutoEncoder {
   int64_t num_parameters() const { return num_parameters_; }
   at::Tensor Encode(const at::Tensor& parameters, const at::Tensor& x) const;
   at::Tensor Decode(const at::Tensor& parameters, const at::Tensor& codes) const;
+
+  // Its method `network` is Decode.
+  ScriptPart DecoderScript(const at::Tensor& parameters) const;
 
   struct Training {
     Minimisation minimised;

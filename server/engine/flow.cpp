@@ -8,6 +8,8 @@
 #include <ATen/Parallel.h>
 
 #include "absl/strings/str_cat.h"
+#include "server/engine/export/safetensors.h"
+#include "server/engine/export/torch_script.h"
 #include "server/engine/flow_core.h"
 #include "server/engine/fork.h"
 #include "server/engine/guarded.h"
@@ -81,6 +83,15 @@ class GuardedFlow final : public Flow {
       if (!std::isfinite(value)) return absl::InvalidArgumentError("points: has values that are not finite");
     }
     return Guarded([&]() -> absl::StatusOr<std::vector<float>> { return FiniteOrOutside(points); });
+  }
+
+  absl::StatusOr<std::string> Export(ExportFormat format, absl::string_view description) const override {
+    const Occupancy occupancy(busy_);
+    if (!occupancy.status().ok()) return occupancy.status();
+    return Guarded([&]() -> absl::StatusOr<std::string> {
+      const ScriptPart model = core_->Script();
+      return format == ExportFormat::kTorchScript ? WriteTorchScript(model, description) : WriteSafetensors(model, description);
+    });
   }
 
   absl::StatusOr<std::string> Save() const override {

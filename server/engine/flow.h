@@ -79,6 +79,9 @@ struct SampleBatch {
   std::vector<float> values;
 };
 
+// What an exported model is written as; ExportModelRequest.Format of the contract says what each holds.
+enum class ExportFormat { kTorchScript, kSafetensors };
+
 using ProgressCallback = absl::FunctionRef<void(const InnerProgress&)>;
 
 inline void IgnoreProgress(const InnerProgress& /*progress*/) {}
@@ -129,6 +132,10 @@ class Flow {
 
   // log ρ at `points` (row-major, count × dimension). FailedPrecondition for a model without a density.
   virtual absl::StatusOr<std::vector<float>> LogDensity(absl::Span<const float> points) = 0;
+
+  // The model at this step, to be used elsewhere, as a file's bytes; LibTorch's when it is TorchScript. `description`: JSON that goes with
+  // it. Latent points and samples are related as those of Samples; log-densities are those of LogDensity.
+  virtual absl::StatusOr<std::string> Export(ExportFormat format, absl::string_view description) const = 0;
 
   // The state as bytes with a checksum: see docs/checkpoint_format.md.
   virtual absl::StatusOr<std::string> Save() const = 0;

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "common/stop_latch.h"
+#include "server/engine/export/script_part.h"
 #include "server/engine/flow.h"
 #include "server/engine/flow_spec.h"
 
@@ -42,6 +43,9 @@ class FlowCore {
 
   // At `points`, float, n × dimension: n. Only where has_density().
   virtual at::Tensor LogDensity(const at::Tensor& points) const = 0;
+
+  // The model as it stands.
+  virtual ScriptPart Script() const = 0;
 
   virtual std::string Save() const = 0;
 };

@@ -111,6 +111,23 @@ at::Tensor LatentFlow::Samples(int64_t count, std::optional<uint64_t> seed) cons
 
 at::Tensor LatentFlow::LogDensity(const at::Tensor& /*points*/) const { TORCH_CHECK(false, "a decoded flow has no density"); }
 
+ScriptPart LatentFlow::Script() const {
+  ScriptPart part{.kind = "LatentFlow", .parts = {inner_->Script(), auto_encoder_.DecoderScript(parameters_)}};
+  part.parts[0].name = "flow";
+  part.parts[1].name = "decoder";
+  part.source = R"(
+def sample(self, count: int) -> Tensor:
+    return self.decoder.network(self.flow.sample(count))
+
+def forward(self, z: Tensor) -> Tensor:
+    return self.decoder.network(self.flow.forward(z))
+
+def latent(self, count: int) -> Tensor:
+    return self.flow.latent(count)
+)";
+  return part;
+}
+
 std::string LatentFlow::Save() const {
   return EncodeCheckpoint(fingerprint_, {.report = report_, .parameters = ToFloats(parameters_), .parts = {inner_->Save()}});
 }

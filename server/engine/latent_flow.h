@@ -34,6 +34,7 @@ class LatentFlow final : public FlowCore {
   StepResult Step(const StopLatch& stop, ProgressCallback progress) override;
   at::Tensor Samples(int64_t count, std::optional<uint64_t> seed) const override;
   at::Tensor LogDensity(const at::Tensor& points) const override;
+  ScriptPart Script() const override;
   std::string Save() const override;
 
  private:

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "absl/strings/substitute.h"
 #include "server/engine/dense.h"
 
 namespace sliceflow::engine {
@@ -73,6 +74,45 @@ at::Tensor MixtureDensity::Sample(int64_t count, at::Generator& random) const {
     samples.index_copy_(0, rows, at::matmul(normal.index_select(0, rows), components_[i].factor.t()) + components_[i].mean);
   }
   return samples;
+}
+
+ScriptPart MixtureDensity::Script() const {
+  std::vector<double> log_factors;
+  std::vector<at::Tensor> means;
+  std::vector<at::Tensor> factors;
+  std::vector<at::Tensor> whitenings;
+  for (const Component& component : components_) {
+    log_factors.push_back(component.log_factor);
+    means.push_back(component.mean);
+    factors.push_back(component.factor);
+    whitenings.push_back(component.whitening);
+  }
+  ScriptPart part{.kind = "GaussianMixture"};
+  part.tensors = {{"weights", weights_},
+                  {"log_factor", at::tensor(log_factors, at::kFloat)},
+                  {"mean", at::stack(means)},
+                  {"factor", at::stack(factors)},
+                  {"whitening", at::stack(whitenings)}};
+  part.source = absl::Substitute(R"(
+def log_density(self, x: Tensor) -> Tensor:
+    logs: List[Tensor] = []
+    for i in range(self.weights.size(0)):
+        white = torch.matmul(x - self.mean[i], self.whitening[i].t())
+        logs.append(self.log_factor[i] - 0.5 * torch.square(white).sum(1))
+    return torch.logsumexp(torch.stack(logs), 0)
+
+def sample(self, count: int) -> Tensor:
+    normal = torch.randn([count, self.mean.size(1)], dtype=$0)
+    samples = torch.matmul(normal, self.factor[0].t()) + self.mean[0]
+    if self.weights.size(0) > 1:
+        choice = torch.multinomial(self.weights, count, True)
+        for i in range(1, self.weights.size(0)):
+            other = torch.matmul(normal, self.factor[i].t()) + self.mean[i]
+            samples = torch.where((choice == i).unsqueeze(1), other, samples)
+    return samples
+)",
+                                 kScriptFloat);
+  return part;
 }
 
 }  // namespace sliceflow::engine

@@ -6,6 +6,7 @@
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include "server/engine/export/script_part.h"
 #include "server/engine/flow_spec.h"
 
 namespace sliceflow::engine {
@@ -28,6 +29,9 @@ class MixtureDensity {
 
   // `count` independent samples, float count × d.
   at::Tensor Sample(int64_t count, at::Generator& random) const;
+
+  // As a distribution of TorchScript; tensors of the components are stacked.
+  ScriptPart Script() const;
 
   int dimension() const { return dimension_; }
   // Double, one for each component; their sum is 1.

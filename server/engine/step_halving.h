@@ -40,6 +40,7 @@ class StepHalving final : public FlowCore {
   StepResult Step(const StopLatch& stop, ProgressCallback progress) override;
   at::Tensor Samples(int64_t count, std::optional<uint64_t> seed) const override { return asked().Samples(count, seed); }
   at::Tensor LogDensity(const at::Tensor& points) const override { return asked().LogDensity(points); }
+  ScriptPart Script() const override { return asked().Script(); }
   std::string Save() const override;
 
  private:

@@ -99,7 +99,7 @@ QueryDesk::PendingPtr QueryDesk::Take(Taker* taker) {
   return pending;
 }
 
-void QueryDesk::Answer(const PendingPtr& pending, absl::StatusOr<Tensor> result) {
+void QueryDesk::Answer(const PendingPtr& pending, absl::StatusOr<scheduler::Answer> result) {
   QueryCallback callback;
   {
     absl::MutexLock lock(&mutex_);

@@ -64,7 +64,7 @@ class QueryDesk {
   // The oldest waiting query of the owner whose turn it is, or null.
   PendingPtr Take(Taker* taker);
   // Does nothing for a query that was answered (cancelled, timed out) meanwhile.
-  void Answer(const PendingPtr& pending, absl::StatusOr<Tensor> result);
+  void Answer(const PendingPtr& pending, absl::StatusOr<scheduler::Answer> result);
   // Its worker was lost: it waits again, first of its owner's; the second time it is answered Internal with reason WORKER_LOST, for good.
   void Lose(const PendingPtr& pending);
 
@@ -76,7 +76,7 @@ class QueryDesk {
  private:
   struct Reply {
     QueryCallback callback;
-    absl::StatusOr<Tensor> result;
+    absl::StatusOr<scheduler::Answer> result;
   };
   void ReplyLater(Pending& pending, absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Cancel(const PendingPtr& pending);

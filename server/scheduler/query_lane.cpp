@@ -83,8 +83,10 @@ absl::Status QueryLane::HandAtCheckpoint(const QueryDesk::Pending& pending) {
   } else if (pending.query.points.has_value()) {
     query.mutable_evaluate_log_density();
     SendPoints(*pending.query.points);
+  } else if (pending.query.format.has_value()) {
+    query.mutable_export_model()->set_format(*pending.query.format);
   } else {
-    return absl::InvalidArgumentError("a query asks for samples or for log-densities");
+    return absl::InvalidArgumentError("a query asks for samples, for log-densities or for the model");
   }
   std::pair<std::string, int> at(pending.query.job_id, checkpoint->step);
   if (held_ != at) {
@@ -130,6 +132,17 @@ absl::Status QueryLane::HandDistance(int64_t number, const Query& query) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Answer> QueryLane::TakeAnswer(const Query& query) {
+  if (query.format.has_value()) {
+    absl::StatusOr<std::string> file = session_.inbox().TakeBytes("result");
+    if (!file.ok()) return file.status();
+    return Answer{.file = *std::move(file)};
+  }
+  absl::StatusOr<Tensor> tensor = session_.inbox().TakeTensor("result");
+  if (!tensor.ok()) return tensor.status();
+  return Answer{.tensor = *std::move(tensor)};
+}
+
 absl::Status QueryLane::Handle(const AttachRequest& message) {
   if (!message.has_query_done()) return absl::InvalidArgumentError("a worker of queries sent something else than an answer");
   if (!current_ || message.query_done().query() != current_->number) return absl::InvalidArgumentError("an answer to no query");
@@ -137,7 +150,7 @@ absl::Status QueryLane::Handle(const AttachRequest& message) {
   current_ = nullptr;
   const absl::Status status = FromRpcStatus(message.query_done().status());
   if (!status.ok()) held_.reset();  // the worker keeps a checkpoint only where it could use it
-  absl::StatusOr<Tensor> result = status.ok() ? session_.inbox().TakeTensor("result") : status;
+  absl::StatusOr<Answer> result = status.ok() ? TakeAnswer(answered->query) : status;
   session_.inbox().Clear();
   desk_.Answer(answered, std::move(result));
   Pull();

@@ -34,6 +34,8 @@ class QueryLane : public Lane, private QueryDesk::Taker {
   absl::Status HandExpression(const QueryDesk::Pending& pending);
   void SendPoints(const Tensor& points);
   absl::Status HandDistance(int64_t number, const Query& query);
+  // What the worker sent for the query.
+  absl::StatusOr<Answer> TakeAnswer(const Query& query);
   void SendCheckpoint(const std::string& key, std::string bytes);
 
   WorkerSession& session_;

@@ -20,6 +20,7 @@
 #include "server/scheduler/device.h"
 #include "server/scheduler/worker_observer.h"
 #include "sliceflow/v1/distance.pb.h"
+#include "sliceflow/v1/job_service.pb.h"
 #include "sliceflow/v1/server_service.pb.h"
 
 namespace sliceflow::scheduler {
@@ -54,7 +55,7 @@ struct SchedulerOptions {
   std::function<int(const std::string& owner)> max_running;
 };
 
-// Draws or evaluates at a kept step, checks an expression, or computes a distance, which names its own steps.
+// Draws, evaluates or exports at a kept step, checks an expression, or computes a distance, which names its own steps.
 struct Query {
   std::string job_id;
   std::optional<int> step;
@@ -68,15 +69,21 @@ struct Query {
     int dimension = 0;  // of what a generator gives, and its parameters, complete
     google::protobuf::RepeatedPtrField<v1::GeneratorParameter> parameters;
   };
-  std::optional<Draw> draw;              // draw samples, or else
-  std::optional<Expression> expression;  // evaluate it and its gradient at points, whatever the job and step, or else
-  std::optional<Tensor> points;          // evaluate log ρ at points
+  std::optional<Draw> draw;                              // draw samples, or else
+  std::optional<Expression> expression;                  // evaluate it and its gradient at points, whatever the job and step, or else
+  std::optional<Tensor> points;                          // evaluate log ρ at points, or else
+  std::optional<v1::ExportModelRequest::Format> format;  // export the model
   // Compute a distance; complete. Its answer: value, standard error, samples used of either side, bandwidth.
   std::optional<v1::ComputeDistanceRequest> distance;
   std::string owner;                      // who asks: owners take turns, and a distance names data sets of theirs
   std::optional<absl::Duration> timeout;  // another one than SchedulerOptions::query_timeout
 };
-using QueryCallback = std::function<void(absl::StatusOr<Tensor>)>;
+// What a query is answered with.
+struct Answer {
+  Tensor tensor;     // of all but an export
+  std::string file;  // of an export
+};
+using QueryCallback = std::function<void(absl::StatusOr<Answer>)>;
 
 // Thread-safe.
 class Scheduler : public jobs::Listener {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "server/engine/check_expression.h"
+#include "server/worker/model_description.h"
 
 namespace sliceflow::worker {
 namespace {
@@ -26,6 +27,12 @@ absl::StatusOr<Tensor> Evaluate(engine::Flow& flow, const Tensor& points) {
   absl::StatusOr<std::vector<float>> densities = flow.LogDensity(points.values);
   if (!densities.ok()) return densities.status();
   return Tensor{{static_cast<int64_t>(densities->size())}, *std::move(densities)};
+}
+
+absl::StatusOr<std::string> Export(const engine::Flow& flow, const v1::Query& query) {
+  const bool tensors = query.export_model().format() == contract::ExportModelRequest::SAFETENSORS;
+  return flow.Export(tensors ? engine::ExportFormat::kSafetensors : engine::ExportFormat::kTorchScript,
+                     DescribeModel(query, flow.report()));
 }
 
 engine::ExpressionKind KindOf(contract::CheckExpressionRequest::Kind kind) {
@@ -122,10 +129,9 @@ void QueryRunner::Run() {
 }
 
 void QueryRunner::Answer(Task& task) {
-  const absl::StatusOr<Tensor> result = Compute(task);
+  const absl::StatusOr<Result> result = Compute(task);
   if (result.ok()) {
-    const absl::string_view bytes(reinterpret_cast<const char*>(result->values.data()), result->values.size() * sizeof(float));
-    connection_.SendBlob("result", result->shape, bytes);
+    Send(*result);
   } else {
     held_.reset();
   }
@@ -141,10 +147,22 @@ void QueryRunner::Answer(Task& task) {
   connection_.Send(message);
 }
 
-absl::StatusOr<Tensor> QueryRunner::Compute(Task& task) {
+void QueryRunner::Send(const Result& result) {
+  if (!result.file.empty()) return connection_.SendBlob("result", {}, result.file);
+  const std::vector<float>& values = result.tensor.values;
+  const absl::string_view bytes(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+  connection_.SendBlob("result", result.tensor.shape, bytes);
+}
+
+absl::StatusOr<QueryRunner::Result> QueryRunner::Tabular(absl::StatusOr<Tensor> tensor) {
+  if (!tensor.ok()) return tensor.status();
+  return Result{.tensor = *std::move(tensor)};
+}
+
+absl::StatusOr<QueryRunner::Result> QueryRunner::Compute(Task& task) {
   try {
-    if (task.query.has_check_expression()) return Check(task.query.check_expression(), task.points);
-    absl::StatusOr<Tensor> result = task.distance.has_value() ? AnswerDistance(*task.distance) : ComputeAtStep(task);
+    if (task.query.has_check_expression()) return Tabular(Check(task.query.check_expression(), task.points));
+    absl::StatusOr<Result> result = task.distance.has_value() ? Tabular(AnswerDistance(*task.distance)) : ComputeAtStep(task);
     if (!result.ok()) return WithSomeReason(result.status(), "ENGINE_REFUSED");
     return result;
   } catch (const std::bad_alloc&) {
@@ -152,9 +170,14 @@ absl::StatusOr<Tensor> QueryRunner::Compute(Task& task) {
   }
 }
 
-absl::StatusOr<Tensor> QueryRunner::ComputeAtStep(Task& task) {
+absl::StatusOr<QueryRunner::Result> QueryRunner::ComputeAtStep(Task& task) {
   if (absl::Status status = Hold(task); !status.ok()) return status;
-  return task.query.has_draw_samples() ? Draw(*held_->flow, task.query.draw_samples()) : Evaluate(*held_->flow, task.points);
+  engine::Flow& flow = *held_->flow;
+  if (task.query.has_draw_samples()) return Tabular(Draw(flow, task.query.draw_samples()));
+  if (task.query.has_evaluate_log_density()) return Tabular(Evaluate(flow, task.points));
+  absl::StatusOr<std::string> file = Export(flow, task.query);
+  if (!file.ok()) return file.status();
+  return Result{.file = *std::move(file)};
 }
 
 absl::Status QueryRunner::Hold(Task& task) {

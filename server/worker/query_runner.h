@@ -44,10 +44,17 @@ class QueryRunner : public Runner {
     std::unique_ptr<engine::Flow> flow;
   };
 
+  struct Result {
+    Tensor tensor;     // of all but an export
+    std::string file;  // of an export
+  };
+
   void Run();
   void Answer(Task& task);
-  absl::StatusOr<Tensor> Compute(Task& task);
-  absl::StatusOr<Tensor> ComputeAtStep(Task& task);
+  void Send(const Result& result);
+  absl::StatusOr<Result> Compute(Task& task);
+  absl::StatusOr<Result> ComputeAtStep(Task& task);
+  static absl::StatusOr<Result> Tabular(absl::StatusOr<Tensor> tensor);
   absl::Status Hold(Task& task);
 
   Connection& connection_;

@@ -235,6 +235,21 @@ grpc::Status Client::Sample(const std::string& name, std::optional<int> step, in
   return status;
 }
 
+grpc::Status Client::Export(const std::string& name, v1::ExportModelRequest::Format format, std::string& file) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::ExportModelRequest request;
+  request.set_name(name);
+  request.set_format(format);
+  const auto reader = jobs_->ExportModel(&context, request);
+  v1::ExportModelResponse piece;
+  while (reader->Read(&piece)) {
+    EXPECT_LE(piece.data().size(), size_t{1} << 20);
+    file += piece.data();
+  }
+  return reader->Finish();
+}
+
 grpc::Status Client::Density(const std::string& name, std::optional<int> step, const Tensor& points, Tensor& densities) {
   grpc::ClientContext context;
   SetDeadline(context);

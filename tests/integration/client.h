@@ -51,6 +51,7 @@ class Client {
   // The samples stored with each step, as a watch sends them, in the order of steps.
   std::vector<Tensor> StoredSamples(const std::string& name);
   grpc::Status Sample(const std::string& name, std::optional<int> step, int count, uint64_t seed, Tensor& samples);
+  grpc::Status Export(const std::string& name, v1::ExportModelRequest::Format format, std::string& file);
   grpc::Status Density(const std::string& name, std::optional<int> step, const Tensor& points, Tensor& densities);
 
   grpc::Status Distance(const v1::ComputeDistanceRequest& request, v1::ComputeDistanceResponse& response);

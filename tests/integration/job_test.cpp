@@ -134,6 +134,24 @@ TEST_F(JobTest, ParticlesAreDrawnWithoutReplacementAndHaveNoDensity) {
   EXPECT_EQ(client_.Sample(name, 3, 1, 1, tensor).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
 }
 
+// What is in them tests/e2e/export_test.py tries.
+TEST_F(JobTest, ModelsWithAndWithoutADensityLeaveAsFiles) {
+  for (const v1::Job& job : {RealNvpJob(), ParticlesJob()}) {
+    const std::string name = client_.Create(Quick(job, 1)).name();
+    ASSERT_EQ(client_.WaitForEnd(name).state(), v1::Job::SUCCEEDED);
+    std::string module, tensors;
+    const grpc::Status status = client_.Export(name, v1::ExportModelRequest::FORMAT_UNSPECIFIED, module);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(module.substr(0, 2), "PK") << "no archive";
+    ASSERT_TRUE(client_.Export(name, v1::ExportModelRequest::SAFETENSORS, tensors).ok());
+    EXPECT_EQ(tensors.substr(8, 16), "{\"__metadata__\":");
+    EXPECT_NE(tensors.find("\\\"job\\\":\\\"" + name), std::string::npos);
+  }
+  std::string file;
+  EXPECT_EQ(client_.Export("jobs/nobody", v1::ExportModelRequest::SAFETENSORS, file).error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_TRUE(file.empty());
+}
+
 TEST_F(JobTest, DrawsWhileAJobIsRunning) {
   const std::string name = client_.Create(RealNvpJob()).name();
   client_.WaitForStep(name, 1);

@@ -48,6 +48,7 @@ class CompiledRowMap final : public RowMap {
   }
 
   int64_t outputs() const override { return outputs_; }
+  int64_t piece() const override { return rows_; }
 
   at::Tensor Evaluate(const at::Tensor& x, absl::Span<const at::Tensor> tensors) const override;
 

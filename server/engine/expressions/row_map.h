@@ -38,6 +38,9 @@ class RowMap {
   // Columns that it gives.
   virtual int64_t outputs() const = 0;
 
+  // Rows that the source is given at once, always as many: where there are fewer, the last is repeated.
+  virtual int64_t piece() const = 0;
+
   // At any n ≥ 1 rows (float, n × inputs): n × outputs(), float, in pieces of at most 256 rows, each within the bounds of one expression.
   // Part of the graph of those tensors that want gradients, not of that of x: the backward pass evaluates it once more instead of keeping
   // what it computed, so memory is that of a piece. The same input gives the same bits. Throws std::runtime_error naming the line where an

@@ -16,6 +16,7 @@ class MixtureInitial final : public InitialDistribution {
   at::Tensor Sample(int64_t count, at::Generator& random) const override { return density_.Sample(count, random); }
   bool has_density() const override { return true; }
   at::Tensor LogDensity(const at::Tensor& x) const override { return density_.Evaluate(x, /*with_gradient=*/false).log_density; }
+  ScriptPart Script() const override { return density_.Script(); }
   bool symmetric() const override { return symmetric_; }
   at::Tensor mean() const override { return density_.mean(); }
   at::Tensor deviation() const override { return density_.deviation(); }

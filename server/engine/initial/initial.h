@@ -6,6 +6,8 @@
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include "server/engine/export/script_part.h"
+
 namespace sliceflow::engine {
 
 // One kind of initial distribution. Immutable after it is made. Samples are float, count × d.
@@ -23,6 +25,9 @@ class InitialDistribution {
 
   // log ρ₀ at the rows of x (n); −∞ outside the support. Only where has_density().
   virtual at::Tensor LogDensity(const at::Tensor& x) const;
+
+  // The distribution as TorchScript; drawn as by Sample. Only where has_density().
+  virtual ScriptPart Script() const;
 
   // Whether x and 2·mean − x have the same law, so that noise may be drawn in pairs.
   virtual bool symmetric() const { return false; }

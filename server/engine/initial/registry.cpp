@@ -30,6 +30,8 @@ at::Tensor InitialDistribution::LogDensity(const at::Tensor& /*x*/) const {
   TORCH_CHECK(false, "this initial distribution has no density");
 }
 
+ScriptPart InitialDistribution::Script() const { TORCH_CHECK(false, "this initial distribution is no model's base"); }
+
 std::unique_ptr<InitialDistribution> MakeInitial(const InitialSpec& spec, int dimension) { return std::visit(Maker{dimension}, spec); }
 
 }  // namespace sliceflow::engine

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "absl/strings/substitute.h"
 #include "server/engine/dense.h"
 
 namespace sliceflow::engine {
@@ -33,6 +34,21 @@ at::Tensor BoxInitial::LogDensity(const at::Tensor& x) const {
   const at::Tensor unit = (x - lower_) / width_;
   const at::Tensor inside = unit.ge(-kRoundingShare).logical_and_(unit.le(1 + kRoundingShare)).all(1);
   return at::full({x.size(0)}, log_density_, at::kFloat).masked_fill_(inside.logical_not(), -std::numeric_limits<double>::infinity());
+}
+
+ScriptPart BoxInitial::Script() const {
+  ScriptPart part{.kind = "UniformBox", .tensors = {{"lower", lower_}, {"width", width_}}};
+  part.source = absl::Substitute(R"(
+def log_density(self, x: Tensor) -> Tensor:
+    unit = (x - self.lower) / self.width
+    inside = torch.all(torch.logical_and(unit >= -$0, unit <= 1 + $0), 1)
+    return torch.log(inside.float()) + $1
+
+def sample(self, count: int) -> Tensor:
+    return torch.rand([count, self.lower.size(0)], dtype=$2) * self.width + self.lower
+)",
+                                 ScriptNumber(kRoundingShare), ScriptNumber(log_density_), kScriptFloat);
+  return part;
 }
 
 }  // namespace sliceflow::engine

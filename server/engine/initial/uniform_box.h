@@ -15,6 +15,7 @@ class BoxInitial final : public InitialDistribution {
   at::Tensor Sample(int64_t count, at::Generator& random) const override;
   bool has_density() const override { return true; }
   at::Tensor LogDensity(const at::Tensor& x) const override;
+  ScriptPart Script() const override;
   bool symmetric() const override { return true; }
   at::Tensor mean() const override { return mean_; }
   at::Tensor deviation() const override { return deviation_; }

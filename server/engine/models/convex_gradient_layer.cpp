@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 
+#include "absl/strings/substitute.h"
+
 namespace sliceflow::engine {
 namespace {
 
@@ -118,6 +120,85 @@ at::Tensor ConvexGradientLayer::Inverse(absl::Span<const at::Tensor> parameters,
     }
   }
   return u.to(at::kFloat);
+}
+
+ScriptPart ConvexGradientLayer::Script(absl::Span<const at::Tensor> parameters) const {
+  std::vector<at::Tensor> inputs;
+  std::vector<at::Tensor> biases;
+  std::vector<at::Tensor> inner;
+  for (int layer = 0; layer < layers_; ++layer) {
+    inputs.push_back(parameters[FirstTensor(layer)]);
+    biases.push_back(parameters[FirstTensor(layer) + 1]);
+    if (layer > 0) inner.push_back(parameters[FirstTensor(layer) + 2]);
+  }
+  ScriptPart part{.kind = "ConvexGradient"};
+  part.tensors = {{"root", parameters[0], true},
+                  {"shift", parameters[1], true},
+                  {"raw_output_weight", parameters[2], true},
+                  {"input_weight", at::stack(inputs), true},
+                  {"bias", at::stack(biases), true},
+                  {"raw_inner_weight", inner.empty() ? at::empty({0, width_, width_}) : at::stack(inner), true}};
+  part.source = absl::Substitute(R"(
+def derivatives(self, u: Tensor) -> Tuple[Tensor, Tensor]:
+    inputs = self.input_weight.type_as(u)
+    biases = self.bias.type_as(u)
+    weights = torch.softplus(self.raw_inner_weight.type_as(u)) / inputs.size(1)
+    slopes: List[Tensor] = []
+    jacobians: List[Tensor] = []
+    z = u
+    for layer in range(inputs.size(0)):
+        a = torch.linear(u, inputs[layer], biases[layer])
+        jacobian = inputs[layer].unsqueeze(0)
+        if layer > 0:
+            a = a + torch.matmul(z, weights[layer - 1].t())
+            jacobian = torch.matmul(weights[layer - 1], slopes[layer - 1].unsqueeze(2) * jacobians[layer - 1]) + jacobian
+        slopes.append(torch.sigmoid(a))
+        jacobians.append(jacobian)
+        z = torch.softplus(a)
+    root = self.root.type_as(u)
+    quadratic = torch.matmul(root.t(), root)
+    gradient = torch.matmul(u, quadratic) + self.shift
+    hessian = quadratic.unsqueeze(0)
+    adjoint = (torch.softplus(self.raw_output_weight.type_as(u)) / inputs.size(1)).unsqueeze(0)
+    for back in range(inputs.size(0)):
+        layer = inputs.size(0) - 1 - back
+        through = adjoint * slopes[layer]
+        curvature = through * (1 - slopes[layer])
+        gradient = gradient + torch.matmul(through, inputs[layer])
+        hessian = hessian + torch.matmul(jacobians[layer].transpose(1, 2), curvature.unsqueeze(2) * jacobians[layer])
+        if layer > 0:
+            adjoint = torch.matmul(through, weights[layer - 1])
+    return gradient, hessian
+
+def push(self, u: Tensor) -> Tuple[Tensor, Tensor]:
+    gradient, hessian = self.derivatives(u)
+    return gradient, torch.linalg_slogdet(hessian)[1]
+
+def pull(self, v: Tensor) -> Tensor:
+    target = v.double()
+    goal = $0 * (1 + torch.max(torch.abs(target)))
+    u = target
+    gradient, hessian = self.derivatives(u)
+    residual = torch.norm(target - gradient, 2, [1])
+    for step in range($1):
+        if not bool(torch.max(residual) > goal):
+            break
+        direction = torch.linalg_solve(hessian, (target - gradient).unsqueeze(2)).squeeze(2)
+        share = torch.ones_like(residual)
+        for halving in range($2):
+            there = u + share.unsqueeze(1) * direction
+            gradient, hessian = self.derivatives(there)
+            distance = torch.norm(target - gradient, 2, [1])
+            farther = distance > residual
+            if halving + 1 == $2 or not bool(torch.any(farther)):
+                u = there
+                residual = distance
+                break
+            share = torch.where(farther, share * 0.5, share)
+    return u.float()
+)",
+                                 ScriptNumber(kResidual), kNewtonSteps, kHalvings);
+  return part;
 }
 
 }  // namespace sliceflow::engine

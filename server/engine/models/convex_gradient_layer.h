@@ -25,6 +25,9 @@ class ConvexGradientLayer final : public Layer {
   // By damped Newton steps in double.
   at::Tensor Inverse(absl::Span<const at::Tensor> parameters, const at::Tensor& v) const override;
 
+  // Tensors of one kind are stacked along the hidden layers.
+  ScriptPart Script(absl::Span<const at::Tensor> parameters) const override;
+
  private:
   struct Derivatives {
     at::Tensor gradient;  // n × d

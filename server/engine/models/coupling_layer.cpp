@@ -9,6 +9,8 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/substitute.h"
 #include "server/engine/kernels/cpu/coupling_kernels.h"
 
 namespace sliceflow::engine {
@@ -182,6 +184,36 @@ at::Tensor CouplingLayer::Inverse(absl::Span<const at::Tensor> p, const at::Tens
   const at::Tensor out = at::addmm(p[5], second, p[4].t());
   const at::Tensor s = at::tanh(out.narrow(1, 0, moved_) / kScaleBound) * kScaleBound;
   return Join(halves.kept, (halves.moved - out.narrow(1, moved_, moved_)) * (-s).exp());
+}
+
+ScriptPart CouplingLayer::Script(absl::Span<const at::Tensor> p) const {
+  ScriptPart part{.kind = "Coupling"};
+  part.tensors = {{"weight_1", p[0], true}, {"bias_1", p[1], true},   {"weight_2", p[2], true},
+                  {"bias_2", p[3], true},   {"weight_3", p[4], true}, {"bias_3", p[5], true}};
+  const int64_t first = first_kept_ ? kept_ : moved_;
+  const std::string halves[] = {absl::StrCat(":", first), absl::StrCat(first, ":")};
+  part.source = absl::Substitute(R"(
+def scale_and_shift(self, kept: Tensor) -> Tuple[Tensor, Tensor]:
+    hidden = torch.tanh(torch.linear(kept, self.weight_1, self.bias_1))
+    hidden = torch.tanh(torch.linear(hidden, self.weight_2, self.bias_2))
+    out = torch.linear(hidden, self.weight_3, self.bias_3)
+    return $0 * torch.tanh(out[:, :$1] / $0), out[:, $1:]
+
+def push(self, u: Tensor) -> Tuple[Tensor, Tensor]:
+    kept = u[:, $2]
+    log_scale, shift = self.scale_and_shift(kept)
+    moved = u[:, $3] * torch.exp(log_scale) + shift
+    return torch.cat([$4], 1), log_scale.sum(1)
+
+def pull(self, v: Tensor) -> Tensor:
+    kept = v[:, $2]
+    log_scale, shift = self.scale_and_shift(kept)
+    moved = (v[:, $3] - shift) * torch.exp(-log_scale)
+    return torch.cat([$4], 1)
+)",
+                                 ScriptNumber(kScaleBound), moved_, halves[first_kept_ ? 0 : 1], halves[first_kept_ ? 1 : 0],
+                                 first_kept_ ? "kept, moved" : "moved, kept");
+  return part;
 }
 
 }  // namespace sliceflow::engine

@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 
+#include "absl/strings/str_cat.h"
+
 namespace sliceflow::engine {
 namespace {
 
@@ -80,6 +82,19 @@ at::Tensor MlpNetwork::Apply(absl::Span<const at::Tensor> parameters, const at::
   return at::addcmul(units_.mean, u, units_.deviation);
 }
 
+ScriptPart MlpNetwork::Script(absl::Span<const at::Tensor> parameters) const {
+  const size_t last = parameters.size() - 1;
+  ScriptPart part = DenseScript("Mlp", parameters.subspan(0, last), "silu");
+  part.tensors.push_back({"linear", parameters[last], /*trained=*/true});
+  part.tensors.push_back({"mean", units_.mean});
+  part.tensors.push_back({"deviation", units_.deviation});
+  part.source += R"(
+def forward(self, z: Tensor) -> Tensor:
+    return self.mean + self.deviation * (self.network(z) + torch.matmul(z, self.linear.t()))
+)";
+  return part;
+}
+
 DecoderNetwork::DecoderNetwork(const DecoderModel& spec, int dimension, at::Tensor mean)
     : noise_dimension_(spec.noise_dimension),
       range_{spec.lower, spec.upper},
@@ -94,6 +109,12 @@ std::vector<at::Tensor> DecoderNetwork::InitialParameters(at::Generator& random)
 
 at::Tensor DecoderNetwork::Apply(absl::Span<const at::Tensor> parameters, const at::Tensor& z) const {
   return range_.Apply(layers_.Apply(parameters, z));
+}
+
+ScriptPart DecoderNetwork::Script(absl::Span<const at::Tensor> parameters) const {
+  ScriptPart part = DenseScript("Decoder", parameters, "silu");
+  absl::StrAppend(&part.source, "\ndef forward(self, z: Tensor) -> Tensor:\n    return ", range_.Script("self.network(z)"), "\n");
+  return part;
 }
 
 }  // namespace sliceflow::engine

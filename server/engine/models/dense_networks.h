@@ -42,6 +42,7 @@ class MlpNetwork final : public Network {
   std::vector<Shape> shapes() const override;
   std::vector<at::Tensor> InitialParameters(at::Generator& random) const override;
   at::Tensor Apply(absl::Span<const at::Tensor> parameters, const at::Tensor& z) const override;
+  ScriptPart Script(absl::Span<const at::Tensor> parameters) const override;
 
  private:
   int64_t noise_dimension_;
@@ -59,6 +60,7 @@ class DecoderNetwork final : public Network {
   std::vector<Shape> shapes() const override { return layers_.shapes(); }
   std::vector<at::Tensor> InitialParameters(at::Generator& random) const override;
   at::Tensor Apply(absl::Span<const at::Tensor> parameters, const at::Tensor& z) const override;
+  ScriptPart Script(absl::Span<const at::Tensor> parameters) const override;
 
  private:
   int64_t noise_dimension_;

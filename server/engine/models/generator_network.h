@@ -25,6 +25,8 @@ class GeneratorNetwork final : public Network {
   std::vector<Shape> shapes() const override;
   std::vector<at::Tensor> InitialParameters(at::Generator& random) const override { return InitialTensors(spec_.parameters, random); }
   at::Tensor Apply(absl::Span<const at::Tensor> parameters, const at::Tensor& z) const override { return map_->Evaluate(z, parameters); }
+  // As Apply does, in pieces of the shapes that the source was tried on.
+  ScriptPart Script(absl::Span<const at::Tensor> parameters) const override;
 
  private:
   GeneratorModel spec_;

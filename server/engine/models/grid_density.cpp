@@ -5,6 +5,9 @@
 
 #include <ATen/ATen.h>
 
+#include "absl/strings/substitute.h"
+#include "server/engine/models/grid_script.h"
+
 namespace sliceflow::engine {
 namespace {
 
@@ -163,5 +166,26 @@ at::Tensor GridDensity::Inverse(const at::Tensor& parameters, const at::Tensor& 
 }
 
 int64_t GridDensity::max_samples() const { return std::numeric_limits<int64_t>::max(); }
+
+ScriptPart GridDensity::Script(const at::Tensor& parameters) const {
+  const bool plane = nodes_.dimension() == 2;
+  std::vector<double> lower;
+  std::vector<double> spacing;
+  for (int64_t axis = 0; axis < nodes_.dimension(); ++axis) {
+    lower.push_back(nodes_.lower(axis));
+    spacing.push_back(nodes_.spacing(axis));
+  }
+  const std::vector<int64_t> shape(static_cast<size_t>(nodes_.dimension()), nodes_.per_axis());
+  ScriptPart part{.kind = "Grid"};
+  part.tensors = {{"log_values", parameters.view(shape), /*trained=*/true},
+                  {"weights", nodes_.weights().view(shape)},
+                  {"axis_weights", nodes_.axis_weights(nodes_.dimension() - 1)},
+                  {"lower", at::tensor(lower, at::kDouble)},
+                  {"spacing", at::tensor(spacing, at::kDouble)}};
+  part.source = absl::Substitute(kGridScript, ScriptNumber(kRoundingShare), nodes_.dimension(), kScriptFloat, ScriptNumber(kLeastNoise),
+                                 ScriptNumber(kMostNoise));
+  part.source += plane ? kGridPlaneScript : kGridLineScript;
+  return part;
+}
 
 }  // namespace sliceflow::engine

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "server/engine/export/chain_script.h"
 #include "server/engine/models/base_noise.h"
 
 namespace sliceflow::engine {
@@ -52,5 +53,13 @@ at::Tensor Icnn::LogDensity(const at::Tensor& parameters, const at::Tensor& x) c
 }
 
 int64_t Icnn::max_samples() const { return std::numeric_limits<int64_t>::max(); }
+
+ScriptPart Icnn::Script(const at::Tensor& parameters) const {
+  std::vector<ScriptLink> links;
+  for (int64_t first = 0; first < parameters.size(0); first += link_size()) {
+    links.push_back({layer_.Script(flat_.Split(parameters.narrow(0, first, link_size())))});
+  }
+  return ChainScript("Icnn", base_->Script(), mean_, deviation_, std::move(links));
+}
 
 }  // namespace sliceflow::engine

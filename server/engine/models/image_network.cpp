@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 
+#include "absl/strings/substitute.h"
+
 namespace sliceflow::engine {
 namespace {
 
@@ -51,6 +53,22 @@ at::Tensor ImageNetwork::Apply(absl::Span<const at::Tensor> parameters, const at
   maps = Widen(maps, parameters[2], parameters[3]);
   maps = Widen(maps, parameters[4], parameters[5]);
   return range_.Apply(maps.permute({0, 2, 3, 1}).reshape({z.size(0), -1}));
+}
+
+ScriptPart ImageNetwork::Script(absl::Span<const at::Tensor> p) const {
+  ScriptPart part{.kind = "Cnn"};
+  part.tensors = {{"weight_1", p[0], true}, {"bias_1", p[1], true},   {"weight_2", p[2], true},
+                  {"bias_2", p[3], true},   {"weight_3", p[4], true}, {"bias_3", p[5], true}};
+  part.source = absl::Substitute(R"(
+def forward(self, z: Tensor) -> Tensor:
+    maps = torch.linear(z, self.weight_1, self.bias_1).view([z.size(0), $0, $1, $2])
+    maps = torch.conv_transpose2d(torch.silu(maps), self.weight_2, self.bias_2, [$3, $3], [$4, $4])
+    maps = torch.conv_transpose2d(torch.silu(maps), self.weight_3, self.bias_3, [$3, $3], [$4, $4])
+    return $5
+)",
+                                 2 * spec_.base_channels, spec_.height / 4, spec_.width / 4, kStride, kPadding,
+                                 range_.Script("maps.permute([0, 2, 3, 1]).flatten(1)"));
+  return part;
 }
 
 }  // namespace sliceflow::engine

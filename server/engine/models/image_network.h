@@ -21,6 +21,7 @@ class ImageNetwork final : public Network {
   std::vector<Shape> shapes() const override;
   std::vector<at::Tensor> InitialParameters(at::Generator& random) const override;
   at::Tensor Apply(absl::Span<const at::Tensor> parameters, const at::Tensor& z) const override;
+  ScriptPart Script(absl::Span<const at::Tensor> parameters) const override;
 
  private:
   CnnModel spec_;

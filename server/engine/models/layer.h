@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "absl/types/span.h"
+#include "server/engine/export/script_part.h"
 #include "server/engine/models/flat_parameters.h"
 
 namespace sliceflow::engine {
@@ -28,6 +29,9 @@ class Layer {
 
   // The inverse of Forward's v, outside any graph.
   virtual at::Tensor Inverse(absl::Span<const at::Tensor> parameters, const at::Tensor& v) const = 0;
+
+  // The layer with these parameters as TorchScript: Forward is `push`, Inverse `pull`.
+  virtual ScriptPart Script(absl::Span<const at::Tensor> parameters) const = 0;
 };
 
 }  // namespace sliceflow::engine

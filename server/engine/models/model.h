@@ -7,6 +7,7 @@
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include "server/engine/export/script_part.h"
 #include "server/engine/functionals/functional.h"
 
 namespace sliceflow::engine {
@@ -49,6 +50,9 @@ class Model {
 
   // The inverse of Transport at the rows of x: base points. Only where has_density().
   virtual at::Tensor Inverse(const at::Tensor& parameters, const at::Tensor& x) const = 0;
+
+  // The model with these parameters as TorchScript; Transport without the log-densities is `forward`, Draw is `latent`.
+  virtual ScriptPart Script(const at::Tensor& parameters) const = 0;
 
   // The most samples that can be drawn, for exact models; otherwise no bound (INT64_MAX).
   virtual int64_t max_samples() const = 0;

@@ -2,8 +2,14 @@
 
 #include <ATen/ATen.h>
 
+#include "absl/strings/substitute.h"
+
 namespace sliceflow::engine {
 namespace {
+
+// Of the inverse: how often its interval may widen, and how often it is then halved.
+constexpr int kDoublings = 64;
+constexpr int kHalvings = 80;
 
 at::Tensor Slopes(const at::Tensor& raw) { return (at::tanh(raw / MonotoneLayer::kLogSlopeBound) * MonotoneLayer::kLogSlopeBound).exp(); }
 
@@ -29,8 +35,6 @@ Pushed MonotoneLayer::Forward(absl::Span<const at::Tensor> parameters, const at:
 }
 
 at::Tensor MonotoneLayer::Inverse(absl::Span<const at::Tensor> parameters, const at::Tensor& v) const {
-  constexpr int kDoublings = 64;
-  constexpr int kHalvings = 80;
   const std::vector<at::Tensor> exact = {parameters[0].to(at::kDouble), parameters[1].to(at::kDouble)};
   const at::Tensor target = v.to(at::kDouble);
   at::Tensor low = at::full_like(target, -kReach);
@@ -49,6 +53,41 @@ at::Tensor MonotoneLayer::Inverse(absl::Span<const at::Tensor> parameters, const
     low = at::where(over, low, middle);
   }
   return (0.5 * (low + high)).to(at::kFloat);
+}
+
+ScriptPart MonotoneLayer::Script(absl::Span<const at::Tensor> parameters) const {
+  ScriptPart part{.kind = "Monotone", .tensors = {{"raw_slopes", parameters[0], true}, {"shift", parameters[1], true}}};
+  part.source = absl::Substitute(R"(
+def push(self, u: Tensor) -> Tuple[Tensor, Tensor]:
+    slopes = torch.exp(torch.tanh(self.raw_slopes.type_as(u) / $0) * $0)
+    increments = slopes[1:] - slopes[:-1]
+    edges = (torch.arange($1, dtype=u.dtype) + 1) * $2 - $3
+    scaled = (u - edges) * $4
+    bent = torch.matmul(torch.softplus(scaled), increments.unsqueeze(1)) / $4
+    slope = slopes[0] + torch.matmul(torch.sigmoid(scaled), increments)
+    return u * slopes[0] + bent + self.shift, torch.log(torch.clamp_min(slope, 1e-30))
+
+def pull(self, v: Tensor) -> Tensor:
+    target = v.double()
+    low = torch.full_like(target, -$3)
+    high = torch.full_like(target, $3)
+    for i in range($5):
+        low_over = self.push(low)[0] > target
+        high_under = self.push(high)[0] < target
+        if not bool(torch.any(torch.logical_or(low_over, high_under))):
+            break
+        low = torch.where(low_over, low * 2, low)
+        high = torch.where(high_under, high * 2, high)
+    for i in range($6):
+        middle = 0.5 * (low + high)
+        over = self.push(middle)[0] > target
+        high = torch.where(over, middle, high)
+        low = torch.where(over, low, middle)
+    return (0.5 * (low + high)).float()
+)",
+                                 ScriptNumber(kLogSlopeBound), edges_, ScriptNumber(2 * kReach / static_cast<double>(edges_ + 1)),
+                                 ScriptNumber(kReach), ScriptNumber(sharpness()), kDoublings, kHalvings);
+  return part;
 }
 
 }  // namespace sliceflow::engine

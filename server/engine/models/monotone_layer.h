@@ -22,6 +22,7 @@ class MonotoneLayer final : public Layer {
   std::vector<at::Tensor> InitialParameters(at::Generator& random) const override;
   Pushed Forward(absl::Span<const at::Tensor> parameters, const at::Tensor& u) const override;
   at::Tensor Inverse(absl::Span<const at::Tensor> parameters, const at::Tensor& v) const override;
+  ScriptPart Script(absl::Span<const at::Tensor> parameters) const override;
 
  private:
   at::Tensor Edges(at::ScalarType type) const;

@@ -31,4 +31,17 @@ at::Tensor ParticlesCloud::Inverse(const at::Tensor& /*parameters*/, const at::T
   TORCH_CHECK(false, "particles have no inverse");
 }
 
+ScriptPart ParticlesCloud::Script(const at::Tensor& parameters) const {
+  ScriptPart part{.kind = "Particles", .tensors = {{"positions", parameters.view({count_, dimension_}), /*trained=*/true}}};
+  part.source = R"(
+def sample(self, count: int) -> Tensor:
+    particles = self.positions.size(0)
+    assert count >= 1 and count <= particles, "count must be between 1 and the number of particles"
+    if count == particles:
+        return self.positions.clone()
+    return self.positions[torch.randperm(particles)[:count]]
+)";
+  return part;
+}
+
 }  // namespace sliceflow::engine

@@ -24,6 +24,7 @@ class ParticlesCloud final : public Model {
   Batch Transport(const at::Tensor& parameters, const Noise& noise) const override;
   at::Tensor LogDensity(const at::Tensor& parameters, const at::Tensor& x) const override;
   at::Tensor Inverse(const at::Tensor& parameters, const at::Tensor& x) const override;
+  ScriptPart Script(const at::Tensor& parameters) const override;
   int64_t max_samples() const override { return count_; }
 
  private:

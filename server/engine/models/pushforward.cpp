@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 
+#include "absl/strings/substitute.h"
+
 namespace sliceflow::engine {
 
 Pushforward::Pushforward(std::unique_ptr<const Network> network) : network_(std::move(network)) {
@@ -33,5 +35,18 @@ at::Tensor Pushforward::Inverse(const at::Tensor& /*parameters*/, const at::Tens
 }
 
 int64_t Pushforward::max_samples() const { return std::numeric_limits<int64_t>::max(); }
+
+ScriptPart Pushforward::Script(const at::Tensor& parameters) const {
+  ScriptPart part = network_->Script(flat_.Split(parameters));
+  absl::SubstituteAndAppend(&part.source, R"(
+def latent(self, count: int) -> Tensor:
+    return torch.randn([count, $0], dtype=$1)
+
+def sample(self, count: int) -> Tensor:
+    return self.forward(self.latent(count))
+)",
+                            network_->noise_dimension(), kScriptFloat);
+  return part;
+}
 
 }  // namespace sliceflow::engine

@@ -23,6 +23,9 @@ class Network {
 
   // x (float, n × d) at noise z (float, n × noise_dimension), row by row; part of the graph of the parameters.
   virtual at::Tensor Apply(absl::Span<const at::Tensor> parameters, const at::Tensor& z) const = 0;
+
+  // The network with these parameters as TorchScript: Apply is `forward`.
+  virtual ScriptPart Script(absl::Span<const at::Tensor> parameters) const = 0;
 };
 
 // Any network as a model. Wants to be fitted to ρ₀; pairs of noise are z and −z.
@@ -39,6 +42,7 @@ class Pushforward final : public Model {
   Batch Transport(const at::Tensor& parameters, const Noise& noise) const override;
   at::Tensor LogDensity(const at::Tensor& parameters, const at::Tensor& x) const override;
   at::Tensor Inverse(const at::Tensor& parameters, const at::Tensor& x) const override;
+  ScriptPart Script(const at::Tensor& parameters) const override;
   int64_t max_samples() const override;
 
  private:

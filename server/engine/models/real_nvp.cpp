@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "server/engine/export/chain_script.h"
 #include "server/engine/models/base_noise.h"
 #include "server/engine/models/coupling_layer.h"
 #include "server/engine/models/linear_layer.h"
@@ -78,5 +79,14 @@ at::Tensor RealNvp::LogDensity(const at::Tensor& parameters, const at::Tensor& x
 }
 
 int64_t RealNvp::max_samples() const { return std::numeric_limits<int64_t>::max(); }
+
+ScriptPart RealNvp::Script(const at::Tensor& parameters) const {
+  const std::vector<at::Tensor> tensors = flat_.Split(parameters);
+  std::vector<ScriptLink> links;
+  for (const Place& place : places_) {
+    links.push_back({place.layer->Script(absl::MakeConstSpan(tensors).subspan(place.first_tensor, place.tensors)), place.rotation});
+  }
+  return ChainScript("RealNvp", base_->Script(), mean_, deviation_, std::move(links));
+}
 
 }  // namespace sliceflow::engine

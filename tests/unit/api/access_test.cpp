@@ -143,6 +143,12 @@ class AccessTest : public ServicesFixture {
       answers["SampleJob"] = Drain(*job_stub_->SampleJob(context.get(), request), v1::TensorChunk());
     }
     {
+      v1::ExportModelRequest request;
+      request.set_name(job);
+      const auto context = As(token);
+      answers["ExportModel"] = Drain(*job_stub_->ExportModel(context.get(), request), v1::ExportModelResponse());
+    }
+    {
       const auto context = As(token);
       const auto stream = job_stub_->EvaluateDensity(context.get());
       v1::EvaluateDensityRequest request;
@@ -271,8 +277,8 @@ TEST_F(AccessTest, ItsOwnerAndAdminsReachAJob) {
     ASSERT_TRUE(job_stub_->ListJobs(As(token).get(), {}, &page).ok());
     EXPECT_THAT(page.jobs(), Contains(::testing::Property(&v1::Job::name, job)));
     for (const auto& [method, status] : CallsOfJob(token, job)) {
-      if (method == "GetJob" || method == "SampleJob" || method == "CancelJob" || method == "WatchJob" || method == "EvaluateDensity" ||
-          method == "ComputeDistance") {
+      if (method == "GetJob" || method == "SampleJob" || method == "ExportModel" || method == "CancelJob" || method == "WatchJob" ||
+          method == "EvaluateDensity" || method == "ComputeDistance") {
         EXPECT_TRUE(status.ok()) << method << ": " << status;
       }
     }
@@ -335,7 +341,7 @@ TEST_F(AccessTest, AViewerLooksAndChangesNothing) {
   ASSERT_TRUE(Upload(ada_, "points", kTable).ok());
   std::map<std::string, absl::Status> refused = CallsOfJob(viewer_, job);
   EXPECT_TRUE(refused["GetJob"].ok());
-  for (const char* reads : {"GetJob", "WatchJob", "SampleJob", "EvaluateDensity", "ComputeDistance"}) refused.erase(reads);
+  for (const char* reads : {"GetJob", "WatchJob", "SampleJob", "ExportModel", "EvaluateDensity", "ComputeDistance"}) refused.erase(reads);
   refused["CreateJob"] = CreateAs(viewer_).status();
   refused["UploadDataset"] = Upload(viewer_, "more", kTable).status();
   refused["DeleteDataset"] = CallsOfDataset(viewer_, "datasets/points", "")["DeleteDataset"];

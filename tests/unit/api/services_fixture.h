@@ -18,18 +18,24 @@
 
 namespace sliceflow::api {
 
-// Draws and densities are zeros of the right shape.
+// Draws and densities are zeros of the right shape; a model is kModelBytes of `m`.
 class ZeroScheduler final : public scheduler::Scheduler {
  public:
+  static constexpr size_t kModelBytes = (size_t{5} << 20) / 2;
+
   void Start(std::vector<jobs::WaitingJob>) override {}
   grpc::Service* worker_service() override { return nullptr; }
   std::function<void()> Ask(scheduler::Query query, scheduler::QueryCallback callback) override {
     if (query.distance.has_value()) {
-      callback(Tensor{{5}, std::vector<float>(5)});
+      callback(scheduler::Answer{.tensor = {{5}, std::vector<float>(5)}});
+      return [] {};
+    }
+    if (query.format.has_value()) {
+      callback(scheduler::Answer{.file = std::string(kModelBytes, 'm')});
       return [] {};
     }
     const int64_t rows = query.draw.has_value() ? query.draw->count : query.points->rows();
-    callback(Tensor{{rows, 1}, std::vector<float>(rows)});
+    callback(scheduler::Answer{.tensor = {{rows, 1}, std::vector<float>(rows)}});
     return [] {};
   }
   std::vector<scheduler::DeviceState> devices() const override { return {}; }

@@ -64,6 +64,36 @@ TEST_F(ServicesTest, PointsHaveTheDimensionOfTheJob) {
   }
 }
 
+TEST_F(ServicesTest, AModelComesInPiecesOfAMebibyte) {
+  grpc::ClientContext context;
+  v1::ExportModelRequest request;
+  request.set_name(job_);
+  const auto stream = job_stub_->ExportModel(&context, request);
+  std::vector<size_t> sizes;
+  v1::ExportModelResponse piece;
+  while (stream->Read(&piece)) sizes.push_back(piece.data().size());
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_THAT(sizes, ::testing::ElementsAre(1 << 20, 1 << 20, 1 << 19));
+}
+
+TEST_F(ServicesTest, WhatAModelIsExportedAsIsChecked) {
+  grpc::ClientContext context;
+  v1::ExportModelRequest request;
+  request.set_name(job_);
+  request.set_step(-1);
+  request.set_format(static_cast<v1::ExportModelRequest::Format>(7));
+  const auto stream = job_stub_->ExportModel(&context, request);
+  v1::ExportModelResponse piece;
+  EXPECT_FALSE(stream->Read(&piece));
+  const absl::Status status = FromGrpcStatus(stream->Finish());
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  ASSERT_THAT(ViolationsOf(status), SizeIs(2));
+  EXPECT_EQ(ViolationsOf(status)[0].field, "step");
+  EXPECT_EQ(ViolationsOf(status)[1].field, "format");
+  EXPECT_THAT(ViolationsOf(status)[1].description, HasSubstr("must be TORCH_SCRIPT or SAFETENSORS, is 7"));
+}
+
 TEST_F(ServicesTest, SamplesTimesDimensionAreBounded) {
   EXPECT_TRUE(Sample(50).ok()) << Sample(50);
   const absl::Status status = Sample(51);

@@ -149,6 +149,29 @@ TEST_F(QueryLane, PointsTravelWithTheirShape) {
   EXPECT_THAT(reply.Wait()->values, ElementsAre(-3.0f));
 }
 
+TEST_F(QueryLane, AModelComesBackAsAFile) {
+  Serve();
+  const std::string id = JobWithSteps();
+  const auto worker = AttachQueryWorker();
+  Query ask;
+  ask.job_id = id;
+  ask.format = v1::ExportModelRequest::SAFETENSORS;
+  absl::Mutex mutex;
+  std::string file;
+  scheduler_->Ask(std::move(ask), [&](absl::StatusOr<Answer> answer) {
+    absl::MutexLock lock(&mutex);
+    file = answer.ok() ? answer->file : answer.status().ToString();
+  });
+  const worker::v1::Query query = NextQuery(*worker);
+  EXPECT_EQ(query.export_model().format(), v1::ExportModelRequest::SAFETENSORS);
+  worker->SendBlob("result", "odd");
+  worker->SendAnswer(query.query());
+  absl::MutexLock lock(&mutex);
+  const auto there = [&] { return !file.empty(); };
+  EXPECT_TRUE(mutex.AwaitWithTimeout(absl::Condition(&there), kPatience));
+  EXPECT_EQ(file, "odd");
+}
+
 TEST_F(QueryLane, DistanceTravelsWithItsCheckpointsAndDataSets) {
   Serve();
   const std::string id = JobWithSteps();

@@ -23,10 +23,10 @@ namespace sliceflow::scheduler {
 class Reply {
  public:
   QueryCallback callback() {
-    return [this](absl::StatusOr<Tensor> result) {
+    return [this](absl::StatusOr<Answer> result) {
       absl::MutexLock lock(&mutex_);
       EXPECT_FALSE(result_.has_value()) << "answered twice";
-      result_ = std::move(result);
+      result_ = result.ok() ? absl::StatusOr<Tensor>(std::move(result->tensor)) : result.status();
     };
   }
   absl::StatusOr<Tensor> Wait() {

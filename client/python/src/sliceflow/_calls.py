@@ -87,6 +87,20 @@ class Calls:
         """The array that a method streams."""
         return self.repeat(lambda left: read_tensor(self.start(service, name, _again(request), left)), self.settings.transfer_timeout)
 
+    def file(self, service: str, name: str, request: object) -> bytes:
+        """The bytes that a method streams."""
+        return self.repeat(lambda left: read_file(self.start(service, name, request, left)), self.settings.transfer_timeout)
+
+
+def read_file(call: Any) -> bytes:
+    pieces = []
+    try:
+        for message in call:
+            pieces.append(message.data)
+    finally:
+        call.cancel()
+    return b"".join(pieces)
+
 
 def _again(request: Any) -> Any:
     """A request of one message as it is; one of many from its beginning."""
@@ -147,5 +161,17 @@ class AsyncCalls:
             finally:
                 call.cancel()
             return assembler.take()
+
+        return await self.repeat(attempt, self.settings.transfer_timeout)
+
+    async def file(self, service: str, name: str, request: object) -> bytes:
+        """As of `Calls`."""
+
+        async def attempt(left: float) -> bytes:
+            call = self.start(service, name, request, left)
+            try:
+                return b"".join([message.data async for message in call])
+            finally:
+                call.cancel()
 
         return await self.repeat(attempt, self.settings.transfer_timeout)

@@ -14,6 +14,7 @@ client was made. Cancelling a task ends its call or its watch, never a job.
 from __future__ import annotations
 
 import asyncio
+import pathlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar
@@ -21,9 +22,10 @@ from typing import Any, Generic, Literal, Self, TypeVar
 import grpc
 import numpy.typing as npt
 
-from sliceflow import _html, _requests
+from sliceflow import _export, _html, _requests
 from sliceflow._calls import AsyncCalls, Settings
 from sliceflow._channel import PathLike, channel_options
+from sliceflow._export import ExportFormat
 from sliceflow._expression import check_request, expression_check
 from sliceflow._info import DistanceEstimate, ExpressionCheck, JobInfo, ServerInfo, distance_estimate, job_info, job_spec, server_info
 from sliceflow._progress import StepBar, byte_bar
@@ -283,6 +285,13 @@ class AsyncJob:
     async def log_density(self, x: npt.ArrayLike, *, step: int | None = None) -> FloatArray:
         """As `Job.log_density`."""
         return await self._calls.tensor("JobService", "EvaluateDensity", _requests.density(self.name, x, step))
+
+    async def export(
+        self, path: PathLike, *, format: ExportFormat = "torchscript", step: int | None = None, overwrite: bool = False
+    ) -> pathlib.Path:
+        """As `Job.export`."""
+        target = _export.target(path, overwrite)
+        return _export.write(target, await self._calls.file("JobService", "ExportModel", _export.request(self.name, format, step)))
 
 
 AsyncOperand = AsyncJob | Job | JobStep | Dataset | Distribution | str

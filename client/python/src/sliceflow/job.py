@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy.typing as npt
 
-from sliceflow import _html, _requests
+from sliceflow import _export, _html, _requests
+from sliceflow._channel import PathLike
+from sliceflow._export import ExportFormat
 from sliceflow._info import JobInfo, job_info
 from sliceflow._progress import StepBar
 from sliceflow._requests import Fork
@@ -246,3 +249,19 @@ class Job:
         Points are sent as float32. FailedPreconditionError for a model without a density.
         """
         return self._calls.tensor("JobService", "EvaluateDensity", _requests.density(self.name, x, step))
+
+    def export(
+        self, path: PathLike, *, format: ExportFormat = "torchscript", step: int | None = None, overwrite: bool = False
+    ) -> pathlib.Path:
+        """Writes the model at a kept step, the newest by default, to a file, to be used without a server; answers the file's path.
+
+        CheckpointNotKeptError where the step's checkpoint is not kept. The file is there once it is complete, or not at all.
+
+        Args:
+            path: The file. FileExistsError where there is one already, unless `overwrite` is true.
+            format: `torchscript`, a module for `torch.jit.load`, or `safetensors`, the parameters with a description in JSON.
+            step: The kept step.
+            overwrite: Whether a file of that name is replaced.
+        """
+        target = _export.target(path, overwrite)
+        return _export.write(target, self._calls.file("JobService", "ExportModel", _export.request(self.name, format, step)))
