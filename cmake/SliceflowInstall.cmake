@@ -46,7 +46,7 @@ install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/sliceflow.conf DESTINATION lib/
 # ---- the C++ client --------------------------------------------------------------------------------------------------------------
 # Headers are in a folder of their own, since their names (common/tensor.h, google/rpc/status.pb.h) are others' too.
 set(SLICEFLOW_HEADERS ${CMAKE_INSTALL_INCLUDEDIR}/sliceflow)
-foreach(part proto proto_grpc common grpc_status client)
+foreach(part proto proto_grpc json common grpc_status client)
   set_target_properties(sliceflow_${part} PROPERTIES EXPORT_NAME ${part})
   install(TARGETS sliceflow_${part} EXPORT sliceflow ARCHIVE COMPONENT client INCLUDES DESTINATION ${SLICEFLOW_HEADERS})
 endforeach()
