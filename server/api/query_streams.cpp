@@ -46,8 +46,8 @@ class AnsweredFile {
   size_t offset_ = 0;
 };
 
-// What all streams do with their answer, which `Chunks` cuts in messages. The scheduler answers exactly once and only then is the stream finished, so the stream outlives
-// the question; the question is shared because setting its cancellation may come after the answer.
+// What all streams do with their answer, which `Chunks` cuts into messages. The scheduler answers exactly once and only then is the stream
+// finished, so the stream outlives the question; the question is shared because setting its cancellation may come after the answer.
 template <typename Reactor, typename Chunks>
 class AnswerStream : public Reactor {
  public:

@@ -4,6 +4,7 @@ test_builders    specifications, YAML, the contract's words    test_errors     o
 test_watch       steps once and in order, whatever breaks      test_security   tokens and TLS
 test_jobs        results, steering, forks, lists, Ctrl-C       test_results    draws, densities, distances, tables, pictures
 test_datasets    arrays, frames, files, uploads that break     test_async      the same in an event loop
+test_export      exported models as files                      test_howto      docs/howto/python.md, block by block
 test_mirrors     TensorBoard and Weights & Biases              test_package    what is built, and what it brings along
 test_notebooks   docs/notebooks, from beginning to end
 """

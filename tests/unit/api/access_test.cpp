@@ -136,17 +136,13 @@ class AccessTest : public ServicesFixture {
       answers["WatchJob"] = lets_in ? absl::OkStatus() : end;
     }
     {
-      v1::SampleJobRequest request;
-      request.set_name(job);
-      request.set_count(2);
-      const auto context = As(token);
-      answers["SampleJob"] = Drain(*job_stub_->SampleJob(context.get(), request), v1::TensorChunk());
-    }
-    {
-      v1::ExportModelRequest request;
-      request.set_name(job);
-      const auto context = As(token);
-      answers["ExportModel"] = Drain(*job_stub_->ExportModel(context.get(), request), v1::ExportModelResponse());
+      v1::SampleJobRequest sample;
+      sample.set_name(job);
+      sample.set_count(2);
+      answers["SampleJob"] = Drain(*job_stub_->SampleJob(As(token).get(), sample), v1::TensorChunk());
+      v1::ExportModelRequest model;
+      model.set_name(job);
+      answers["ExportModel"] = Drain(*job_stub_->ExportModel(As(token).get(), model), v1::ExportModelResponse());
     }
     {
       const auto context = As(token);
