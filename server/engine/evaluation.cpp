@@ -20,17 +20,17 @@ double MeanVariance(const at::Tensor& per_sample) {
   return per_sample.var(/*unbiased=*/true).item<double>() / static_cast<double>(n);
 }
 
+Noise NoiseOfReports(const Model& model, uint64_t seed) {
+  at::Generator random = MakeGenerator(seed, Purpose::kEvaluation);
+  return model.Draw(model.exact() ? model.max_samples() : Evaluator::kBatch, /*paired=*/false, random);
+}
+
 }  // namespace
 
-Evaluator::Evaluator(const Model& model, std::vector<Term>& terms, uint64_t seed) : model_(model), terms_(terms), seed_(seed) {
-  at::Generator random = MakeGenerator(seed, Purpose::kEvaluation);
-  noise_ = model.Draw(model.exact() ? model.max_samples() : kBatch, /*paired=*/false, random);
-}
+Evaluator::Evaluator(const Model& model, std::vector<Term>& terms, uint64_t seed)
+    : model_(model), terms_(terms), seed_(seed), followed_(model, NoiseOfReports(model, seed), kBatch) {}
 
-Batch Evaluator::BatchAt(const at::Tensor& parameters) const {
-  const at::NoGradGuard no_graph;
-  return model_.Transport(parameters, noise_);
-}
+Batch Evaluator::BatchAt(const at::Tensor& parameters) { return followed_.At(parameters); }
 
 Energy Evaluator::EnergyOf(const Batch& batch) {
   const at::NoGradGuard no_graph;

@@ -10,6 +10,7 @@
 #include "server/engine/estimate.h"
 #include "server/engine/flow.h"
 #include "server/engine/functionals/registry.h"
+#include "server/engine/models/followed_batch.h"
 #include "server/engine/models/model.h"
 #include "server/engine/solvers/minimise.h"
 
@@ -33,7 +34,7 @@ class Evaluator {
   Evaluator(const Model& model, std::vector<Term>& terms, uint64_t seed);
 
   // The batch at `parameters`, outside any graph.
-  Batch BatchAt(const at::Tensor& parameters) const;
+  Batch BatchAt(const at::Tensor& parameters);
 
   Energy EnergyOf(const Batch& batch);
 
@@ -48,7 +49,7 @@ class Evaluator {
   const Model& model_;
   std::vector<Term>& terms_;
   uint64_t seed_;
-  Noise noise_;
+  FollowedBatch followed_;
 };
 
 // The first figure that is not a number, if any. Infinity is one: a divergence may be infinite.

@@ -55,7 +55,8 @@ void FlowState::StandOn(const ModelGround& ground) {
   if (solver_ != nullptr && ground_ == ground) return;
   const int dimension = spec_.dimension;
   ground_ = ground;
-  solver_ = nullptr;  // it and the evaluator borrow the model
+  solver_ = nullptr;  // it, the evaluator and what is followed borrow the model
+  followed_.clear();
   evaluator_ = nullptr;
   at::Generator base_random = MakeGenerator(ground.seed, Purpose::kBase);
   const double diffusion = std::sqrt(2 * dimension * ground.sliced_step_size);
@@ -197,16 +198,37 @@ Batch FlowState::TransportInBlocks(const at::Tensor& parameters, int64_t count, 
     at::Generator random = MakeGenerator(seed, purpose);
     return model_->Transport(parameters, model_->Draw(count, /*paired=*/false, random));
   }
+  if (model_->grows() && purpose != Purpose::kSamples) return FollowInBlocks(parameters, count, purpose, seed);
   std::vector<at::Tensor> points;
   std::vector<at::Tensor> log_densities;
   for (int64_t first = 0; first < count; first += kBlock) {
-    at::Generator random = MakeGenerator(seed, purpose, static_cast<uint64_t>(first / kBlock));
-    const Batch block = model_->Transport(parameters, model_->Draw(kBlock, /*paired=*/false, random));
+    const Batch block = model_->Transport(parameters, NoiseOfBlock(first, purpose, seed));
     const int64_t rows = std::min(kBlock, count - first);
     points.push_back(block.x.narrow(0, 0, rows));
     if (block.log_density.defined()) log_densities.push_back(block.log_density.narrow(0, 0, rows));
   }
   return {at::cat(points), log_densities.empty() ? at::Tensor() : at::cat(log_densities)};
+}
+
+Noise FlowState::NoiseOfBlock(int64_t first, Purpose purpose, uint64_t seed) const {
+  at::Generator random = MakeGenerator(seed, purpose, static_cast<uint64_t>(first / kBlock));
+  return model_->Draw(kBlock, /*paired=*/false, random);
+}
+
+Batch FlowState::FollowInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const {
+  auto followed = followed_.find({purpose, seed});
+  if (followed == followed_.end() || followed->second.count() < count) {
+    std::vector<at::Tensor> z, log_density;
+    for (int64_t first = 0; first < count; first += kBlock) {
+      const Noise block = NoiseOfBlock(first, purpose, seed);
+      z.push_back(block.z);
+      log_density.push_back(block.log_density);
+    }
+    FollowedBatch batch(*model_, {.z = at::cat(z), .log_density = at::cat(log_density)}, kBlock);
+    followed = followed_.insert_or_assign({purpose, seed}, std::move(batch)).first;
+  }
+  const Batch batch = followed->second.At(parameters);
+  return {batch.x.narrow(0, 0, count), batch.log_density.narrow(0, 0, count)};
 }
 
 at::Tensor FlowState::Samples(int64_t count, std::optional<uint64_t> seed) const {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -15,6 +17,7 @@
 #include "server/engine/flow_core.h"
 #include "server/engine/initial/initial.h"
 #include "server/engine/metrics/metric.h"
+#include "server/engine/models/followed_batch.h"
 #include "server/engine/random.h"
 #include "server/engine/solvers/solver.h"
 
@@ -47,6 +50,9 @@ class FlowState final : public FlowCore {
   std::vector<Metric> ComputeMetrics(const at::Tensor& parameters, double wasserstein_time) const;
   // Outside any graph.
   Batch TransportInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const;
+  // The same of a model that grows, by what was added since it was last asked for.
+  Batch FollowInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const;
+  Noise NoiseOfBlock(int64_t first, Purpose purpose, uint64_t seed) const;
   StepReport NewReport(int step) const;
   absl::Status FitToInitial(at::Tensor& parameters, const StopLatch& stop, ProgressCallback progress);
   Termination Terminate(Termination::Reason reason, const Divergence& cause) const;
@@ -59,6 +65,7 @@ class FlowState final : public FlowCore {
   double limit_ = 0;  // the coordinate beyond which samples count as exploding
   ModelGround ground_;
   std::unique_ptr<Model> model_;
+  mutable std::map<std::pair<Purpose, uint64_t>, FollowedBatch> followed_;
   std::unique_ptr<Evaluator> evaluator_;
   std::unique_ptr<Solver> solver_;
   Position position_;

@@ -28,6 +28,7 @@ enum class Purpose : uint64_t {
   kAutoEncoder = 38,
   kStepHalving = 39,
   kLatentMetrics = 40,
+  kChainPool = 41,
 };
 
 // A seed that mixes all four numbers (SplitMix64, Steele et al. 2014); different arguments give unrelated streams.

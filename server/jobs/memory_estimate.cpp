@@ -24,6 +24,9 @@ constexpr double kNeighbours = 16 << 20;
 constexpr double kNodeCopies = 24;
 constexpr double kReportedSamples = 4096;
 constexpr double kHalvedFlows = 3;
+// The pool of a chain and its images: server/engine/solvers/chain_pool.h.
+constexpr double kPoolRows = 1 << 17;
+constexpr double kPoolCopies = 5;
 // Far above any machine, and far from where a double no longer fits an int64.
 constexpr double kMost = 1e18;
 
@@ -123,6 +126,8 @@ double OfTerm(const v1::FlowSpec& spec, const v1::FunctionalTerm& term, double d
   return kFloat * kRegressionCopies * rows * drawn;
 }
 
+double OfPool(const v1::FlowSpec& spec, double d) { return spec.solver().has_jko_icnn() ? kFloat * kPoolCopies * kPoolRows * (d + 1) : 0; }
+
 double OfGrid(const v1::FlowSpec& spec) {
   if (!spec.model().has_grid()) return 0;
   return kDouble * kNodeCopies * std::pow(spec.model().grid().nodes(), spec.dimension());
@@ -156,7 +161,7 @@ int64_t EstimateMemoryBytes(const v1::FlowSpec& spec, absl::FunctionRef<TableSiz
 
   double flow = kFloat * kParameterCopies * sizes.parameters +
                 kFloat * sizes.hidden * std::max(kActivationCopies * batch, kUntrainedCopies * drawn) +
-                kFloat * kTransportCopies * Directions(spec) * batch + kFloat * kPointCopies * d * (drawn + samples) + OfGrid(spec);
+                kFloat * kTransportCopies * Directions(spec) * batch + kFloat * kPointCopies * d * (drawn + samples) + OfGrid(spec) + OfPool(spec, d);
   for (const v1::FunctionalTerm& term : spec.functional().terms()) flow += OfTerm(spec, term, drawn, size_of);
   if (spec.schedule().step_halving()) flow *= kHalvedFlows;
   const double bytes = kAllowance + flow + OfAutoEncoder(spec) + kFloat * kDataCopies * data;

@@ -23,6 +23,7 @@ class Icnn final : public Model {
   int64_t num_parameters() const override { return links_ * link_size(); }
   bool has_density() const override { return true; }
   bool exact() const override { return false; }
+  bool grows() const override { return true; }
   at::Tensor InitialParameters(at::Generator& random) const override;
   bool starts_exact() const override { return base_is_initial_ && links_ == 0; }
   Noise Draw(int64_t count, bool paired, at::Generator& random) const override;

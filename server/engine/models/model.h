@@ -38,6 +38,10 @@ class Model {
   // Whether the model at its initial parameters is ρ₀ itself; otherwise it wants to be fitted to it.
   virtual bool starts_exact() const = 0;
 
+  // Whether the model grows: at parameters that are some followed by others, Transport is that at the first and then, from where that came
+  // out, that at the others. Exact models do not.
+  virtual bool grows() const { return false; }
+
   // Noise for a batch of `count`. `paired`: the second half mirrors the first where the base is symmetric, which halves the variance of odd
   // functions. Exact models answer all they have.
   virtual Noise Draw(int64_t count, bool paired, at::Generator& random) const = 0;

@@ -13,6 +13,10 @@ at::Tensor NextLink::Start(const Position& before) const {
   return model_.InitialLink(random);
 }
 
+Drawn NextLink::Draw(const Position& before, int64_t count, at::Generator& random) {
+  return {.last = pool_.Draw(before.parameters, count, random)};
+}
+
 at::Tensor NextLink::Parameters(const at::Tensor& leaf, const Position& before) const { return at::cat({before.parameters, leaf}); }
 
 }  // namespace sliceflow::engine

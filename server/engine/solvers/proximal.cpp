@@ -26,7 +26,7 @@ struct ProximalSolver::Start {
 };
 
 ProximalSolver::ProximalSolver(const InnerMinimisation& inner, int order, double tau, std::unique_ptr<Proximity> proximity,
-                               std::unique_ptr<const Candidate> candidate, const SolverContext& context)
+                               std::unique_ptr<Candidate> candidate, const SolverContext& context)
     : inner_(inner), order_(order), tau_(tau), proximity_(std::move(proximity)), candidate_(std::move(candidate)), context_(context) {}
 
 int64_t ProximalSolver::MemorySize(int step) const { return order_ == 2 && step > 0 ? candidate_->ParameterCount(step - 1) : 0; }
@@ -46,19 +46,11 @@ double ProximalSolver::ValueOfTerms(const Batch& batch, const at::Generator& ran
 }
 
 ObjectiveValue ProximalSolver::Objective(const at::Tensor& leaf, const Position& before, uint64_t step, uint64_t draw) {
-  const Model& model = context_.model;
   const Penalty penalty = PenaltyFrom(before);
   at::Generator random = MakeGenerator(context_.seed, Purpose::kInner, step, draw);
-  const Noise noise = model.Draw(model.exact() ? model.max_samples() : inner_.batch_size, /*paired=*/true, random);
+  const Drawn drawn = candidate_->Draw(before, inner_.batch_size, random);
   proximity_->Refresh(random);
-  Batch last;
-  at::Tensor second_last;
-  {
-    const at::NoGradGuard no_graph;
-    last = model.Transport(before.parameters, noise);
-    if (penalty.second_last != 0) second_last = model.Transport(before.memory, noise).x;
-  }
-  const Batch batch = candidate_->Transport(leaf, noise, last);
+  const Batch batch = candidate_->Transport(leaf, drawn);
   ObjectiveValue result;
   result.divergence = CheckBatch(batch, context_.limit);
   if (result.divergence.has_value()) return result;
@@ -78,15 +70,15 @@ ObjectiveValue ProximalSolver::Objective(const at::Tensor& leaf, const Position&
     result.loss = result.loss + Differentiable(value, batch) * term.weight;
     result.value += term.weight * value.value;
   }
-  at::Tensor cost = proximity_->Differentiable(batch.x, last.x) * penalty.last;
-  if (penalty.second_last != 0) cost = cost + proximity_->Differentiable(batch.x, second_last) * penalty.second_last;
+  at::Tensor cost = proximity_->Differentiable(batch.x, drawn.last.x) * penalty.last;
+  if (penalty.second_last != 0) cost = cost + proximity_->Differentiable(batch.x, drawn.second_last) * penalty.second_last;
   result.loss = result.loss + cost;
   result.value += cost.item<double>();
   if (inner_.tolerance == 0) return result;
   const at::NoGradGuard no_graph;
-  result.decrease = ValueOfTerms(last, MakeGenerator(context_.seed, Purpose::kInnerTerms, step, draw)) - result.value;
+  result.decrease = ValueOfTerms(drawn.last, MakeGenerator(context_.seed, Purpose::kInnerTerms, step, draw)) - result.value;
   if (penalty.second_last == 0) return result;
-  result.decrease += penalty.second_last * proximity_->Differentiable(last.x, second_last).item<double>();
+  result.decrease += penalty.second_last * proximity_->Differentiable(drawn.last.x, drawn.second_last).item<double>();
   return result;
 }
 

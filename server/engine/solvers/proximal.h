@@ -23,7 +23,7 @@ class ProximalSolver final : public Solver {
  public:
   // `tau`: the step size in the clock of D².
   ProximalSolver(const InnerMinimisation& inner, int order, double tau, std::unique_ptr<Proximity> proximity,
-                 std::unique_ptr<const Candidate> candidate, const SolverContext& context);
+                 std::unique_ptr<Candidate> candidate, const SolverContext& context);
 
   StepOutcome Step(int step, const Position& before, const StopLatch& stop, InnerCallback progress) override;
   int64_t ParameterCount(int step) const override { return candidate_->ParameterCount(step); }
@@ -46,7 +46,7 @@ class ProximalSolver final : public Solver {
   int order_;
   double tau_;
   std::unique_ptr<Proximity> proximity_;
-  std::unique_ptr<const Candidate> candidate_;
+  std::unique_ptr<Candidate> candidate_;
   SolverContext context_;
 };
 

@@ -31,7 +31,7 @@ struct Maker {
   std::unique_ptr<Solver> operator()(const MalaSolver& spec) const { return std::make_unique<Mala>(spec, context); }
   std::unique_ptr<Solver> operator()(const JkoIcnnSolver& spec) const {
     // The flow was validated: this solver has this model.
-    auto candidate = std::make_unique<NextLink>(dynamic_cast<const Icnn&>(context.model), context.seed);
+    auto candidate = std::make_unique<NextLink>(dynamic_cast<const Icnn&>(context.model), spec.inner, context.seed);
     return std::make_unique<ProximalSolver>(spec.inner, /*order=*/1, WassersteinStep(), std::make_unique<PairedProximity>(/*exact=*/false),
                                             std::move(candidate), context);
   }

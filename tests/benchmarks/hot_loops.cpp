@@ -1,0 +1,127 @@
+// The loops that a flow's time goes into, each alone: timed by Google Benchmark, or run once for a counter of instructions.
+//   hot_loops [--benchmark_filter=...]   times
+//   hot_loops --once LOOP                the loop once, inside CollectedLoop(), where tests/benchmarks/instructions.py counts
+//   hot_loops --list                     the names of the loops
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hwy/aligned_allocator.h"
+#include "server/engine/kernels/cpu/coupling_kernels.h"
+#include "server/engine/kernels/sliced_transport.h"
+#include "tests/unit/kernels/clouds.h"
+
+namespace sliceflow::benchmarks {
+namespace {
+
+using Loop = std::function<void()>;
+using hwy::AlignedFreeUniquePtr;
+
+struct NamedLoop {
+  std::string name;
+  std::function<Loop()> make;  // allocates and fills what the loop works on
+};
+
+Loop SlicedTransportLoop(int64_t x_count, int64_t y_count, int dimension, int64_t directions, bool weighted) {
+  struct State {
+    std::vector<float> x, y, weights, directions, gradient;
+    std::unique_ptr<kernels::SlicedTransport> transport;
+  };
+  auto state = std::make_shared<State>();
+  state->x = kernels::NormalCloud(x_count, dimension, 1);
+  state->y = kernels::NormalCloud(y_count, dimension, 2);
+  if (weighted) state->weights = kernels::PositiveWeights(x_count, 4);
+  state->directions = kernels::RandomDirections(directions, dimension, 3);
+  state->gradient.resize(state->x.size());
+  state->transport = kernels::MakeCpuSlicedTransport({x_count, y_count, dimension, directions}, /*threads=*/1);
+  return [state, x_count, y_count] {
+    (void)state->transport->Evaluate({state->x, x_count, state->weights}, {state->y, y_count}, state->directions,
+                                     absl::MakeSpan(state->gradient));
+  };
+}
+
+// One coupling of the published RealNVP on one run of points: there, or there and back.
+Loop CouplingLoop(bool back) {
+  constexpr kernels::CouplingShape kShape{.kept = 1, .moved = 1, .hidden = 100, .first_kept = true, .scale_bound = 2};
+  constexpr int64_t kPoints = kernels::kCouplingPoints, kParameters = 100 + 100 + 10'000 + 100 + 200 + 2;
+  struct State {
+    std::vector<float> points = kernels::NormalCloud(kPoints, 2, 1), parameters = kernels::NormalCloud(kParameters, 1, 2, 0.1f);
+    std::vector<float> gradients = std::vector<float>(kParameters), v = points, by_u = points, log_determinant = points;
+    AlignedFreeUniquePtr<float[]> record = hwy::AllocateAligned<float>(kShape.record_size() * (kPoints / kernels::kPanel));
+    AlignedFreeUniquePtr<float[]> forward = hwy::AllocateAligned<float>(kShape.forward_scratch_size());
+    AlignedFreeUniquePtr<float[]> backward = hwy::AllocateAligned<float>(kShape.backward_scratch_size());
+  };
+  auto state = std::make_shared<State>();
+  const auto network = [](auto* p) {
+    return kernels::CouplingNetwork<std::remove_pointer_t<decltype(p)>>{p, p + 100, p + 200, p + 10'200, p + 10'300, p + 10'500};
+  };
+  return [state, network, back] {
+    const auto weights = network(static_cast<const float*>(state->parameters.data()));
+    kernels::CouplingForward(kShape, weights, state->points.data(), kPoints, state->v.data(), state->log_determinant.data(),
+                             state->record.get(), state->forward.get());
+    if (!back) return;
+    kernels::CouplingBackward(kShape, weights, state->record.get(), state->v.data(), state->log_determinant.data(), kPoints,
+                              state->by_u.data(), network(state->gradients.data()), state->backward.get());
+  };
+}
+
+const std::vector<NamedLoop>& Loops() {
+  static const auto& loops = *new std::vector<NamedLoop>{
+      {"sliced_transport/n=1024/d=2/L=64", [] { return SlicedTransportLoop(1024, 1024, 2, 64, false); }},
+      {"sliced_transport/n=1024/d=784/L=16", [] { return SlicedTransportLoop(1024, 1024, 784, 16, false); }},
+      {"sliced_transport/n=10000/d=2/L=8", [] { return SlicedTransportLoop(10'000, 10'000, 2, 8, false); }},
+      {"sliced_transport/n=1024/m=700/d=2/L=64", [] { return SlicedTransportLoop(1024, 700, 2, 64, false); }},
+      {"sliced_transport/n=1024/weighted/d=2/L=64", [] { return SlicedTransportLoop(1024, 1024, 2, 64, true); }},
+      {"coupling/width=100/forward", [] { return CouplingLoop(/*back=*/false); }},
+      {"coupling/width=100/forward_and_backward", [] { return CouplingLoop(/*back=*/true); }},
+  };
+  return loops;
+}
+
+}  // namespace
+
+// What is counted: only what runs inside a function of this name.
+extern "C" [[gnu::noinline]] void CollectedLoop(const Loop& loop) { loop(); }
+
+namespace {
+
+int RunOnce(const std::string& name) {
+  for (const NamedLoop& named : Loops()) {
+    if (named.name != name) continue;
+    const Loop loop = named.make();
+    loop();  // dispatch to the instruction set is chosen in the first call
+    CollectedLoop(loop);
+    return 0;
+  }
+  std::fprintf(stderr, "there is no loop %s; see --list\n", name.c_str());
+  return 2;
+}
+
+}  // namespace
+}  // namespace sliceflow::benchmarks
+
+int main(int argc, char** argv) {
+  using namespace sliceflow::benchmarks;
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (first == "--once" && argc == 3) return RunOnce(argv[2]);
+  for (const NamedLoop& named : Loops()) {
+    if (first == "--list") {
+      std::puts(named.name.c_str());
+      continue;
+    }
+    benchmark::RegisterBenchmark(named.name.c_str(), [&named](benchmark::State& state) {
+      const Loop loop = named.make();
+      for (auto _ : state) loop();
+    })->Unit(benchmark::kMicrosecond);
+  }
+  if (first == "--list") return 0;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
