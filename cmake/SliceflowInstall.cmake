@@ -33,14 +33,16 @@ install(CODE "
 # sliceflowd looks beside the folder that it is in, wherever data would go otherwise.
 install(DIRECTORY ${DASHBOARD}/ DESTINATION share/sliceflow/dashboard COMPONENT server)
 
-# ---- the unit of systemd ---------------------------------------------------------------------------------------------------------
+# ---- the units of systemd --------------------------------------------------------------------------------------------------------
 # Its paths are those of the prefix that `cmake --install --prefix` was given.
 install(CODE "
   cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_PREFIX OUTPUT_VARIABLE SLICEFLOW_PREFIX)
   set(SLICEFLOW_BINDIR \${SLICEFLOW_PREFIX}/${CMAKE_INSTALL_BINDIR})
-  configure_file(\"${CMAKE_SOURCE_DIR}/deploy/systemd/sliceflowd.service.in\" \"${CMAKE_BINARY_DIR}/sliceflowd.service\" @ONLY)"
+  foreach(unit sliceflowd sliceflow-worker@)
+    configure_file(\"${CMAKE_SOURCE_DIR}/deploy/systemd/\${unit}.service.in\" \"${CMAKE_BINARY_DIR}/\${unit}.service\" @ONLY)
+  endforeach()"
   COMPONENT server)
-install(FILES ${CMAKE_BINARY_DIR}/sliceflowd.service DESTINATION lib/systemd/system COMPONENT server)
+install(FILES ${CMAKE_BINARY_DIR}/sliceflowd.service ${CMAKE_BINARY_DIR}/sliceflow-worker@.service DESTINATION lib/systemd/system COMPONENT server)
 install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/sliceflow.conf DESTINATION lib/sysusers.d COMPONENT server)
 
 # ---- the C++ client --------------------------------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ absl::Status Add(const Restriction& restriction, store::JobQuery& query) {
   }
   if (restriction.field == "device" && equal) {
     if (!IsDevice(restriction.value)) {
-      return Invalid("filter", absl::StrCat("device must be any, cpu or cuda:N, is ", Quoted(restriction.value)));
+      return Invalid("filter", absl::StrCat("device must be ", kDeviceForms, ", is ", Quoted(restriction.value)));
     }
     query.device = restriction.value;
     return absl::OkStatus();

@@ -1,4 +1,4 @@
-// The certificates that the public port uses, and their renewal.
+// The certificates that a port uses, and their renewal.
 #pragma once
 
 #include <memory>

@@ -17,10 +17,8 @@
 #include "common/grpc_deadline.h"
 #include "common/ids.h"
 #include "common/log.h"
-#include "common/machine_memory.h"
 #include "common/metrics.h"
 #include "common/stop_latch.h"
-#include "common/version.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/api/access.h"
 #include "server/api/audit_log.h"
@@ -34,8 +32,9 @@
 #include "server/daemon/observers.h"
 #include "server/daemon/readiness.h"
 #include "server/daemon/ready_file.h"
+#include "server/daemon/server_bounds.h"
 #include "server/daemon/upkeep.h"
-#include "server/daemon/worker_socket.h"
+#include "server/daemon/workers.h"
 #include "server/events/event_log.h"
 #include "server/gateway/http_server.h"
 #include "server/jobs/caretaker.h"
@@ -44,8 +43,6 @@
 #include "server/jobs/quota.h"
 #include "server/jobs/sweep.h"
 #include "server/jobs/tokens.h"
-#include "server/scheduler/scheduler.h"
-#include "server/scheduler/supervisor.h"
 #include "server/store/blob_store.h"
 #include "server/store/data_folder.h"
 #include "server/store/disk_room.h"
@@ -56,17 +53,9 @@
 namespace sliceflow::daemon {
 namespace {
 
-constexpr char kDevice[] = "cpu";
-constexpr char kFlowWorker[] = "cpu-flow";
-constexpr char kQueryWorker[] = "cpu-query";
-constexpr absl::string_view kFlowLane = "flow";
-constexpr int kQueryThreads = 1;
-// Chunks are of 1 MiB; a job's specification is the largest single message.
-constexpr int kMaxMessageBytes = 16 << 20;
+// Of all clients together.
 constexpr size_t kMaxBufferBytes = size_t{512} << 20;
-constexpr int kMaxStreamsOfConnection = 1000;
-// From a connection's beginning to the first words of HTTP/2, TLS included. A connection that says nothing costs a descriptor.
-constexpr int kHandshakeTime = 10'000;
+constexpr absl::Duration kLeastPingInterval = absl::Seconds(10);
 constexpr absl::Duration kHealthInterval = absl::Seconds(5);
 constexpr absl::Duration kDeviceHealthInterval = absl::Milliseconds(500);
 // Before the name of a device it is the name of a service of grpc.health.v1.
@@ -84,52 +73,6 @@ constexpr absl::Duration kReserve = absl::Seconds(2);
 // Commands take milliseconds and uploads can be resumed. Without a bound a client that keeps its connection open and does not look at it
 // would hold the server up for all of the time.
 constexpr absl::Duration kCallGrace = absl::Seconds(1);
-
-scheduler::WorkerProgram Program(const Settings& settings, const std::string& socket, const char* id, absl::string_view lane, int threads) {
-  scheduler::WorkerProgram program{id, settings.worker, {}, kDevice, lane == kFlowLane};
-  program.arguments = {"--connect", socket,   "--worker-id",     id,          "--device",
-                       kDevice,     "--lane", std::string(lane), "--threads", absl::StrCat(threads)};
-  const auto add = [&](const char* flag, std::string value) {
-    program.arguments.emplace_back(flag);
-    program.arguments.push_back(std::move(value));
-  };
-  add("--sandbox", settings.worker_sandbox);
-  add("--max-memory", absl::StrCat(settings.worker_memory_bytes));
-  add("--max-cpu-seconds", absl::StrCat(absl::ToInt64Seconds(absl::Ceil(settings.worker_cpu_time, absl::Seconds(1)))));
-  if (!settings.worker_user.empty()) add("--user", settings.worker_user);
-  return program;
-}
-
-scheduler::SupervisorOptions ToSupervisorOptions(const Settings& settings, Metrics& metrics, const JobTraces& traces) {
-  scheduler::SupervisorOptions options;
-  options.attach_timeout = settings.worker_attach_timeout;
-  options.restarted = [&metrics](const std::string& id) { metrics.WorkerRestarted(id); };
-  options.log = [&traces](const std::string& id, const std::string& job, absl::string_view line) {
-    Log(LogLevel::kInfo, line, {{"job", job}, {"worker", id}, {"trace_id", traces.Of(job)}});
-  };
-  options.warn = [&traces](const std::string& id, const std::string& job, absl::string_view what) {
-    Log(LogLevel::kWarn, absl::StrCat("worker ", what), {{"job", job}, {"worker", id}, {"trace_id", traces.Of(job)}});
-  };
-  return options;
-}
-
-// So that whoever reads it knows what to change.
-absl::Status OfSetting(const char* name, const absl::Status& status) {
-  return status.ok() ? status : absl::Status(status.code(), absl::StrCat(name, ": ", status.message()));
-}
-
-// Bounds on what one client can make the server do.
-void SetBounds(grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  builder.SetMaxSendMessageSize(kMaxMessageBytes);
-  builder.SetResourceQuota(grpc::ResourceQuota("sliceflowd").Resize(kMaxBufferBytes));
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsOfConnection);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTime);
-}
 
 // What one sends the other takes.
 grpc::ChannelArguments InProcessArguments() {
@@ -152,7 +95,6 @@ class DaemonImpl : public Daemon {
   absl::Status StartHttp();
   absl::Status OpenStore();
   absl::Status OpenDoor();
-  absl::Status StartWorkerServer();
   absl::Status StartPublicServer();
   absl::Status LoadCertificates();
   gateway::TlsIdentity HttpIdentity() const;
@@ -181,10 +123,7 @@ class DaemonImpl : public Daemon {
   std::unique_ptr<events::EventLog> log_;
   std::unique_ptr<jobs::Jobs> jobs_;
   std::unique_ptr<jobs::Datasets> datasets_;
-  std::optional<WorkerSocket> socket_;
-  std::unique_ptr<scheduler::Supervisor> supervisor_;
-  std::unique_ptr<scheduler::Scheduler> scheduler_;
-  std::unique_ptr<grpc::Server> worker_server_;
+  std::unique_ptr<Workers> workers_;
   std::unique_ptr<api::Services> services_;
   std::unique_ptr<Certificates> certificates_;  // null without TLS
   std::unique_ptr<grpc::Server> server_;
@@ -268,58 +207,29 @@ absl::Status DaemonImpl::Start() {
   if (absl::Status status = OpenDoor(); !status.ok()) return status;
   absl::StatusOr<std::vector<jobs::WaitingJob>> queue = jobs_->Recover();
   if (!queue.ok()) return queue.status();
-  if (absl::Status status = StartWorkerServer(); !status.ok()) return status;
-  jobs_->SetListener(scheduler_.get());
-  scheduler_->Start(*std::move(queue));
+  absl::StatusOr<std::unique_ptr<Workers>> workers = Workers::Make({settings_, *jobs_, *datasets_, *quotas_, metrics_, traces_, held_up_});
+  if (!workers.ok()) return workers.status();
+  workers_ = *std::move(workers);
+  jobs_->SetListener(&workers_->scheduler());
+  workers_->scheduler().Start(*std::move(queue));
   if (absl::Status status = StartPublicServer(); !status.ok()) return status;
-  AddGauges(metrics_, {*store_, *log_, *scheduler_, readiness_, clock_, settings_.data_dir, certificates_.get()});
+  AddGauges(metrics_, {*store_, *log_, workers_->scheduler(), readiness_, clock_, settings_.data_dir, certificates_.get()});
   StartUpkeep();
   StartHealth();
   caretaker_ = std::make_unique<jobs::Caretaker>(*jobs_, kTidyInterval, [](const absl::Status& status) {
     Log(LogLevel::kError, absl::StrCat("what is to be removed could not be: ", status.ToString()));
   });
-  supervisor_->Start();
+  workers_->Start();
   const std::string http = http_ == nullptr ? "" : ListenAddress{settings_.http->host, http_->port()}.ToString();
   if (!http.empty()) {
     Log(LogLevel::kInfo,
         absl::StrCat("the dashboard and the API for browsers are on ", settings_.encrypts_http() ? "https" : "http", "://", http));
   }
   (void)FlushLog(kLogTime);  // who reads the ready file finds what was to be said before
-  absl::StatusOr<ReadyFile> ready_file = ReadyFile::Write(RealFileSystem(), settings_.ready_file, address_, http);
+  absl::StatusOr<ReadyFile> ready_file =
+      ReadyFile::Write(RealFileSystem(), settings_.ready_file, {.grpc = address_, .http = http, .workers = workers_->address()});
   if (!ready_file.ok()) return OfSetting("ready_file", ready_file.status());
   ready_file_.emplace(*std::move(ready_file));
-  return absl::OkStatus();
-}
-
-absl::Status DaemonImpl::StartWorkerServer() {
-  absl::StatusOr<WorkerSocket> socket = WorkerSocket::Make(RealFileSystem(), settings_.data_dir);
-  if (!socket.ok()) return socket.status();
-  socket_.emplace(*std::move(socket));
-  supervisor_ =
-      std::make_unique<scheduler::Supervisor>(std::vector{Program(settings_, socket_->address(), kFlowWorker, kFlowLane, settings_.threads),
-                                                          Program(settings_, socket_->address(), kQueryWorker, "query", kQueryThreads)},
-                                              ToSupervisorOptions(settings_, metrics_, traces_));
-
-  scheduler::SchedulerOptions options;
-  options.version = std::string(Version());
-  const int64_t memory = settings_.worker_memory_bytes > 0 ? settings_.worker_memory_bytes : MachineMemoryBytes();
-  options.devices = {{.name = kDevice, .threads = settings_.threads, .memory_bytes = memory}};
-  options.max_running = [this](const std::string& owner) { return quotas_->Of(owner).max_running_jobs(); };
-  options.kill_worker = [this](const std::string& worker_id, int64_t pid) { supervisor_->Kill(worker_id, pid); };
-  options.worker_end = [this](const std::string& worker_id, int64_t pid) { return supervisor_->DescribeEnd(worker_id, pid); };
-  options.observer = supervisor_.get();
-  options.device_health = [this](const std::string& device) { return supervisor_->device_health(device); };
-  options.held_up = [this](const std::string& job, const absl::Status& why) { ObserveHeldUp(job, why, held_up_, traces_); };
-  options.gets_jobs = [this](const std::string& device) { return supervisor_->gets_jobs(device); };
-  scheduler_ = scheduler::MakeScheduler(*jobs_, *datasets_, std::move(options));
-
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort(socket_->address(), grpc::InsecureServerCredentials());
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  builder.SetMaxSendMessageSize(kMaxMessageBytes);
-  builder.RegisterService(scheduler_->worker_service());
-  worker_server_ = builder.BuildAndStart();
-  if (!worker_server_) return absl::UnavailableError(absl::StrCat("cannot listen for workers on ", socket_->address()));
   return absl::OkStatus();
 }
 
@@ -329,10 +239,11 @@ absl::Status DaemonImpl::StartPublicServer() {
   listener_ = *std::move(listener);
   const auto credentials = certificates_ == nullptr ? grpc::InsecureServerCredentials() : certificates_->ServerCredentials();
   grpc::ServerBuilder builder;
-  SetBounds(builder);
+  SetConnectionBounds(builder, kLeastPingInterval);
+  builder.SetResourceQuota(grpc::ResourceQuota("sliceflowd").Resize(kMaxBufferBytes));
   using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
   auto acceptor = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, credentials);
-  services_ = api::RegisterServices(builder, {*jobs_, *datasets_, *access_, *scheduler_}, limits_);
+  services_ = api::RegisterServices(builder, {*jobs_, *datasets_, *access_, workers_->scheduler()}, limits_);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(
       api::ObserveCalls(services_->names(), [this](const api::FinishedCall& call) { ObserveCall(call, metrics_, traces_); }));
@@ -366,9 +277,10 @@ absl::Status DaemonImpl::RefreshCertificates() {
   if (certificates_->load_time() != before) {
     Log(LogLevel::kInfo, absl::StrCat("took a renewed ", settings_.tls.cert, ", which expires at ",
                                       absl::FormatTime(certificates_->expire_time(), absl::UTCTimeZone())));
-    if (settings_.encrypts_http()) return http_->UseTls(HttpIdentity());
+    if (settings_.encrypts_http()) status = http_->UseTls(HttpIdentity());
   }
-  return status;
+  const absl::Status of_workers = workers_->RefreshCertificates();
+  return status.ok() ? of_workers : status;
 }
 
 void DaemonImpl::StartUpkeep() {
@@ -427,16 +339,18 @@ void DaemonImpl::StartHealth() {
   });
   // What does not need the device is served without it.
   auto report_device = [this, was_unhealthy = false](const absl::Status& status) mutable {
-    server_->GetHealthCheckService()->SetServingStatus(absl::StrCat(kDeviceService, kDevice), status.ok());
+    server_->GetHealthCheckService()->SetServingStatus(absl::StrCat(kDeviceService, kLocalDevice), status.ok());
     // Nothing is known of it before its workers have come or failed.
     if (status.ok() && !was_unhealthy) return;
     was_unhealthy = !status.ok();
-    if (status.ok()) return Log(LogLevel::kInfo, absl::StrCat("device ", kDevice, " is healthy again"));
-    Log(LogLevel::kError, absl::StrCat("device ", kDevice, " is not healthy: ", status.message()));
+    if (status.ok()) return Log(LogLevel::kInfo, absl::StrCat("device ", kLocalDevice, " is healthy again"));
+    Log(LogLevel::kError, absl::StrCat("device ", kLocalDevice, " is not healthy: ", status.message()));
   };
-  report_device(supervisor_->device_health(kDevice));  // who reads the ready file finds it told
-  device_health_ = std::make_unique<HealthWatch>(
-      kDeviceHealthInterval, [this] { return supervisor_->device_health(kDevice); }, report_device);
+  if (workers_->has_local()) {
+    report_device(workers_->local_health());  // who reads the ready file finds it told
+    device_health_ = std::make_unique<HealthWatch>(
+        kDeviceHealthInterval, [this] { return workers_->local_health(); }, report_device);
+  }
   if (certificates_ == nullptr) return;
   const auto report_certificates = [](const absl::Status& status) {
     if (status.ok()) return Log(LogLevel::kInfo, "the files of TLS are in order");
@@ -458,15 +372,12 @@ void DaemonImpl::Shutdown(absl::Duration time) {
   if (server_) server_->GetHealthCheckService()->Shutdown();  // NOT_SERVING
   absl::SleepFor(std::clamp(time - kReserve, absl::ZeroDuration(), kNotice));
   if (services_) services_->Shutdown();
-  if (supervisor_) supervisor_->Hold();
-  if (scheduler_) scheduler_->Shutdown(deadline - kReserve - Uptime());
-  if (supervisor_) supervisor_->Stop(deadline - kReserve - Uptime());
+  if (workers_) workers_->Stop(deadline - kReserve - Uptime());
   if (listener_) listener_->Stop();
   const absl::Duration calls_end = std::min(Uptime() + kCallGrace, deadline);
   if (server_) server_->Shutdown(WithinTime(calls_end - Uptime()));
-  if (worker_server_) worker_server_->Shutdown(WithinTime(calls_end - Uptime()));
+  if (workers_) workers_->CloseServer(calls_end - Uptime());
   server_.reset();
-  worker_server_.reset();
   upkeep_.reset();
 }
 

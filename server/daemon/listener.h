@@ -1,4 +1,4 @@
-// The public port: who gets a connection.
+// A port for gRPC: who gets a connection.
 #pragma once
 
 #include <grpcpp/server_builder.h>

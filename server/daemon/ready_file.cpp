@@ -16,11 +16,12 @@ constexpr int64_t kMostBytes = 4096;
 
 }  // namespace
 
-absl::StatusOr<ReadyFile> ReadyFile::Write(FileSystem& files, const std::string& path, const std::string& grpc_address,
-                                           const std::string& http_address) {
+absl::StatusOr<ReadyFile> ReadyFile::Write(FileSystem& files, const std::string& path, const ServedAddresses& addresses) {
   if (path.empty()) return ReadyFile(files, path);
-  const std::string http = http_address.empty() ? "" : absl::StrCat(", \"http\": \"", http_address, "\"");
-  const std::string text = absl::StrCat(kBegin, grpc_address, "\"", http, ", \"pid\": ", getpid(), "}\n");
+  std::string text = absl::StrCat(kBegin, addresses.grpc, "\"");
+  if (!addresses.http.empty()) absl::StrAppend(&text, ", \"http\": \"", addresses.http, "\"");
+  if (!addresses.workers.empty()) absl::StrAppend(&text, ", \"workers\": \"", addresses.workers, "\"");
+  absl::StrAppend(&text, ", \"pid\": ", getpid(), "}\n");
   if (absl::Status status = files.WriteFileDurably(path, text); !status.ok()) return status;
   return ReadyFile(files, path);
 }

@@ -8,14 +8,20 @@
 
 namespace sliceflow::daemon {
 
-// A file with the JSON {"grpc": "host:port", "http": "host:port", "pid": number}; there while the daemon serves. Removed when this is
+// Each as host:port; empty: it is not served.
+struct ServedAddresses {
+  std::string grpc;
+  std::string http;
+  std::string workers;
+};
+
+// A file with the JSON {"grpc": "host:port", "http": "host:port", "workers": "host:port", "pid": number}; there while the daemon serves. Removed when this is
 // destroyed.
 class ReadyFile {
  public:
   // Written all or nothing, in place of what a killed daemon left. `files` must outlive the result. An empty path writes
-  // nothing, an empty HTTP address is left out.
-  static absl::StatusOr<ReadyFile> Write(FileSystem& files, const std::string& path, const std::string& grpc_address,
-                                         const std::string& http_address);
+  // nothing, what is not served is left out.
+  static absl::StatusOr<ReadyFile> Write(FileSystem& files, const std::string& path, const ServedAddresses& addresses);
   // Whether there is a file that a daemon has written here.
   static bool IsAt(FileSystem& files, const std::string& path);
   ReadyFile(ReadyFile&& other) noexcept;

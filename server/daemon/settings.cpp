@@ -150,6 +150,35 @@ std::string ReadOwnerQuota(const GivenSetting& given, Settings& settings) {
   return status.ok() ? "" : Wrong(given, status);
 }
 
+// What is wrong with what is said of workers of other machines, as name and what would be right.
+std::vector<std::pair<const char*, std::string>> CheckWorkers(const Settings& settings) {
+  std::vector<std::pair<const char*, std::string>> problems;
+  if (!settings.workers_listen.has_value()) {
+    if (!settings.workers_client_ca.empty()) {
+      problems.emplace_back("workers.client_ca", "is of no use without workers.listen, the port that it is for");
+    }
+    if (settings.workers_local != "all") {
+      problems.emplace_back("workers.local", absl::StrCat(settings.workers_local, " leaves no worker for jobs without workers.listen"));
+    }
+    return problems;
+  }
+  std::vector<std::string> missing;
+  if (settings.tls.cert.empty()) missing.emplace_back("tls.cert");
+  if (settings.tls.key.empty()) missing.emplace_back("tls.key");
+  if (settings.workers_client_ca.empty()) missing.emplace_back("workers.client_ca");
+  if (!missing.empty()) {
+    problems.emplace_back("workers.listen", absl::StrCat("takes TLS, and certificates of workers: give ", absl::StrJoin(missing, ", ")));
+  } else if (CheckTlsFiles(settings.tls).ok()) {
+    const absl::Status status = CheckTlsFiles(settings.WorkersTls());
+    if (!status.ok()) problems.emplace_back("workers.listen", std::string(status.message()));
+  }
+  for (const auto& [name, other] : {std::pair{"listen", std::optional(settings.listen)}, std::pair{"http", settings.http}}) {
+    if (!other.has_value() || other->port == 0 || other->ToString() != settings.workers_listen->ToString()) continue;
+    problems.emplace_back("workers.listen", absl::StrCat(other->ToString(), " is what ", name, " is; each needs a port of its own"));
+  }
+  return problems;
+}
+
 // What is wrong with a port beyond this machine that is not guarded.
 std::string OpenToAll(absl::string_view source, absl::string_view name, const ListenAddress& address, bool encrypted,
                       const Settings& settings) {
@@ -161,6 +190,10 @@ std::string OpenToAll(absl::string_view source, absl::string_view name, const Li
 }
 
 }  // namespace
+
+absl::Status OfSetting(absl::string_view name, const absl::Status& status) {
+  return status.ok() ? status : absl::Status(status.code(), absl::StrCat(name, ": ", status.message()));
+}
 
 void AddEnvironment(const char* const* environment, GivenSettings& given) {
   std::map<std::string, std::string> variables;
@@ -241,6 +274,7 @@ absl::Status CheckForServing(const ResolvedSettings& resolved) {
     problems.push_back(
         absl::StrCat(source("http"), ": http: ", settings.http->ToString(), " is what listen is; each needs a port of its own"));
   }
+  for (const auto& [name, problem] : CheckWorkers(settings)) problems.push_back(absl::StrCat(source(name), ": ", name, ": ", problem));
   for (const auto& [name, problem] : CheckMachine(settings)) problems.push_back(absl::StrCat(source(name), ": ", name, ": ", problem));
   return problems.empty() ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrJoin(problems, "\n"));
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -37,6 +38,9 @@ struct Settings {
   int64_t worker_memory_bytes = 0;  // 0: as much as the machine has
   absl::Duration worker_cpu_time;   // zero: no bound
   absl::Duration worker_attach_timeout = absl::Seconds(30);
+  std::optional<ListenAddress> workers_listen;
+  std::string workers_client_ca;
+  std::string workers_local = "all";
   int threads = 0;
   absl::Duration shutdown_time = absl::Seconds(8);
   std::string log_level = "info";
@@ -45,11 +49,17 @@ struct Settings {
   v1::Quota quota;
   std::map<std::string, v1::Quota> owner_quotas;  // complete: what an owner's entry leaves out is that of `quota`
 
+  // Of the port that workers of other machines attach to.
+  TlsFiles WorkersTls() const { return {tls.cert, tls.key, workers_client_ca, "workers.client_ca"}; }
+
   // Whether the HTTP port, where there is one, speaks HTTPS.
   bool encrypts_http() const {
     return http.has_value() && tls.enabled() && (http_tls == "on" || (http_tls == "auto" && !http->loopback()));
   }
 };
+
+// Whoever reads the status knows what to change: its message begins with the name. OK stays so.
+absl::Status OfSetting(absl::string_view name, const absl::Status& status);
 
 // A value somebody gave.
 struct GivenSetting {

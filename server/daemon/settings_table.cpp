@@ -198,8 +198,9 @@ std::vector<Setting> MakeTable() {
               "Certificate chain in PEM; with it and tls.key connections are encrypted. Read again when it changes."),
       TlsFile("tls.key", &TlsFiles::key, "Private key of tls.cert in PEM. Read again when it changes."),
       TlsFile("tls.client_ca", &TlsFiles::client_ca, "Certificates in PEM, of which one must have signed that of a client (mutual TLS)."),
-      Text("ready_file", "FILE", &Settings::ready_file,
-           R"(File to write once it serves: {"grpc": "host:port", "http": "host:port", "pid": number}; removed when it stops.)"),
+      Text(
+          "ready_file", "FILE", &Settings::ready_file,
+          R"(File to write once it serves: {"grpc": "host:port", "http": "host:port", "workers": "host:port", "pid": number}; removed when it stops.)"),
       Text("worker", "FILE", &Settings::worker, "The worker program. Default: sliceflow-worker beside sliceflowd."),
       OneOf("worker_sandbox", {"off", "best-effort", "required"}, &Settings::worker_sandbox,
             "Whether workers are caged: without files, network, processes and privileges. `best-effort` goes on where this machine "
@@ -212,6 +213,17 @@ std::vector<Setting> MakeTable() {
            "Processor time after which a worker is ended, and its job goes on in another. 0: no bound."),
       Span("worker_attach_timeout", absl::Seconds(1), absl::Hours(1), &Settings::worker_attach_timeout,
            "Time that a worker may take to start; its device is not healthy after it."),
+      Address(
+          "workers.listen", &Settings::workers_listen,
+          "Where workers of other machines attach, with a certificate, over TLS with tls.cert and tls.key; port 0 takes a free one. They "
+          "do not where this is empty."),
+      Text("workers.client_ca", "FILE", &Settings::workers_client_ca,
+           "Certificates in PEM, of which one must have signed that of a worker: an authority of its own, because a worker sees every job "
+           "that "
+           "it is given. Required with workers.listen. Read again when it changes."),
+      OneOf("workers.local", {"all", "queries", "none"}, &Settings::workers_local,
+            "Which workers the daemon starts itself: `all`, the one for short requests (`queries`), or none. Others than `all` need "
+            "workers.listen."),
       Whole("threads", 0, kMaxThreads, &Settings::threads, "Threads that jobs are computed with. 0: as many as this process has cores."),
       Span("shutdown_time", absl::Seconds(3), absl::Hours(1), &Settings::shutdown_time, "Time to end in after SIGTERM or SIGINT."),
       OneOf("log.level", {"debug", "info", "warn", "error"}, &Settings::log_level, "What is written to standard error."),

@@ -99,10 +99,10 @@ absl::StatusOr<TlsTexts> ReadTlsFiles(const TlsFiles& files) {
   if (!key.ok()) return key.status();
   if (absl::Status status = CheckPair(files, *certificates->front(), **key); !status.ok()) return status;
   if (files.client_ca.empty()) return texts;
-  absl::StatusOr<std::string> client_ca = Read("tls.client_ca", files.client_ca);
+  absl::StatusOr<std::string> client_ca = Read(files.client_ca_setting, files.client_ca);
   if (!client_ca.ok()) return client_ca.status();
   texts.client_ca = *std::move(client_ca);
-  absl::Status status = ReadCertificates("tls.client_ca", files.client_ca, texts.client_ca).status();
+  absl::Status status = ReadCertificates(files.client_ca_setting, files.client_ca, texts.client_ca).status();
   if (!status.ok()) return status;
   return texts;
 }

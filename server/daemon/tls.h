@@ -11,9 +11,10 @@ namespace sliceflow::daemon {
 
 // Paths of PEM files; all empty without TLS.
 struct TlsFiles {
-  std::string cert;       // the chain, the server's own certificate first
-  std::string key;        // its private key, not encrypted
-  std::string client_ca;  // where it is given, clients need a certificate that one of these has signed
+  std::string cert;                                 // the chain, the server's own certificate first
+  std::string key;                                  // its private key, not encrypted
+  std::string client_ca;                            // where it is given, clients need a certificate that one of these has signed
+  const char* client_ca_setting = "tls.client_ca";  // what names client_ca
 
   bool enabled() const { return !cert.empty() || !key.empty() || !client_ca.empty(); }
 };

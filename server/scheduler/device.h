@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/strings/string_view.h"
+
 namespace sliceflow::scheduler {
 
 struct DeviceState {
-  std::string name;  // such as `cpu`
+  std::string name;  // `cpu`, or `NODE/cpu` of another machine
   int threads = 0;
   bool ready = false;  // a worker is attached
   int running_jobs = 0;
@@ -16,5 +18,12 @@ struct DeviceState {
   int64_t reserved_memory_bytes = 0;  // that the running jobs are thought to take
   int64_t used_memory_bytes = 0;      // that its workers hold beside what they hold idle, by their newest heartbeats
 };
+
+// Whether a name is one that a device of the daemon's own machine may have: `cpu`, or `cuda:N` without leading zeros.
+bool IsDeviceOfThisMachine(absl::string_view name);
+
+// Whether it is one of another machine: NODE, a slash, and what the machine itself calls it. NODE is up to 63 of the characters a–z, 0–9,
+// `.` and `-`, and begins and ends with a letter or a digit.
+bool IsDeviceOfAnotherMachine(absl::string_view name);
 
 }  // namespace sliceflow::scheduler

@@ -313,8 +313,10 @@ void FlowLane::ReportLoss(const Current& lost) {
     (void)Insist([&] { return jobs_.Finish(lost.job_id, lost.number, OutcomeOfStop(lost)); });
     return;
   }
-  const std::string end = worker_end_ ? worker_end_(session_.hello().worker_id(), session_.hello().pid()) : "";
-  const std::string reason = absl::StrCat("its worker was lost", end.empty() ? "" : ": it ", end);
+  const worker::v1::Hello& hello = session_.hello();
+  const std::string end = worker_end_ && !session_.peer().remote ? worker_end_(hello.worker_id(), hello.pid()) : "";
+  const std::string which = session_.peer().remote ? absl::StrCat(" ", hello.worker_id()) : "";
+  const std::string reason = absl::StrCat("its worker", which, " was lost", end.empty() ? "" : ": it ", end);
   (void)Insist([&] { return jobs_.LoseWorker(lost.job_id, lost.number, reason); });
 }
 

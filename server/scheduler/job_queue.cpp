@@ -21,7 +21,16 @@ void JobQueue::SetDevice(const std::string& device, int64_t memory_bytes) {
   const auto [known, is_new] = devices_.try_emplace(device);
   if (!is_new && known->second.memory_bytes == memory_bytes) return;
   known->second.memory_bytes = memory_bytes;
-  // What waits may now have other devices. Rare: when the daemon starts, and when a worker of a device that was not known attaches.
+  PlaceAnew();
+}
+
+void JobQueue::RemoveDevice(const std::string& device) {
+  absl::MutexLock lock(&mutex_);
+  if (devices_.erase(device) > 0) PlaceAnew();
+}
+
+// Rare: when the daemon starts, and when a device comes with its first worker or goes with its last.
+void JobQueue::PlaceAnew() {
   for (auto& [id, waiting] : waiting_) {
     const bool in_line = delayed_.count({waiting.due, id}) == 0;
     if (in_line) lines_.Remove(PlaceOf(waiting));

@@ -49,6 +49,8 @@ class JobQueue {
 
   // A device that jobs can be computed on, and the memory that they may take there together; 0: no bound.
   void SetDevice(const std::string& device, int64_t memory_bytes);
+  // Takes it out again; no taker of it may be left. Jobs that wait for it alone go on waiting.
+  void RemoveDevice(const std::string& device);
   // What the jobs that run on it are thought to take.
   int64_t ReservedBytes(const std::string& device) const;
 
@@ -102,6 +104,8 @@ class JobQueue {
 
   static WaitingLines::Place PlaceOf(const Waiting& waiting);
   std::string EligibleDevices(const jobs::WaitingJob& job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What waits may have other devices now.
+  void PlaceAnew() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddWaiting(Waiting waiting) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DropWaiting(const std::string& job_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AdmitDue(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

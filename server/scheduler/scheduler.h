@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/tensor.h"
@@ -36,12 +37,16 @@ struct SchedulerOptions {
   absl::Duration stop_timeout = absl::Seconds(30);      // a worker that goes on for longer with what it was told to give up is killed
   int64_t max_blob_bytes = int64_t{2} << 30;            // most bytes of samples, checkpoint or answer that a worker may have in flight
   int64_t max_worker_dataset_bytes = int64_t{1} << 30;  // data sets beyond are dropped by a worker, least recently used first
-  std::vector<DeviceState> devices;                     // those that workers are spawned for: listed also while none is attached
+  std::vector<DeviceState>
+      devices;  // those that workers are spawned for: listed also while none is attached. Others come with the first worker and go with the last
   std::function<void(const std::string& worker_id, int64_t pid)> kill_worker;  // ends the process of a hung worker; may be empty
   // How the process of a worker ended, such as `was killed by signal 9 (Killed)`; empty where that is not known. May wait a moment for the
   // process to be through with its end. May be empty.
   std::function<std::string(const std::string& worker_id, int64_t pid)> worker_end;
-  WorkerObserver* observer = nullptr;  // may be null; outlives the scheduler
+  WorkerObserver* observer = nullptr;  // of the workers of this machine; may be null; outlives the scheduler
+  // What becomes of a worker of another machine, which has no process here: `attached`, `detached`, or, as a warning, what is wrong with it.
+  // On threads of the scheduler, short. May be empty.
+  std::function<void(const RemoteWorker& worker, absl::string_view what, bool is_warning)> remote_worker;
   // OK, or what is wrong with a device: its workers end again and again, or do not attach. May be empty.
   std::function<absl::Status(const std::string& device)> device_health;
   // Whether a device is given jobs; what it has already goes on. Short, and calls nothing here. May be empty.
@@ -91,7 +96,8 @@ class Scheduler : public jobs::Listener {
   // Takes the recovered queue and begins to hand out jobs as workers attach.
   virtual void Start(std::vector<jobs::WaitingJob> queued) = 0;
 
-  // The gRPC service that workers attach to; register it on the server that listens on the workers' socket only.
+  // The gRPC service that workers attach to; register it on a server of its own. A worker that does not come over a socket of this machine
+  // is taken for one of another, so a port must let in none without a certificate.
   virtual grpc::Service* worker_service() = 0;
 
   // Answers exactly once, on a thread of the scheduler: after the answer, an error, or the timeout. The returned function cancels

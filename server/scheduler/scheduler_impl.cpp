@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "common/errors.h"
+#include "server/scheduler/device.h"
 
 namespace sliceflow::scheduler {
 namespace {
@@ -107,11 +108,14 @@ grpc::ServerBidiReactor<AttachRequest, AttachResponse>* SchedulerImpl::Attach(gr
 }
 
 absl::StatusOr<std::unique_ptr<Lane>> SchedulerImpl::Admit(WorkerSession& session, const Hello& hello) {
-  if (absl::Status status = CheckHello(hello); !status.ok()) {
-    if (options_.observer != nullptr) options_.observer->OnRefused(hello.worker_id(), hello.pid(), status);
+  WorkerObserver* const observer = ObserverOf(session);
+  if (absl::Status status = CheckHello(session.peer(), hello); !status.ok()) {
+    if (observer != nullptr) observer->OnRefused(hello.worker_id(), hello.pid(), status);
+    TellOfRemote(session, hello, absl::StrCat("was refused: ", status.message()), /*is_warning=*/true);
     return status;
   }
-  if (options_.observer != nullptr) options_.observer->OnAdmitted(hello.worker_id(), hello.pid());
+  if (observer != nullptr) observer->OnAdmitted(hello.worker_id(), hello.pid());
+  TellOfRemote(session, hello, "attached", /*is_warning=*/false);
   absl::MutexLock lock(&mutex_);
   // A worker of the same id is a restarted one whose old stream has not been noticed to be dead.
   for (auto& [other, attached] : sessions_) {
@@ -122,13 +126,20 @@ absl::StatusOr<std::unique_ptr<Lane>> SchedulerImpl::Admit(WorkerSession& sessio
   return MakeLane(session, attached);
 }
 
-absl::Status SchedulerImpl::CheckHello(const Hello& hello) const {
+void SchedulerImpl::TellOfRemote(const WorkerSession& session, const Hello& hello, absl::string_view what, bool is_warning) const {
+  const WorkerPeer& peer = session.peer();
+  if (!peer.remote || !options_.remote_worker) return;
+  options_.remote_worker({.id = hello.worker_id(), .device = hello.device(), .subject = peer.subject, .address = peer.address}, what,
+                         is_warning);
+}
+
+absl::Status SchedulerImpl::CheckHello(const WorkerPeer& peer, const Hello& hello) const {
   if (hello.version() != options_.version) {
     return WithReason(absl::FailedPreconditionError(
                           absl::StrCat("the worker is of version ", hello.version(), ", this server of version ", options_.version)),
                       "VERSION_MISMATCH", {{"worker_version", hello.version()}, {"server_version", options_.version}});
   }
-  if (hello.worker_id().empty()) return absl::InvalidArgumentError("a worker without an id");
+  if (absl::Status status = CheckIdentity(peer, hello); !status.ok()) return status;
   if (hello.lane() != worker::v1::LANE_FLOW && hello.lane() != worker::v1::LANE_QUERY) {
     return absl::InvalidArgumentError("a worker must say what it takes: whole jobs or queries");
   }
@@ -145,7 +156,7 @@ std::unique_ptr<Lane> SchedulerImpl::MakeLane(WorkerSession& session, Attached& 
   }
   AddDevice(attached.hello);
   auto lane = std::make_unique<FlowLane>(session, queue_, jobs_, std::move(ledger), stopping_, options_.worker_end, options_.held_up,
-                                         options_.observer);
+                                         ObserverOf(session));
   attached.flow_lane = lane.get();
   return lane;
 }
@@ -153,22 +164,43 @@ std::unique_ptr<Lane> SchedulerImpl::MakeLane(WorkerSession& session, Attached& 
 void SchedulerImpl::AddDevice(const Hello& hello) {
   auto device = std::find_if(devices_.begin(), devices_.end(), [&](const DeviceState& known) { return known.name == hello.device(); });
   if (device == devices_.end()) device = devices_.insert(device, DeviceState{hello.device(), hello.threads()});
+  if (IsDeviceOfAnotherMachine(device->name)) {
+    // What the newest worker says: the machine may have been started anew, with another bound.
+    device->threads = hello.threads();
+    device->memory_bytes = hello.memory_bytes();
+  }
   if (device->memory_bytes == 0) device->memory_bytes = hello.memory_bytes();
   queue_.SetDevice(device->name, device->memory_bytes);
 }
 
-void SchedulerImpl::KillProcess(const Hello& hello) {
-  if (options_.kill_worker) options_.kill_worker(hello.worker_id(), hello.pid());
+void SchedulerImpl::RemoveDeviceWithoutWorkers(const std::string& name) {
+  if (!IsDeviceOfAnotherMachine(name)) return;
+  for (const auto& [session, attached] : sessions_) {
+    if (attached.flow_lane != nullptr && attached.hello.device() == name) return;
+  }
+  queue_.RemoveDevice(name);
+  devices_.erase(std::remove_if(devices_.begin(), devices_.end(), [&](const DeviceState& device) { return device.name == name; }),
+                 devices_.end());
 }
 
-void SchedulerImpl::Served(const Hello& hello) {
-  if (options_.observer != nullptr) options_.observer->OnServed(hello.worker_id(), hello.pid());
+void SchedulerImpl::KillProcess(const Hello& hello) {
+  if (options_.kill_worker && hello.pid() != 0) options_.kill_worker(hello.worker_id(), hello.pid());
+}
+
+void SchedulerImpl::Served(const WorkerSession& session) {
+  WorkerObserver* const observer = ObserverOf(session);
+  if (observer != nullptr) observer->OnServed(session.hello().worker_id(), session.hello().pid());
 }
 
 void SchedulerImpl::Retire(WorkerSession* session) {
   const Hello& hello = session->hello();
-  if (options_.observer != nullptr) options_.observer->OnDetached(hello.worker_id(), hello.pid());
+  WorkerObserver* const observer = ObserverOf(*session);
+  if (observer != nullptr) observer->OnDetached(hello.worker_id(), hello.pid());
   absl::MutexLock lock(&mutex_);
+  Attached& attached = sessions_[session];
+  // A worker that was refused, or never said who it is, has not been there.
+  if (!attached.hello.worker_id().empty()) TellOfRemote(*session, hello, "detached", /*is_warning=*/false);
+  if (std::exchange(attached.flow_lane, nullptr) != nullptr) RemoveDeviceWithoutWorkers(hello.device());
   retired_.push_back(session);
   woken_ = true;
   changed_.SignalAll();
@@ -221,7 +253,10 @@ void SchedulerImpl::KillHung(absl::Duration now) {
       if (attached.dead || (!silent && !stubborn)) continue;
       attached.dead = true;
       session->Cut();
-      if (!attached.hello.worker_id().empty()) hung.push_back(attached.hello);
+      if (attached.hello.worker_id().empty()) continue;  // it never said who it is
+      TellOfRemote(*session, attached.hello, silent ? "says nothing and is cut off" : "does not give up its job and is cut off",
+                   /*is_warning=*/true);
+      hung.push_back(attached.hello);
     }
   }
   for (const Hello& hello : hung) KillProcess(hello);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "common/steady_wait.h"
 #include "server/scheduler/flow_lane.h"
@@ -47,13 +48,18 @@ class SchedulerImpl : public Scheduler, private SessionHost, private worker::v1:
 
   grpc::ServerBidiReactor<worker::v1::AttachRequest, worker::v1::AttachResponse>* Attach(grpc::CallbackServerContext* context) override;
   absl::StatusOr<std::unique_ptr<Lane>> Admit(WorkerSession& session, const worker::v1::Hello& hello) override;
-  void Served(const worker::v1::Hello& hello) override;
+  void Served(const WorkerSession& session) override;
   void Retire(WorkerSession* session) override;
 
-  absl::Status CheckHello(const worker::v1::Hello& hello) const;
+  absl::Status CheckHello(const WorkerPeer& peer, const worker::v1::Hello& hello) const;
+  // Of a worker of this machine; null of another's, or where there is none.
+  WorkerObserver* ObserverOf(const WorkerSession& session) const { return session.peer().remote ? nullptr : options_.observer; }
+  void TellOfRemote(const WorkerSession& session, const worker::v1::Hello& hello, absl::string_view what, bool is_warning) const;
   std::unique_ptr<Lane> MakeLane(WorkerSession& session, Attached& attached) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A device that a worker brought, or that is known already.
   void AddDevice(const worker::v1::Hello& hello) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes out a device of another machine that no worker for jobs is left of.
+  void RemoveDeviceWithoutWorkers(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void KillProcess(const worker::v1::Hello& hello);
   void Wake();
   void LookAfter();

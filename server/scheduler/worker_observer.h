@@ -8,6 +8,14 @@
 
 namespace sliceflow::scheduler {
 
+// A worker of another machine, as it is told to people.
+struct RemoteWorker {
+  std::string id;       // `remote/ID`
+  std::string device;   // `NODE/cpu`
+  std::string subject;  // the common name in its certificate; may be empty
+  std::string address;  // where it comes from, such as `ipv4:10.0.0.7:41234`
+};
+
 // Called on threads of the scheduler; calls are short and call nothing of it. A worker is named by its id and its process, so that what is
 // said of one that has been replaced means nothing.
 class WorkerObserver {

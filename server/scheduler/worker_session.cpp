@@ -18,7 +18,7 @@ constexpr size_t kMaxOutgoing = 256;
 }  // namespace
 
 WorkerSession::WorkerSession(grpc::CallbackServerContext* context, SessionHost& host, int64_t max_blob_bytes)
-    : host_(host), inbox_(max_blob_bytes), context_(context), last_heard_(Uptime()) {
+    : host_(host), peer_(PeerOf(*context)), inbox_(max_blob_bytes), context_(context), last_heard_(Uptime()) {
   StartRead(&incoming_);
 }
 
@@ -107,6 +107,7 @@ absl::Status WorkerSession::Dispatch() {
   if (!lane_) {
     if (!incoming_.has_hello()) return absl::FailedPreconditionError("the first message must be Hello");
     hello_ = incoming_.hello();
+    if (peer_.remote) SetApart(hello_);
     absl::StatusOr<std::unique_ptr<Lane>> lane = host_.Admit(*this, hello_);
     if (!lane.ok()) return lane.status();
     lane_ = *std::move(lane);
@@ -118,7 +119,7 @@ absl::Status WorkerSession::Dispatch() {
     return inbox_.Add(blob.key(), blob.data(), {blob.shape().begin(), blob.shape().end()});
   }
   absl::Status status = lane_->Handle(incoming_);
-  if (status.ok() && (incoming_.has_step_done() || incoming_.has_query_done())) host_.Served(hello_);
+  if (status.ok() && (incoming_.has_step_done() || incoming_.has_query_done())) host_.Served(*this);
   return status;
 }
 

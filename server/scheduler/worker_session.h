@@ -18,6 +18,7 @@
 #include "common/blob_inbox.h"
 #include "server/scheduler/executor.h"
 #include "server/scheduler/outbox.h"
+#include "server/scheduler/worker_peer.h"
 #include "sliceflow/worker/v1/worker.grpc.pb.h"
 
 namespace sliceflow::scheduler {
@@ -45,7 +46,7 @@ class SessionHost {
   // Accepts or refuses a worker; on the session's executor.
   virtual absl::StatusOr<std::unique_ptr<Lane>> Admit(WorkerSession& session, const worker::v1::Hello& hello) = 0;
   // A worker has computed a step or answered a query; on the session's executor.
-  virtual void Served(const worker::v1::Hello& hello) = 0;
+  virtual void Served(const WorkerSession& session) = 0;
   // gRPC is through with the session: destroy it, on another thread than its executor and gRPC's.
   virtual void Retire(WorkerSession* session) = 0;
 };
@@ -69,8 +70,11 @@ class WorkerSession : public grpc::ServerBidiReactor<worker::v1::AttachRequest, 
   // When the worker was last heard of, of Uptime; now, while a message of it is being handled.
   absl::Duration last_heard(absl::Duration now) const;
 
+  const WorkerPeer& peer() const { return peer_; }
+
   // On the executor.
   BlobInbox& inbox() { return inbox_; }
+  // Set apart where the worker is of another machine.
   const worker::v1::Hello& hello() const { return hello_; }
 
  private:
@@ -86,6 +90,7 @@ class WorkerSession : public grpc::ServerBidiReactor<worker::v1::AttachRequest, 
   void BeginClose(grpc::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   SessionHost& host_;
+  const WorkerPeer peer_;
   worker::v1::AttachRequest incoming_;
   BlobInbox inbox_;             // on the executor
   worker::v1::Hello hello_;     // on the executor, constant after Admit

@@ -4,9 +4,37 @@
 #include <map>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "common/failpoint.h"
 #include "common/version.h"
 #include "server/worker/worker.h"
+
+namespace {
+
+using sliceflow::worker::WorkerOptions;
+
+// So that what starts it does not start it again for that.
+constexpr int kWrongOptions = 2;
+
+// What options say together.
+absl::Status Complete(const std::string& node, const std::string& attach_time, WorkerOptions& options) {
+  if (!absl::ParseDuration(attach_time, &options.attach_timeout) || options.attach_timeout <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(absl::StrCat("--attach-time: must be a duration such as 10s or 5m, is ", attach_time));
+  }
+  if (options.route.remote() == node.empty()) {
+    return absl::InvalidArgumentError(options.route.remote() ? "--name: must be given for a daemon on another machine, --connect HOST:PORT"
+                                                             : "--name: is for a daemon on another machine, --connect HOST:PORT");
+  }
+  if (!node.empty()) options.device = absl::StrCat(node, "/", options.device);
+  const bool takes_jobs = options.lane == sliceflow::worker::v1::LANE_FLOW;
+  if (options.worker_id.empty() && !node.empty()) options.worker_id = absl::StrCat(node, takes_jobs ? "-flow" : "-query");
+  if (options.worker_id.empty()) return absl::InvalidArgumentError("--worker-id: must be given");
+  return sliceflow::worker::CheckRoute(options.route);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using sliceflow::worker::SandboxMode;
@@ -15,8 +43,17 @@ int main(int argc, char** argv) {
   options.version = std::string(sliceflow::Version());
   CLI::App app{"Computes flows for a sliceflow daemon, which starts it and tells it what to do."};
   app.set_version_flag("--version", options.version);
-  app.add_option("--connect", options.address, "Where the daemon takes workers, such as unix:PATH")->required();
-  app.add_option("--worker-id", options.worker_id, "The name the daemon knows this worker by")->required();
+  std::string node, attach_time = "10s";
+  app.add_option("--connect", options.route.address, "Where the daemon takes workers: unix:PATH, or HOST:PORT of another machine")
+      ->required();
+  app.add_option("--ca", options.route.ca, "Certificates in PEM, of which one must have signed that of a daemon on another machine");
+  app.add_option("--cert", options.route.cert, "This worker's certificate chain in PEM, signed by the daemon's workers.client_ca");
+  app.add_option("--key", options.route.key, "Private key of --cert in PEM");
+  app.add_option("--server-name", options.route.server_name,
+                 "Name that the daemon's certificate is for; the host of --connect if not given");
+  app.add_option("--name", node, "Name of this machine, before its devices on another one: NODE/cpu. Up to 63 of a-z, 0-9, . and -");
+  app.add_option("--attach-time", attach_time, "Time to find the daemon in, and to be taken by it: 10s, 5m")->capture_default_str();
+  app.add_option("--worker-id", options.worker_id, "The name the daemon knows this worker by; NODE-LANE if not given");
   app.add_option("--device", options.device, "The device to compute on")->check(CLI::IsMember({"cpu"}));
   const std::map<std::string, Lane> lanes{{"flow", Lane::LANE_FLOW}, {"query", Lane::LANE_QUERY}};
   app.add_option("--lane", options.lane, "Whole jobs (flow) or short requests (query)")->transform(CLI::CheckedTransformer(lanes));
@@ -30,9 +67,17 @@ int main(int argc, char** argv) {
   app.add_option("--max-cpu-seconds", options.sandbox.max_cpu_seconds, "Most seconds of processor time over its life; 0: no bound")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--user", options.sandbox.user, "Name or number of the user that it becomes when started as root");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongOptions;  // 0: help or version was asked for
+  }
 
-  absl::Status status;
+  absl::Status status = Complete(node, attach_time, options);
+  if (!status.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+    return kWrongOptions;
+  }
   if (const char* failpoints = std::getenv(sliceflow::kFailpointsVariable)) status = sliceflow::ArmFailpoints(failpoints);
   if (status.ok()) status = sliceflow::worker::RunWorker(options);
   if (status.ok()) return 0;

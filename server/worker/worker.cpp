@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -13,14 +14,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "common/grpc_deadline.h"
+#include "common/clock.h"
 #include "common/grpc_status.h"
+#include "common/machine_memory.h"
 #include "common/steady_wait.h"
 #include "server/engine/flow.h"
 #include "server/worker/connection.h"
 #include "server/worker/flow_runner.h"
 #include "server/worker/memory_meter.h"
 #include "server/worker/query_runner.h"
+#include "server/worker/route.h"
 #include "server/worker/sandbox.h"
 #include "server/worker/warm_up.h"
 
@@ -30,7 +33,6 @@ namespace {
 constexpr absl::Duration kHeartbeatInterval = absl::Seconds(1);
 // Data sets and checkpoints that the daemon sends; it keeps to less.
 constexpr int64_t kMaxBlobBytes = int64_t{4} << 30;
-constexpr int kMaxMessageBytes = 16 << 20;
 
 // Beats until it is destroyed.
 class Heart {
@@ -88,7 +90,15 @@ std::unique_ptr<Runner> MakeRunner(v1::Lane lane, Connection& connection, Memory
   return std::make_unique<FlowRunner>(connection, meter, idle_bytes);
 }
 
-v1::AttachRequest MakeHello(const WorkerOptions& options, int64_t idle_bytes) {
+// Whoever started it wants it gone: a service manager, to which only 0 is an end as it should be. A container's first process would ignore
+// the signal otherwise. What it computes goes on in another worker, from the last step that is stored.
+void EndWhenTold() {
+  struct sigaction action = {};
+  action.sa_handler = [](int /*signal*/) { _exit(EXIT_SUCCESS); };
+  for (const int signal : {SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+}
+
+v1::AttachRequest MakeHello(const WorkerOptions& options, int64_t memory_bytes, int64_t idle_bytes) {
   v1::AttachRequest message;
   v1::Hello& hello = *message.mutable_hello();
   hello.set_worker_id(options.worker_id);
@@ -98,6 +108,7 @@ v1::AttachRequest MakeHello(const WorkerOptions& options, int64_t idle_bytes) {
   hello.set_threads(options.threads);
   hello.set_pid(getpid());
   hello.set_idle_bytes(idle_bytes);
+  hello.set_memory_bytes(memory_bytes);
   return message;
 }
 
@@ -129,27 +140,29 @@ absl::Status Serve(Connection& connection, Runner& runner, bool& drained) {
 }  // namespace
 
 absl::Status RunWorker(const WorkerOptions& options) {
+  if (options.route.remote()) EndWhenTold();
   if (absl::Status status = WarmUp(); !status.ok()) return status;
-  MemoryMeter meter;  // before the cage shuts
+  // Before the cage shuts.
+  MemoryMeter meter;
+  const int64_t most = options.sandbox.max_memory_bytes;
+  const int64_t memory_bytes = most > 0 ? most : MachineMemoryBytes();
+  const absl::Duration deadline = Uptime() + options.attach_timeout;
+  const absl::StatusOr<Route> route = FindRoute(options.route, deadline);
+  if (!route.ok()) return route.status();
   Sandbox sandbox(options.sandbox);
   if (absl::Status status = sandbox.Enter(); !status.ok()) return status;
   engine::SetThreads(options.threads);
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
-  const std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
-  if (!channel->WaitForConnected(WithinTime(options.attach_timeout))) {
-    return absl::UnavailableError(absl::StrCat("nothing answers at ", options.address));
-  }
+  const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = Connect(*route, deadline);
+  if (!channel.ok()) return channel.status();
   if (absl::Status status = sandbox.Seal(); !status.ok()) return status;
   std::fprintf(stderr, "cage: %s\n", sandbox.Describe().c_str());
-  const auto stub = v1::WorkerService::NewStub(channel);
+  const auto stub = v1::WorkerService::NewStub(*channel);
   grpc::ClientContext context;
   const auto stream = stub->Attach(&context);
   Connection connection(*stream);
   meter.Restart();
   const int64_t idle_bytes = meter.Held();
-  connection.Send(MakeHello(options, idle_bytes));
+  connection.Send(MakeHello(options, memory_bytes, idle_bytes));
 
   absl::Status served;
   bool drained = false;
@@ -167,6 +180,8 @@ absl::Status RunWorker(const WorkerOptions& options) {
     return absl::OkStatus();
   }
   const absl::Status ended = FromGrpcStatus(stream->Finish());
+  if (absl::IsUnavailable(ended))
+    return absl::UnavailableError(absl::StrCat("the daemon at ", route->address, " is lost: ", ended.message()));
   return ended.ok() ? absl::UnavailableError("the daemon ended the stream") : ended;
 }
 

@@ -5,25 +5,27 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/worker/route.h"
 #include "server/worker/sandbox.h"
 #include "sliceflow/worker/v1/worker.pb.h"
 
 namespace sliceflow::worker {
 
 struct WorkerOptions {
-  std::string address;  // of the daemon, as gRPC names it, such as unix:/run/user/1000/sliceflow/worker
+  RouteOptions route;
   std::string worker_id;
   std::string version;
-  std::string device = "cpu";
+  std::string device = "cpu";  // as the daemon is to know it
   v1::Lane lane = v1::LANE_FLOW;
   int threads = 1;
   SandboxOptions sandbox;
-  absl::Duration attach_timeout = absl::Seconds(10);
-  absl::Duration stop_timeout = absl::Seconds(2);  // how long a computation that is given up may go on
+  absl::Duration attach_timeout = absl::Seconds(10);  // to find the daemon and to be taken by it
+  absl::Duration stop_timeout = absl::Seconds(2);     // how long a computation that is given up may go on
 };
 
 // Goes into its cage before it is given anything: from then on the process can do what Sandbox leaves it, and no more.
-// Returns when the stream has ended: OK after the daemon asked for it, otherwise why. Everything a worker knows the daemon has stored, so a
+// Returns when the stream has ended: OK after the daemon asked for it, otherwise why; it does not attach again, because its cage opens no
+// other connection. One of another machine's daemon ends at once, with exit code 0, when it is told to (SIGTERM, SIGINT). Everything a worker knows the daemon has stored, so a
 // computation that does not stop in time ends with the process (std::_Exit).
 absl::Status RunWorker(const WorkerOptions& options);
 

@@ -47,11 +47,15 @@ def careful(bench: Bench) -> str:
         require(service["cap_drop"] == ["ALL"] and "no-new-privileges:true" in service["security_opt"], f"{name} has privileges")
         require(service["deploy"]["resources"]["limits"].keys() >= {"cpus", "memory"}, f"{name} is not bounded")
         require(re.fullmatch(r"\S+:v?\d+\.\d+\.\d+", service["image"]), f"{name}: {service['image']} is no exact version")
-        for volume in service["volumes"]:
+        for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             there = (COMPOSE / source).exists() if source.startswith(".") else source in compose["volumes"]
             require(there, f"{name}: there is no {source}")
         require(set(service.get("secrets", [])) <= compose["secrets"].keys(), f"{name}: a secret that there is not")
+    worker = compose["services"]["worker"]
+    require(worker["profiles"] == ["workers"] and worker["networks"] == ["inside"] and "ports" not in worker, "a worker comes unasked, or is reached")
+    require(compose["services"][SERVER]["environment"]["SLICEFLOWD_WORKERS_LISTEN"].endswith(":50052"), "workers have another port")
+    require("tls_key" not in worker["secrets"], "a worker is given the server's key")
     makes = (COMPOSE / "make-secrets").read_text()
     for secret in compose["secrets"].values():
         require(secret["file"].removeprefix("./") in makes, f"make-secrets does not make {secret['file']}")

@@ -12,6 +12,8 @@ def install(bench: Bench) -> str:
     run("cmake", "--install", BUILD, "--prefix", first, "--strip")
     unit = (first / "lib/systemd/system/sliceflowd.service").read_text()
     require(f"ExecStart={first}/bin/sliceflowd\n" in unit, "the unit does not start what was installed")
+    workers = (first / "lib/systemd/system/sliceflow-worker@.service").read_text()
+    require(f"ExecStart={first}/bin/sliceflow-worker --lane %i " in workers, "the workers' unit does not start what was installed")
     prefix = bench.folder / "elsewhere" / "tree"
     prefix.parent.mkdir()
     first.rename(prefix)

@@ -26,6 +26,7 @@ class Served:
             time.sleep(0.05)
         said = json.loads(ready.read_text())
         self.grpc, self.http, self.pid = said["grpc"], said["http"], said["pid"]
+        self.workers: str | None = said.get("workers")
 
     def told(self) -> str:
         return self.log.read_text(errors="replace")

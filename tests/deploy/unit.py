@@ -29,7 +29,9 @@ def install(bench: Bench) -> str:
     (root / "etc/sliceflow").mkdir()
     (root / "etc/sliceflow/environment").write_text(f"SLICEFLOWD_HTTP={HTTP}\n")
     shutil.copy(JOB, root / "opt/job.yaml")
-    verified = in_root(root, "systemd-analyze verify /usr/local/lib/systemd/system/sliceflowd.service", deadline=60)
+    verified = in_root(
+        root, "cd /usr/local/lib/systemd/system && systemd-analyze verify sliceflowd.service sliceflow-worker@flow.service", deadline=60
+    )
     require(not verified.strip(), verified)
     return "installed, the user made, the unit enabled and verified"
 
@@ -135,6 +137,48 @@ def backup(bench: Bench) -> str:
     return "backed up while it serves, restored, sound"
 
 
+def worker(bench: Bench) -> str:
+    """Workers by their own unit, over mTLS to the server of the same machine, which then starts none itself."""
+    root, secrets = bench.made["root"], "/etc/sliceflow/tls"
+    (root / secrets.lstrip("/")).mkdir()
+    own = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc"
+    for name in ("server", "workers"):
+        where = f"{root}{secrets}/{name}"
+        run(
+            *f"openssl req -x509 {own} -days 2 -subj /CN={name} -addext subjectAltName=DNS:localhost -keyout {where}.key -out {where}.crt".split(),
+        )
+    where = f"{root}{secrets}/worker"
+    run(*f"openssl req {own} -subj /CN=worker -keyout {where}.key -out {where}.csr".split())
+    authority = f"{root}{secrets}/workers"
+    run(*f"openssl x509 -req -days 2 -CAcreateserial -in {where}.csr -CA {authority}.crt -CAkey {authority}.key -out {where}.crt".split())
+    inside(bench, "chown", "--recursive", "sliceflow", secrets)
+    (root / "etc/sliceflow/environment").write_text(
+        f"SLICEFLOWD_HTTP={HTTP}\nSLICEFLOWD_HTTP_TLS=off\nSLICEFLOWD_TLS_CERT={secrets}/server.crt\nSLICEFLOWD_TLS_KEY={secrets}/server.key\n"
+        f"SLICEFLOWD_WORKERS_LISTEN=127.0.0.1:50052\nSLICEFLOWD_WORKERS_CLIENT_CA={secrets}/workers.crt\nSLICEFLOWD_WORKERS_LOCAL=none\n"
+    )
+    files = f"--ca {secrets}/server.crt --cert {secrets}/worker.crt --key {secrets}/worker.key"
+    (root / "etc/sliceflow/worker").write_text(f"SLICEFLOW_WORKER_ARGUMENTS=--connect localhost:50052 {files}\n")
+    inside(bench, "systemctl", "restart", "sliceflowd")
+    inside(bench, "systemctl", "start", "sliceflow-worker@flow", "sliceflow-worker@query")
+    wait_until(bench, "ready", lambda: ready(bench))
+    cli = ("/usr/local/bin/sliceflow", "--server", "localhost:50051", "--tls-ca", f"{secrets}/server.crt")
+    name = json.loads(inside(bench, *cli, "submit", "/opt/job.yaml", "--json"))["name"]
+    inside(bench, *cli, "watch", name)
+    before = inside(bench, "systemctl", "show", "--property=MainPID", "--value", "sliceflow-worker@flow").strip()
+    inside(bench, "systemctl", "restart", "sliceflowd")
+    main = ("systemctl", "show", "--property=MainPID", "--value", "sliceflow-worker@flow")
+    wait_until(bench, "attached again", lambda: inside(bench, *main).strip() not in ("0", before) and ready(bench))
+    name = json.loads(inside(bench, *cli, "submit", "/opt/job.yaml", "--json"))["name"]
+    inside(bench, *cli, "watch", name)
+    line = inside(bench, "systemd-analyze", "security", "--no-pager", "sliceflow-worker@flow").strip().splitlines()[-1]
+    exposed = float(line.split(":")[1].split()[0])
+    require(exposed <= MOST_EXPOSED, line)
+    inside(bench, "systemctl", "stop", "sliceflow-worker@flow", "sliceflow-worker@query")
+    result = inside(bench, "systemctl", "show", "--property=Result", "--value", "sliceflow-worker@flow").strip()
+    require(result == "success", f"the worker's unit ended with {result}")
+    return f"a job before and one after a restart of the server; exposure {exposed} of 10"
+
+
 def stop(bench: Bench) -> str:
     inside(bench, "systemctl", "stop", "sliceflowd")
     now = state(bench)
@@ -161,6 +205,7 @@ STEPS = [
     Step("unit, a job", "`sliceflow submit` and `watch`", job),
     Step("unit, crash", "SIGKILL of the daemon", killed),
     Step("backup", "`sliceflowd backup`, `restore` and `check` as the server's user", backup),
+    Step("workers' unit", "`systemctl start sliceflow-worker@flow sliceflow-worker@query`, jobs, `systemctl restart sliceflowd`", worker),
     Step("unit, stop", "`systemctl stop`", stop),
     Step("unit, wrong settings", "a misspelt setting, then `systemctl start`", wrong),
 ]

@@ -134,6 +134,25 @@ bool WaitUntilGone(pid_t pid) {
   return true;
 }
 
+ProgramProcess::ProgramProcess(const std::vector<std::string>& command) : log_file_(TempName(".log")), pid_(Spawn(command, log_file_)) {}
+
+ProgramProcess::~ProgramProcess() {
+  Kill();
+  std::filesystem::remove(log_file_);
+}
+
+std::string ProgramProcess::Log() const { return ReadAll(log_file_); }
+
+void ProgramProcess::Signal(int signal) const { kill(pid_, signal); }
+
+void ProgramProcess::Kill() {
+  if (pid_ == 0) return;
+  kill(pid_, SIGKILL);
+  WaitFor(std::exchange(pid_, 0));
+}
+
+int ProgramProcess::Wait() { return WaitFor(std::exchange(pid_, 0)); }
+
 DaemonProcess::DaemonProcess(const std::string& data_dir, const std::vector<std::string>& more_flags, bool wait,
                              const std::vector<std::string>& prefix)
     : ready_file_(TempName(".json")), log_file_(TempName(".log")) {
@@ -162,6 +181,7 @@ void DaemonProcess::WaitUntilReady() {
     const std::string text = ReadAll(ready_file_);
     address_ = TextOf(text, "grpc");
     http_address_ = TextOf(text, "http");
+    workers_address_ = TextOf(text, "workers");
     if (address_.empty()) absl::SleepFor(kPoll);
   }
 }

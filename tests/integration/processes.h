@@ -30,6 +30,29 @@ int OpenFiles(pid_t pid);
 // Waits until a process is gone (a zombie counts as gone); false after `kPatience`.
 bool WaitUntilGone(pid_t pid);
 
+// Any program of a test's own. It dies with the test.
+class ProgramProcess {
+ public:
+  explicit ProgramProcess(const std::vector<std::string>& command);
+  // Kills it.
+  ~ProgramProcess();
+  ProgramProcess(const ProgramProcess&) = delete;
+  ProgramProcess& operator=(const ProgramProcess&) = delete;
+
+  pid_t pid() const { return pid_; }
+  // What it wrote to standard output and error so far.
+  std::string Log() const;
+  void Signal(int signal) const;
+  // SIGKILL, and waits until it is gone.
+  void Kill();
+  // The exit code of one that ends by itself; −1 when it was killed by a signal or did not end in time.
+  int Wait();
+
+ private:
+  std::string log_file_;
+  pid_t pid_ = 0;
+};
+
 // A sliceflowd of a test's own. It dies with the test.
 class DaemonProcess {
  public:
@@ -45,6 +68,8 @@ class DaemonProcess {
   const std::string& address() const { return address_; }
   // host:port of the HTTP port; empty where it has none.
   const std::string& http_address() const { return http_address_; }
+  // host:port of the port for workers of other machines; empty where it has none.
+  const std::string& workers_address() const { return workers_address_; }
   const std::string& ready_file() const { return ready_file_; }
   pid_t pid() const { return pid_; }
   // What it wrote to standard error so far.
@@ -67,6 +92,7 @@ class DaemonProcess {
   std::string log_file_;
   std::string address_;
   std::string http_address_;
+  std::string workers_address_;
   pid_t pid_ = 0;
 };
 

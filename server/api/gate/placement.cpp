@@ -4,7 +4,6 @@
 #include <cmath>
 #include <string>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -16,7 +15,6 @@ namespace sliceflow::api {
 namespace {
 
 constexpr char kAnyDevice[] = "any";
-constexpr size_t kMaxDeviceDigits = 3;
 constexpr double kLeastRunSeconds = 1;
 // A year: far beyond any job, and far from where adding seconds loses them.
 constexpr double kMostRunSeconds = 366.0 * 24 * 3600;
@@ -25,7 +23,7 @@ constexpr int64_t kLeastMemory = int64_t{64} << 20;
 void CheckDevice(Findings& findings, v1::Job& job, const std::vector<scheduler::DeviceState>& devices) {
   if (job.device().empty()) job.set_device(kAnyDevice);
   if (!IsDevice(job.device())) {
-    findings.Invalid("device", absl::StrCat("must be any, cpu or cuda:N, is ", Quoted(job.device())));
+    findings.Invalid("device", absl::StrCat("must be ", kDeviceForms, ", is ", Quoted(job.device())));
     return;
   }
   const auto named = [&](const scheduler::DeviceState& device) { return device.name == job.device(); };
@@ -50,9 +48,7 @@ void CheckLimits(Findings& findings, const v1::JobLimits& limits) {
 }  // namespace
 
 bool IsDevice(absl::string_view name) {
-  if (name == kAnyDevice || name == "cpu") return true;
-  if (!absl::ConsumePrefix(&name, "cuda:") || name.empty() || name.size() > kMaxDeviceDigits) return false;
-  return std::all_of(name.begin(), name.end(), absl::ascii_isdigit) && (name.size() == 1 || name[0] != '0');
+  return name == kAnyDevice || scheduler::IsDeviceOfThisMachine(name) || scheduler::IsDeviceOfAnotherMachine(name);
 }
 
 void CheckPlacement(Findings& findings, v1::Job& job, const std::vector<scheduler::DeviceState>& devices) {

@@ -37,9 +37,11 @@ TEST_F(GatePlacementTest, MistakesAreNamed) {
   const Mistake mistakes[] = {
       {"priority: 101", kInvalid, "priority", "between -100 and 100, is 101"},
       {"priority: -101", kInvalid, "priority", "is -101"},
-      {"device: 'gpu'", kInvalid, "device", "any, cpu or cuda:N"},
+      {"device: 'gpu'", kInvalid, "device", "any, cpu, cuda:N"},
       {"device: 'cuda:'", kInvalid, "device", "cuda:N"},
       {"device: 'cuda:01'", kInvalid, "device", "cuda:N"},
+      {"device: 'gpu1/any'", kInvalid, "device", "NODE/cpu or NODE/cuda:N of another machine"},
+      {"device: 'GPU1/cpu'", kInvalid, "device", "NODE/cpu"},
       {"device: 'CPU'", kInvalid, "device", "cuda:N"},
       {"limits { max_run_seconds: 0.5 }", kInvalid, "limits.max_run_seconds", "0, or between 1 and"},
       {"limits { max_run_seconds: -1 }", kInvalid, "limits.max_run_seconds", "is -1"},
@@ -63,6 +65,20 @@ TEST_F(GatePlacementTest, ADeviceThatIsNotThereIsRefusedNamingThoseThatAre) {
   ASSERT_EQ(ViolationsOf(status).size(), 1u);
   EXPECT_EQ(ViolationsOf(status)[0].field, "device");
   EXPECT_THAT(ViolationsOf(status)[0].description, HasSubstr("no device cuda:1; it has cpu, cuda:0"));
+}
+
+TEST_F(GatePlacementTest, WithoutAnyDeviceAJobForAnyWaitsAndOneForADeviceIsRefused) {
+  devices_ = {};
+  v1::CreateJobRequest request = Request(kSmallest);
+  const absl::StatusOr<v1::Job> any = Check(request);
+  ASSERT_TRUE(any.ok()) << any.status();
+  EXPECT_GT(any->memory().estimated_bytes(), 0);
+  request.mutable_job()->set_device("gpu1/cpu");
+  const absl::Status status = Check(request).status();
+  EXPECT_EQ(Reason(status), "DEVICE_UNKNOWN");
+  EXPECT_THAT(ViolationsOf(status)[0].description, HasSubstr("no device gpu1/cpu; it has none"));
+  devices_ = {{.name = "gpu1/cpu", .memory_bytes = int64_t{1} << 40}};
+  EXPECT_TRUE(Check(request).ok());
 }
 
 TEST_F(GatePlacementTest, AJobBeyondTheMemoryOfEveryDeviceItMayHaveIsRefusedNamingBoth) {

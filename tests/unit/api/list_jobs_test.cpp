@@ -32,7 +32,7 @@ TEST(ListJobsTest, OwnerDeviceAndPriorityAreAskedFor) {
 
 TEST(ListJobsTest, WhatCannotBeComparedIsNamed) {
   for (const auto& [filter, words] : {std::pair{"priority > 1", "compared by =, >= or <=, not by >"},
-                                      std::pair{"device = \"gpu\"", "device must be any, cpu or cuda:N, is \"gpu\""},
+                                      std::pair{"device = \"gpu\"", "device must be any, cpu, cuda:N, or NODE/cpu"},
                                       std::pair{"state = RUNNING OR state = QUEUED", "joined by AND, not by \"OR state = QUEUED\""},
                                       std::pair{"state RUNNING", "there is \"state RUNNING\""},
                                       {"priority = high", "whole number"},

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/daemon/settings_table.h"
 #include "tests/support/temp_folder.h"
 
@@ -173,6 +175,47 @@ TEST(Settings, WhatWouldNotServeIsRefused) {
               ElementsAre("--data-dir: data_dir: must be a folder; \"/bin/true\" is a file",
                           "--ready-file: ready_file: must lie in a folder that exists; \"/no/such/folder\" is none",
                           HasSubstr("--worker-user: worker_user: must be a user of this machine")));
+}
+
+TEST(Settings, WorkersOfOtherMachinesTakeAllThatTheirPortNeeds) {
+  ResolvedSettings resolved;
+  Settings& settings = resolved.settings;
+  settings.data_dir = "/data";
+  settings.worker = "/bin/true";
+  settings.workers_listen = {"0.0.0.0", 50052};
+  EXPECT_THAT(Problems(CheckForServing(resolved)), ElementsAre("--workers-listen: workers.listen: takes TLS, and certificates of workers: "
+                                                               "give tls.cert, tls.key, workers.client_ca"));
+  settings.workers_client_ca = "/none";
+  EXPECT_THAT(Problems(CheckForServing(resolved)), ElementsAre(HasSubstr("give tls.cert, tls.key")));
+  settings.workers_listen.reset();
+  settings.workers_local = "queries";
+  EXPECT_THAT(Problems(CheckForServing(resolved)),
+              ElementsAre("--workers-client-ca: workers.client_ca: is of no use without workers.listen, the port that it is for",
+                          "--workers-local: workers.local: queries leaves no worker for jobs without workers.listen"));
+  settings.workers_listen = settings.listen;
+  EXPECT_THAT(
+      Problems(CheckForServing(resolved)),
+      ElementsAre(HasSubstr("give tls.cert, tls.key"), HasSubstr("127.0.0.1:50051 is what listen is; each needs a port of its own")));
+}
+
+TEST(Settings, TheirAuthorityIsCheckedByItsOwnName) {
+  const testing::TempFolder folder;
+  const std::string cert = folder.path() + "/server.pem", key = folder.path() + "/server.key";
+  const std::string make =
+      absl::StrCat("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server -keyout ", key, " -out ",
+                   cert, " 2>/dev/null");
+  ASSERT_EQ(std::system(make.c_str()), 0);
+  ResolvedSettings resolved;
+  resolved.settings.data_dir = "/data";
+  resolved.settings.worker = "/bin/true";
+  resolved.settings.tls.cert = cert;
+  resolved.settings.tls.key = key;
+  resolved.settings.workers_listen = {"0.0.0.0", 50052};
+  resolved.settings.workers_client_ca = key;
+  EXPECT_THAT(Problems(CheckForServing(resolved)),
+              ElementsAre(absl::StrCat("--workers-listen: workers.listen: workers.client_ca: ", key, " holds no certificate in PEM")));
+  resolved.settings.workers_client_ca = cert;
+  EXPECT_THAT(Problems(CheckForServing(resolved)), IsEmpty());
 }
 
 // It is written over what is there, and removed when the daemon stops.

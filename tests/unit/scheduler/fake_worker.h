@@ -20,7 +20,8 @@ using sliceflow::testing::kPatience;
 
 class FakeWorker {
  public:
-  FakeWorker(const std::string& address, const std::string& id, worker::v1::Lane lane, const std::string& version = kVersion)
+  FakeWorker(const std::string& address, const std::string& id, worker::v1::Lane lane, const std::string& version = kVersion,
+             const std::string& device = "cpu")
       : stub_(worker::v1::WorkerService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {
     context_.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
     context_.set_wait_for_ready(true);
@@ -28,17 +29,19 @@ class FakeWorker {
     worker::v1::AttachRequest message;
     message.mutable_hello()->set_worker_id(id);
     message.mutable_hello()->set_version(version);
-    message.mutable_hello()->set_device("cpu");
+    message.mutable_hello()->set_device(device);
     message.mutable_hello()->set_lane(lane);
     message.mutable_hello()->set_threads(1);
     message.mutable_hello()->set_pid(kPid);
     message.mutable_hello()->set_idle_bytes(kIdleBytes);
+    message.mutable_hello()->set_memory_bytes(kMemoryBytes);
     stream_->Write(message);
   }
   ~FakeWorker() { context_.TryCancel(); }
 
   static constexpr int kPid = 4711;
   static constexpr int64_t kIdleBytes = 1000;
+  static constexpr int64_t kMemoryBytes = int64_t{1} << 40;
 
   // The next message that is no blob; the blobs before it are in `blobs`. Without a kind when the stream has ended.
   worker::v1::AttachResponse Next() {

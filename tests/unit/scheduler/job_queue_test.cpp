@@ -186,6 +186,22 @@ TEST_F(JobQueueTest, ADeviceThatComesLaterServesWhatWaitedForIt) {
   EXPECT_EQ(queue_->Take(Add("cuda:0")), "g");
 }
 
+TEST_F(JobQueueTest, WhatWaitsForADeviceThatIsTakenOutWaitsAndTheRestGoesElsewhere) {
+  queue_->SetDevice("a/cpu", 0);
+  jobs::WaitingJob bound = Job("bound");
+  bound.device = "a/cpu";
+  queue_->Push(bound);
+  queue_->Push(Job("any"));
+  RecordingTaker* gone = Add("a/cpu");
+  queue_->Remove(gone);
+  queue_->RemoveDevice("a/cpu");
+  RecordingTaker* cpu = Add();
+  EXPECT_EQ(TakeAndEnd(cpu), "any");
+  EXPECT_EQ(queue_->Take(cpu), std::nullopt);
+  queue_->SetDevice("a/cpu", 0);
+  EXPECT_EQ(queue_->Take(Add("a/cpu")), "bound");
+}
+
 TEST_F(JobQueueTest, ADeviceTakesNoMoreThanItsMemoryAndALargeJobIsNotOvertaken) {
   queue_->SetDevice("cpu", 4 * kGigabyte);
   for (const auto& [id, bytes] : {std::pair{"a", 3}, {"b", 3}, {"c", 1}}) {

@@ -60,9 +60,12 @@ class SchedulerFixture : public jobs::JobsFixture {
     grpc::ServerBuilder builder;
     address_ = absl::StrCat("unix:", folder_.path(), "/socket");
     builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(scheduler_->worker_service());
     server_ = builder.BuildAndStart();
     ASSERT_TRUE(server_);
+    network_address_ = absl::StrCat("127.0.0.1:", port);
     scheduler_->Start({});
   }
 
@@ -135,6 +138,7 @@ class SchedulerFixture : public jobs::JobsFixture {
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
+  std::string network_address_;  // as workers of other machines come
   absl::Mutex mutex_;
   std::vector<std::string> killed_ ABSL_GUARDED_BY(mutex_);
 };

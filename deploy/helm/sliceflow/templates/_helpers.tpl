@@ -32,6 +32,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ .Values.tls.secretName | default (printf "%s-tls" (include "sliceflow.fullname" .)) }}
 {{- end }}
 
+{{- define "sliceflow.workersSecret" -}}
+{{ .Values.workers.tls.secretName | default (printf "%s-workers" (include "sliceflow.fullname" .)) }}
+{{- end }}
+
+{{- define "sliceflow.serverHost" -}}
+{{ printf "%s.%s.svc" (include "sliceflow.fullname" .) .Release.Namespace }}
+{{- end }}
+
 {{- /* What Kubernetes calls the restricted standard of pods. */}}
 {{- define "sliceflow.podSecurity" -}}
 runAsNonRoot: true

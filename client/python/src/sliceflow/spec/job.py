@@ -40,7 +40,8 @@ class JobSpec(Part):
             title may have.
         priority: Jobs of higher priority start first; one that waits interrupts one of lower priority that runs, which goes on later from
             its last completed step. Between −100 and 100, and at most the owner's quota allows. Default: 0.
-        device: Where it is computed: `any`, `cpu`, or `cuda:N`, N the number of the device. Default: `any`.
+        device: Where it is computed: `any`; `cpu` or `cuda:N`, N the number of the device, of the server's own machine; or `NODE/cpu` or
+            `NODE/cuda:N` of another machine that has a worker attached. Default: `any`.
         limits: Bounds of the job's own, beside those of the server. Default: none.
 
     >>> import sliceflow as sf
