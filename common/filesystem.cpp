@@ -45,11 +45,11 @@ class File {
     return static_cast<int64_t>(info.st_size);
   }
 
-  // Fills `bytes` as far as the file goes.
-  absl::Status Read(std::string& bytes) const {
+  // Fills `bytes` from `offset` on, as far as the file goes.
+  absl::Status Read(int64_t offset, std::string& bytes) const {
     size_t done = 0;
     while (done < bytes.size()) {
-      const ssize_t count = pread(descriptor_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+      const ssize_t count = pread(descriptor_, bytes.data() + done, bytes.size() - done, offset + static_cast<off_t>(done));
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) return SystemError(errno, "read", path_);
       if (count == 0) break;
@@ -115,10 +115,12 @@ class PosixFileSystem final : public FileSystem {
     if (!file.status().ok()) return file.status();
     const absl::StatusOr<int64_t> size = file.Size();
     if (!size.ok()) return size.status();
-    std::string bytes(static_cast<size_t>(*size), '\0');
-    absl::Status status = file.Read(bytes);
-    if (!status.ok()) return status;
-    return bytes;
+    return Read(file, 0, *size);
+  }
+
+  absl::StatusOr<std::string> ReadAt(const std::string& path, int64_t offset, int64_t size) override {
+    const File file(path, O_RDONLY);
+    return file.status().ok() ? Read(file, offset, size) : file.status();
   }
 
   absl::Status WriteFileDurably(const std::string& path, absl::string_view bytes) override {
@@ -190,6 +192,13 @@ class PosixFileSystem final : public FileSystem {
     }
     if (errno != 0) return SystemError(errno, "list", path);
     return names;
+  }
+
+ private:
+  static absl::StatusOr<std::string> Read(const File& file, int64_t offset, int64_t size) {
+    std::string bytes(static_cast<size_t>(size), '\0');
+    if (absl::Status status = file.Read(offset, bytes); !status.ok()) return status;
+    return bytes;
   }
 };
 

@@ -18,6 +18,8 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   virtual absl::StatusOr<std::string> ReadFile(const std::string& path) = 0;
+  // What there is of the `size` bytes at `offset`: fewer, or none, at the file's end.
+  virtual absl::StatusOr<std::string> ReadAt(const std::string& path, int64_t offset, int64_t size) = 0;
 
   // All or nothing, and durable once it returns OK: temporary file, fsync, rename, fsync of the folder. Replaces what was there.
   virtual absl::Status WriteFileDurably(const std::string& path, absl::string_view bytes) = 0;

@@ -1,4 +1,4 @@
-// sample, density, upload and datasets.
+// sample, density, upload, datasets and dataset.
 #include <memory>
 #include <optional>
 
@@ -32,6 +32,13 @@ struct UploadArguments {
   std::optional<double> scale;
   int64_t rows = 0;
   std::string format;
+};
+
+struct RowArguments {
+  std::string dataset;
+  int32_t count = 1000;
+  std::string owner;
+  std::string output;  // empty: standard output
 };
 
 int Deliver(Context& context, const std::string& output, const std::string& name, const Tensor& tensor) {
@@ -154,10 +161,27 @@ int ListDatasets(Context& context) {
   return kExitSuccess;
 }
 
+int Rows(Context& context, const RowArguments& arguments) {
+  if (!arguments.output.empty()) {
+    if (absl::Status status = CheckOutputName(arguments.output); !status.ok()) return ReportUsage(context.console, status);
+  }
+  v1::SampleDatasetRequest request;
+  request.set_name(FullName("datasets", arguments.dataset));
+  request.set_owner(arguments.owner);
+  request.set_count(arguments.count);
+  absl::StatusOr<Tensor> rows = context.MakeClient().SampleDataset(request);
+  if (!rows.ok()) return ReportError(context, rows.status());
+  return Deliver(context, arguments.output, "rows", *rows);
+}
+
+void AddOutput(CLI::App* command, std::string& output) {
+  command->add_option("-o,--output", output, "Where to: .npz, .npy or .csv (default: CSV on standard output)");
+}
+
 void AddStep(CLI::App* command, const std::shared_ptr<DrawArguments>& arguments) {
   command->add_option("JOB", arguments->job, "jobs/ID or ID")->required();
   command->add_option("--step", arguments->step, "The step (default: the newest that is kept)")->transform(WholeNumber<int32_t>(0));
-  command->add_option("-o,--output", arguments->output, "Where to: .npz, .npy or .csv (default: CSV on standard output)");
+  AddOutput(command, arguments->output);
 }
 
 }  // namespace
@@ -188,6 +212,16 @@ void AddDataCommands(CLI::App& app, Context& context) {
 
   CLI::App* datasets = app.add_subcommand("datasets", "List data sets, newest first");
   datasets->callback([&context] { context.run = [&context] { return ListDatasets(context); }; });
+
+  auto picking = std::make_shared<RowArguments>();
+  CLI::App* dataset = app.add_subcommand("dataset", "Look at a data set")->require_subcommand(1);
+  CLI::App* rows = dataset->add_subcommand("rows", "Read rows of a data set, evenly spread over its table and in its order");
+  rows->add_option("DATASET", picking->dataset, "datasets/ID or ID")->required();
+  rows->add_option("--count", picking->count, "At most how many (default 1000); all where there are no more")
+      ->transform(WholeNumber<int32_t>(1));
+  rows->add_option("--owner", picking->owner, "Whose data set it is (default: one's own); for admins");
+  AddOutput(rows, picking->output);
+  rows->callback([&context, picking] { context.run = [&context, picking] { return Rows(context, *picking); }; });
 }
 
 }  // namespace sliceflow::cli

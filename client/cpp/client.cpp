@@ -48,6 +48,19 @@ absl::Status ReadTensor(Stream& stream, grpc::ClientContext& context, int64_t li
   return absl::OkStatus();
 }
 
+// The tensor that the stream `open(context)` carries.
+template <typename Open>
+absl::StatusOr<Tensor> DownloadTensor(const ClientOptions& options, Open open) {
+  Tensor tensor;
+  absl::Status status = WithRetries(options.retry, options.transfer_timeout, [&](absl::Duration deadline) {
+    grpc::ClientContext context;
+    SetDeadline(context, deadline);
+    auto reader = open(&context);
+    return ReadTensor(*reader, context, options.max_tensor_values, &tensor);
+  });
+  return ResponseOr(status, std::move(tensor));
+}
+
 }  // namespace
 
 // A channel without files and without a token is always to be had.
@@ -139,14 +152,7 @@ absl::StatusOr<WatchEnd> Client::Watch(const std::string& job, const WatchOption
 }
 
 absl::StatusOr<Tensor> Client::Sample(const v1::SampleJobRequest& request) {
-  Tensor tensor;
-  absl::Status status = WithRetries(options_.retry, options_.transfer_timeout, [&](absl::Duration deadline) {
-    grpc::ClientContext context;
-    SetDeadline(context, deadline);
-    auto reader = jobs_->SampleJob(&context, request);
-    return ReadTensor(*reader, context, options_.max_tensor_values, &tensor);
-  });
-  return ResponseOr(status, std::move(tensor));
+  return DownloadTensor(options_, [&](grpc::ClientContext* context) { return jobs_->SampleJob(context, request); });
 }
 
 absl::StatusOr<std::string> Client::ExportModel(const v1::ExportModelRequest& request, absl::FunctionRef<void(int64_t bytes)> on_progress) {
@@ -220,6 +226,10 @@ absl::StatusOr<v1::ListDatasetsResponse> Client::ListDatasets(const v1::ListData
   absl::Status status =
       Unary(options_, true, [&](grpc::ClientContext* context) { return datasets_->ListDatasets(context, request, &response); });
   return ResponseOr(status, std::move(response));
+}
+
+absl::StatusOr<Tensor> Client::SampleDataset(const v1::SampleDatasetRequest& request) {
+  return DownloadTensor(options_, [&](grpc::ClientContext* context) { return datasets_->SampleDataset(context, request); });
 }
 
 absl::Status Client::DeleteDataset(const v1::DeleteDatasetRequest& request) {

@@ -82,6 +82,8 @@ class Client {
   absl::StatusOr<v1::Dataset> UploadDataset(const UploadOptions& options);
   absl::StatusOr<v1::Dataset> GetDataset(const v1::GetDatasetRequest& request);
   absl::StatusOr<v1::ListDatasetsResponse> ListDatasets(const v1::ListDatasetsRequest& request);
+  // Evenly spread rows, all where there are no more; shape [n, columns].
+  absl::StatusOr<Tensor> SampleDataset(const v1::SampleDatasetRequest& request);
   absl::Status DeleteDataset(const v1::DeleteDatasetRequest& request);
 
   absl::StatusOr<v1::ServerInfo> GetServerInfo();

@@ -89,6 +89,50 @@ class UploadStream final : public grpc::ServerReadReactor<v1::UploadDatasetReque
   std::unique_ptr<jobs::Upload> upload_;
 };
 
+absl::Status CheckRowCount(const Limits& limits, int64_t count) {
+  FieldViolations violations;
+  if (count > limits.max_samples) {
+    violations.Add("count", absl::StrCat("must be at most ", limits.max_samples, " on this server, is ", count));
+    return violations.ToStatus(absl::StatusCode::kResourceExhausted);
+  }
+  if (count < 1) violations.Add("count", absl::StrCat("must be at least 1, is ", count));
+  return violations.ToStatus();
+}
+
+absl::StatusOr<jobs::DatasetRows> OpenRows(const absl::StatusOr<Call>& call, jobs::Datasets& datasets, const Limits& limits,
+                                           const v1::SampleDatasetRequest& request) {
+  if (!call.ok()) return call.status();
+  const absl::StatusOr<jobs::DatasetKey> key = KeyOf(call->caller(), request);
+  if (!key.ok()) return key.status();
+  if (absl::Status status = CheckRowCount(limits, request.count()); !status.ok()) return status;
+  return datasets.OpenRows(call->caller().scope(), *key, request.count());
+}
+
+// Reads a chunk once the one before it was taken, so a slow client costs a chunk.
+class RowStream final : public grpc::ServerWriteReactor<v1::TensorChunk> {
+ public:
+  explicit RowStream(absl::StatusOr<jobs::DatasetRows> rows) : rows_(std::move(rows)) { WriteNext(); }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok) return Finish(ToGrpcStatus(absl::CancelledError("the client went away")));
+    WriteNext();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void WriteNext() {
+    if (!rows_.ok()) return Finish(ToGrpcStatus(rows_.status()));
+    if (rows_->done()) return Finish(grpc::Status::OK);
+    absl::StatusOr<v1::TensorChunk> chunk = rows_->Next();
+    if (!chunk.ok()) return Finish(ToGrpcStatus(chunk.status()));
+    chunk_ = *std::move(chunk);
+    StartWrite(&chunk_);
+  }
+
+  absl::StatusOr<jobs::DatasetRows> rows_;
+  v1::TensorChunk chunk_;
+};
+
 }  // namespace
 
 grpc::ServerReadReactor<v1::UploadDatasetRequest>* DatasetServiceImpl::UploadDataset(grpc::CallbackServerContext* context,
@@ -141,6 +185,12 @@ grpc::ServerUnaryReactor* DatasetServiceImpl::ListDatasets(grpc::CallbackServerC
     return answer;
   };
   return Serve(access_, context, {"DatasetService.ListDatasets"}, response, list);
+}
+
+grpc::ServerWriteReactor<v1::TensorChunk>* DatasetServiceImpl::SampleDataset(grpc::CallbackServerContext* context,
+                                                                             const v1::SampleDatasetRequest* request) {
+  const absl::StatusOr<Call> call = access_.Enter(*context, {"DatasetService.SampleDataset", Permission::kRead, request->name()});
+  return new RowStream(OpenRows(call, datasets_, limits_, *request));
 }
 
 grpc::ServerUnaryReactor* DatasetServiceImpl::DeleteDataset(grpc::CallbackServerContext* context, const v1::DeleteDatasetRequest* request,

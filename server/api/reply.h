@@ -33,10 +33,4 @@ grpc::ServerUnaryReactor* Serve(Access& access, grpc::CallbackServerContext* con
   return Reply(context, result.status());
 }
 
-// A method of the contract that this server does not serve.
-inline absl::Status NotServed(absl::string_view method) {
-  return WithReason(absl::UnimplementedError(absl::StrCat("this server does not serve ", method, "; GetServerInfo lists what it serves")),
-                    "NOT_SERVED", {{"method", std::string(method)}});
-}
-
 }  // namespace sliceflow::api

@@ -14,7 +14,7 @@ class ServicesImpl final : public Services {
       : limits_(limits),
         watches_(rooms.access, rooms.jobs),
         jobs_(rooms.access, rooms.jobs, rooms.datasets, rooms.scheduler, watches_, limits_),
-        datasets_(rooms.access, rooms.datasets),
+        datasets_(rooms.access, rooms.datasets, limits_),
         server_(rooms.access, rooms.scheduler, limits_) {}
 
   void Register(grpc::ServerBuilder& builder) { builder.RegisterService(&jobs_).RegisterService(&datasets_).RegisterService(&server_); }

@@ -25,12 +25,15 @@ constexpr size_t kMaxTargetBytes = size_t{8} << 10;
 constexpr absl::Duration kHeadTime = absl::Seconds(2);
 constexpr absl::Duration kBodyTime = absl::Seconds(10);
 constexpr absl::string_view kEnd = "\r\n\r\n";
+constexpr absl::string_view kBad = "400 Bad Request";
+constexpr absl::string_view kNoCall = "405 Method Not Allowed\r\nAllow: POST";  // which the answer has to say (RFC 9110, section 15.5.6)
 constexpr absl::string_view kTooLarge = "413 Payload Too Large";
 
-bool IsCall(const RequestHead& head) { return head.method == "POST" && absl::StartsWith(head.path, kContractPath); }
+bool IsCall(const RequestHead& head) { return absl::StartsWith(head.path, kContractPath); }
 
 void Say(int socket, absl::string_view text) { (void)send(socket, text.data(), text.size(), MSG_NOSIGNAL); }
 
+// `status`: the status line after the version, with fields that belong to it.
 void Answer(int socket, absl::string_view status) {
   Say(socket, absl::StrCat("HTTP/1.1 ", status, "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
   shutdown(socket, SHUT_WR);
@@ -127,6 +130,9 @@ bool RequestReader::Read(Connection& connection) {
   const ssize_t count = recv(request.socket, buffer, sizeof buffer, 0);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return true;
   if (count <= 0) {
+    // A client that only ended its side may read why nothing comes of half a request.
+    const bool is_half = count == 0 && !connection.answered && !request.text.empty();
+    if (is_half) Answer(request.socket, kBad);
     close(request.socket);
     return false;
   }
@@ -157,7 +163,7 @@ absl::string_view RequestReader::TakeHead(Connection& connection) {
   if (end == absl::string_view::npos) return text.size() >= kMaxHeadBytes ? "431 Request Header Fields Too Large" : "";
   const size_t head_bytes = end + kEnd.size();
   absl::StatusOr<RequestHead> head = ReadHead(text.substr(0, head_bytes));
-  if (!head.ok()) return "400 Bad Request";
+  if (!head.ok()) return kBad;
   connection.request.head = *std::move(head);
   if (const absl::string_view refusal = TakeCall(connection); !refusal.empty()) return refusal;
   connection.head_bytes = head_bytes;
@@ -168,6 +174,7 @@ absl::string_view RequestReader::TakeCall(Connection& connection) {
   const RequestHead& head = connection.request.head;
   const bool is_chunked = !head.Field("transfer-encoding").empty();
   if (!IsCall(head)) return head.content_length > 0 || is_chunked ? kTooLarge : "";  // no page asks for a body
+  if (head.method != "POST") return kNoCall;
   if (head.content_length < 0 || is_chunked) return "411 Length Required";
   if (head.content_length > kMaxBodyBytes) return kTooLarge;
   if (const absl::string_view encoding = head.Field("content-encoding"); !encoding.empty() && encoding != "identity") {

@@ -14,9 +14,9 @@
 
 namespace sliceflow::gateway {
 
-// One thread waits for all connections. A head has two seconds and 64 KiB. A body follows only that of a call (POST below kContractPath): its
+// One thread waits for all connections. A head has two seconds and 64 KiB. A body follows only that of a call (below kContractPath, POST): its
 // length is announced and at most `kMaxBodyBytes`, all bodies together are at most `kMostBodyBytes`, and it has ten seconds. What does not
-// keep to this is answered here: 400, 411, 413, 414, 415, 431 or 503. At most `kMostConnections` are waited for: beyond, the oldest is
+// keep to this is answered here: 400 (also to what ends before it is whole), 405, 411, 413, 414, 415, 431 or 503. At most `kMostConnections` are waited for: beyond, the oldest is
 // closed, since a client that means it sends its request at once. Thread-safe.
 class RequestReader {
  public:
@@ -66,7 +66,7 @@ class RequestReader {
   absl::Duration NextDeadline() const;
   // Reads what is there; false when the connection is not waited for any longer.
   bool Read(Connection& connection);
-  // Looks at a head once it is whole. The status line of a refusal, or nothing.
+  // Looks at a head once it is whole. The status line of a refusal, and fields that belong to it, or nothing.
   absl::string_view TakeHead(Connection& connection);
   absl::string_view TakeCall(Connection& connection);
   void HandOver(Connection& connection);

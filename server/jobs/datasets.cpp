@@ -159,6 +159,7 @@ class DatasetsImpl : public Datasets {
   absl::StatusOr<Page> List(const Scope& scope, std::optional<int64_t> before_number, int limit) override;
   absl::Status Delete(const Scope& scope, const DatasetKey& key) override;
   absl::StatusOr<std::shared_ptr<const Tensor>> Load(const DatasetKey& key) override;
+  absl::StatusOr<DatasetRows> OpenRows(const Scope& scope, const DatasetKey& key, int64_t count) override;
 
   absl::Status Append(const std::string& owner, const v1::UploadHeader& header, int64_t offset, const std::string& data);
   absl::StatusOr<v1::Dataset> Complete(const std::string& owner, const v1::UploadHeader& header);
@@ -412,6 +413,16 @@ absl::StatusOr<std::shared_ptr<const Tensor>> DatasetsImpl::Load(const DatasetKe
   auto shared = std::make_shared<const Tensor>(*std::move(tensor));
   cache_.Put(cache_key, shared);
   return shared;
+}
+
+absl::StatusOr<DatasetRows> DatasetsImpl::OpenRows(const Scope& scope, const DatasetKey& key, int64_t count) {
+  const absl::StatusOr<store::DatasetRow> row = Row(scope, key);
+  if (!row.ok()) return row.status();
+  const absl::StatusOr<v1::Dataset> dataset = Parse(*row);
+  if (!dataset.ok()) return dataset.status();
+  absl::StatusOr<store::BlobReader> table = blobs_.Open(row->blob_key);
+  if (!table.ok()) return NamedIfGone(table.status());
+  return DatasetRows(*std::move(table), dataset->rows(), dataset->columns(), count);
 }
 
 }  // namespace

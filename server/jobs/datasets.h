@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/filesystem.h"
 #include "common/tensor.h"
+#include "server/jobs/dataset_rows.h"
 #include "server/jobs/quota.h"
 #include "server/jobs/scope.h"
 #include "server/store/blob_store.h"
@@ -66,6 +67,8 @@ class Datasets {
   virtual absl::Status Delete(const Scope& scope, const DatasetKey& key) = 0;
   // The table, of shape [rows, columns], for a worker; the newest few are cached.
   virtual absl::StatusOr<std::shared_ptr<const Tensor>> Load(const DatasetKey& key) = 0;
+  // At most `count` rows, from 1 on, of the table. DataLoss for a damaged one, here or as it is read.
+  virtual absl::StatusOr<DatasetRows> OpenRows(const Scope& scope, const DatasetKey& key, int64_t count) = 0;
   // Removes unfinished uploads that nobody went on with for a day; not one that is being written. To be called now and then.
   virtual absl::Status DropAbandonedUploads() = 0;
 };

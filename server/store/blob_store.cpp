@@ -38,8 +38,9 @@ T ReadNumber(absl::string_view bytes, size_t offset) {
   return value;
 }
 
-uint32_t Crc32(absl::string_view bytes) {
-  return static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+// `before`: of the bytes that these go on from.
+uint32_t Crc32(absl::string_view bytes, uint32_t before = 0) {
+  return static_cast<uint32_t>(crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 std::string Footer(absl::string_view bytes) {
@@ -50,16 +51,31 @@ std::string Footer(absl::string_view bytes) {
   return footer;
 }
 
+absl::Status Damaged(const std::string& key, absl::string_view what) { return absl::DataLossError(absl::StrCat("blob ", key, ": ", what)); }
+
+// What a footer says of the bytes before it.
+struct Sealed {
+  uint64_t size = 0;
+  uint32_t checksum = 0;
+};
+
+// `footer`: the last bytes of a file of `file_size`.
+absl::StatusOr<Sealed> ReadFooter(absl::string_view footer, size_t file_size, const std::string& key) {
+  if (footer.size() < kFooterSize) return Damaged(key, "cut off");
+  if (footer.substr(0, kMagic.size()) != kMagic) return Damaged(key, "no footer");
+  if (ReadNumber<uint32_t>(footer, 20) != Crc32(footer.substr(0, 20))) return Damaged(key, "damaged footer");
+  const Sealed sealed{.size = ReadNumber<uint64_t>(footer, 8), .checksum = ReadNumber<uint32_t>(footer, 16)};
+  if (sealed.size != file_size - kFooterSize) return Damaged(key, "wrong length");
+  return sealed;
+}
+
+absl::Status WrongChecksum(const std::string& key) { return Damaged(key, "the checksum does not match"); }
+
 absl::Status CheckFooter(absl::string_view file, const std::string& key) {
-  const auto damaged = [&](absl::string_view what) { return absl::DataLossError(absl::StrCat("blob ", key, ": ", what)); };
-  if (file.size() < kFooterSize) return damaged("cut off");
-  const absl::string_view footer = file.substr(file.size() - kFooterSize);
-  if (footer.substr(0, kMagic.size()) != kMagic) return damaged("no footer");
-  if (ReadNumber<uint32_t>(footer, 20) != Crc32(footer.substr(0, 20))) return damaged("damaged footer");
-  const absl::string_view bytes = file.substr(0, file.size() - kFooterSize);
-  if (ReadNumber<uint64_t>(footer, 8) != bytes.size()) return damaged("wrong length");
-  if (ReadNumber<uint32_t>(footer, 16) != Crc32(bytes)) return damaged("the checksum does not match");
-  return absl::OkStatus();
+  const size_t size = file.size() - std::min(file.size(), kFooterSize);
+  const absl::StatusOr<Sealed> sealed = ReadFooter(file.substr(size), file.size(), key);
+  if (!sealed.ok()) return sealed.status();
+  return sealed->checksum == Crc32(file.substr(0, size)) ? absl::OkStatus() : WrongChecksum(key);
 }
 
 bool GoodCharacter(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'; }
@@ -98,6 +114,23 @@ bool IsBlobKey(absl::string_view key) {
   return good;
 }
 
+BlobReader::BlobReader(std::string path, std::string key, int64_t size, uint32_t checksum, FileSystem& files)
+    : path_(std::move(path)), key_(std::move(key)), size_(size), checksum_(checksum), files_(files) {}
+
+absl::StatusOr<std::string> BlobReader::Read(int64_t size) {
+  const int64_t count = std::min(size, size_ - offset_);
+  if (count == 0) {
+    if (crc_ != checksum_) return WrongChecksum(key_);
+    return std::string();
+  }
+  absl::StatusOr<std::string> bytes = files_.ReadAt(path_, offset_, count);
+  if (!bytes.ok()) return bytes;
+  if (static_cast<int64_t>(bytes->size()) < count) return Damaged(key_, "cut off");
+  crc_ = Crc32(*bytes, crc_);
+  offset_ += count;
+  return bytes;
+}
+
 BlobStore::BlobStore(std::string folder, FileSystem& files) : folder_(std::move(folder)), files_(files) {}
 
 absl::Status BlobStore::Put(const std::string& key, absl::string_view bytes) {
@@ -133,6 +166,19 @@ absl::StatusOr<std::string> BlobStore::Get(const std::string& key) {
   if (!status.ok()) return status;
   file->resize(file->size() - kFooterSize);
   return file;
+}
+
+absl::StatusOr<BlobReader> BlobStore::Open(const std::string& key) {
+  if (absl::Status status = CheckKey(key); !status.ok()) return status;
+  const std::string path = absl::StrCat(folder_, "/", key);
+  const absl::StatusOr<int64_t> size = files_.FileSize(path);
+  if (!size.ok()) return size.status();
+  constexpr auto kFooterBytes = static_cast<int64_t>(kFooterSize);
+  const absl::StatusOr<std::string> footer = files_.ReadAt(path, std::max<int64_t>(0, *size - kFooterBytes), kFooterBytes);
+  if (!footer.ok()) return footer.status();
+  const absl::StatusOr<Sealed> sealed = ReadFooter(*footer, static_cast<size_t>(*size), key);
+  if (!sealed.ok()) return sealed.status();
+  return BlobReader(path, key, static_cast<int64_t>(sealed->size), sealed->checksum, files_);
 }
 
 absl::StatusOr<int64_t> BlobStore::Size(const std::string& key) {

@@ -321,6 +321,12 @@ class CliTest(unittest.TestCase):
         dataset = json.loads(self.cli("upload", "images-ubyte.gz", "--id", "e2e-images", "--rows", 3, "--scale", 0.5, "--json").stdout)
         self.assertEqual((dataset["rows"], dataset["columns"], dataset["rowShape"]), ("3", 4, [2, 2]))
         self.assertIn("datasets/e2e-table", self.cli("datasets").stdout)
+        self.assertEqual(self.cli("dataset", "rows", "e2e-table", "--count", 1).stdout, "1,2,-1\n")
+        self.assertEqual(self.cli("dataset", "rows", "datasets/e2e-images", "--json").stdout.count("["), 1 + 3)
+        self.cli("dataset", "rows", "e2e-images", "--count", 2, "-o", "rows.npz")
+        np.testing.assert_array_equal(np.load(self.folder / "rows.npz")["rows"], images.reshape(4, 4)[[0, 1]] * np.float32(0.5))
+        self.assertIn("datasets/absent", self.cli("dataset", "rows", "absent", code=4).stderr)
+        self.cli("dataset", code=2)
         self.cli("delete", "datasets/e2e-table")
         self.assertNotIn("datasets/e2e-table", self.cli("datasets").stdout)
 
@@ -468,10 +474,8 @@ class CliTest(unittest.TestCase):
         np.save(self.folder / "mnist.npy", rng.random((20, 28, 28), dtype=np.float32))
         np.save(self.folder / "points.npy", rng.normal(size=(400, 2)).astype(np.float32))
         np.save(self.folder / "digits.npy", rng.random((40, 64), dtype=np.float32))
-        self.cli("upload", "digits.npy", "--id", "digits")
-        self.cli("upload", "diabetis.csv", "--id", "diabetis")
-        self.cli("upload", "mnist.npy", "--id", "mnist")
-        self.cli("upload", "points.npy", "--id", "points")
+        for name in ("digits.npy", "diabetis.csv", "mnist.npy", "points.npy"):
+            self.cli("upload", name, "--id", name.partition(".")[0])
         self.cli("upload", "points.npy", "--id", "barenblatt")
         examples = sorted((ROOT / "examples").glob("**/*.yaml"))
         self.assertGreaterEqual(len(examples), 12)
@@ -487,11 +491,7 @@ class CliTest(unittest.TestCase):
                 if "latentFlow" in job["spec"].get("model", {}):
                     job["spec"]["model"]["latentFlow"].update(trainingIterations=10, hiddenWidth=32)
                 schedule = job["spec"]["schedule"]
-                # One step.
-                if "numSteps" in schedule:
-                    schedule["numSteps"] = 1
-                else:
-                    schedule["endTime"] = schedule["stepSize"]
+                schedule.update({"numSteps": 1} if "numSteps" in schedule else {"endTime": schedule["stepSize"]})  # one step
                 self.cli("validate", path)
                 self.cli("submit", self.job_file(job, path.name), "--watch")
 

@@ -23,6 +23,16 @@ v1::Job FromJson(const std::string& json) {
 
 void SetDeadline(grpc::ClientContext& context) { context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience)); }
 
+// The tensor that a stream carries; untouched where it ends with an error.
+grpc::Status ReadTensor(grpc::ClientReader<v1::TensorChunk>& stream, Tensor& tensor) {
+  TensorAssembler assembler(1 << 24);
+  v1::TensorChunk chunk;
+  while (stream.Read(&chunk)) EXPECT_TRUE(assembler.Add(chunk).ok());
+  grpc::Status status = stream.Finish();
+  if (status.ok()) tensor = assembler.Take();
+  return status;
+}
+
 }  // namespace
 
 v1::Job RealNvpJob() {
@@ -226,13 +236,7 @@ grpc::Status Client::Sample(const std::string& name, std::optional<int> step, in
   if (step.has_value()) request.set_step(*step);
   request.set_count(count);
   request.set_seed(seed);
-  const auto reader = jobs_->SampleJob(&context, request);
-  TensorAssembler assembler(1 << 24);
-  v1::TensorChunk chunk;
-  while (reader->Read(&chunk)) EXPECT_TRUE(assembler.Add(chunk).ok());
-  grpc::Status status = reader->Finish();
-  if (status.ok()) samples = assembler.Take();
-  return status;
+  return ReadTensor(*jobs_->SampleJob(&context, request), samples);
 }
 
 grpc::Status Client::Export(const std::string& name, v1::ExportModelRequest::Format format, std::string& file) {
@@ -299,6 +303,15 @@ grpc::Status Client::Upload(const std::string& id, const std::string& csv) {
   writer->Write(request);
   writer->WritesDone();
   return writer->Finish();
+}
+
+grpc::Status Client::Rows(const std::string& dataset, int count, Tensor& rows) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::SampleDatasetRequest request;
+  request.set_name(dataset);
+  request.set_count(count);
+  return ReadTensor(*datasets_->SampleDataset(&context, request), rows);
 }
 
 grpc::Status Client::DeleteDataset(const std::string& name) {

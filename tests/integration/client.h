@@ -58,6 +58,7 @@ class Client {
 
   // Uploads comma-separated numbers as datasets/ID.
   grpc::Status Upload(const std::string& id, const std::string& csv);
+  grpc::Status Rows(const std::string& dataset, int count, Tensor& rows);
   grpc::Status DeleteDataset(const std::string& name);
 
   v1::ServerInfo Info();

@@ -16,6 +16,7 @@
 namespace sliceflow::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -122,6 +123,25 @@ TEST_F(LinksTest, ShowOneJobAndAllowNothing) {
   distance.mutable_first()->mutable_job_step()->set_job(other);
   v1::ComputeDistanceResponse value;
   EXPECT_EQ(guest.Distance(distance, value).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_F(LinksTest, DoNotShowTheDataThatTheirJobGoesTo) {
+  Start();
+  const std::string ada = Token("ada");
+  Client owner = As(ada);
+  ASSERT_TRUE(owner.Upload("points", "1,2\n3,4\n5,6\n").ok());
+  v1::Job job = ParticlesJob();
+  job.mutable_spec()->mutable_functional()->add_terms()->mutable_sliced_wasserstein()->set_dataset("datasets/points");
+  const std::string name = owner.Create(job).name();
+  std::string link;
+  ASSERT_TRUE(Share(ada, name, absl::Hours(1), &link).ok());
+
+  Tensor rows;
+  ASSERT_TRUE(owner.Rows("datasets/points", 2, rows).ok());
+  EXPECT_THAT(rows.shape, ElementsAre(2, 2));
+  EXPECT_THAT(rows.values, ElementsAre(1, 2, 3, 4));
+  EXPECT_EQ(As(link).Rows("datasets/points", 2, rows).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(As(Token("bob")).Rows("datasets/points", 2, rows).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_F(LinksTest, EndWithTheirTimeAndTheWatchesThatTheyOpenedWithThem) {

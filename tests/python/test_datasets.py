@@ -1,5 +1,6 @@
 """Data sets from arrays, data frames and files; uploads that break off and go on."""
 
+import asyncio
 import contextlib
 import gzip
 import hashlib
@@ -167,6 +168,23 @@ def test_an_upload_that_breaks_off_goes_on_in_another_program(daemon, client, tm
     with Proxy(daemon.address) as proxy, sf.Client(proxy.address) as other:
         assert other.upload(path).rows == 500_000
         assert proxy.sent < len(content)
+
+
+def test_rows_are_evenly_spread_in_the_order_of_the_table(daemon, client):
+    array = np.random.default_rng(4).normal(size=(700, 2000)).astype(np.float32)  # six chunks
+    dataset = client.upload(array, "spread")
+    np.testing.assert_array_equal(client.dataset_rows(dataset), array)
+    np.testing.assert_array_equal(client.dataset_rows("spread", 300), array[np.arange(300) * 700 // 300])
+
+    async def rows():
+        async with sf.AsyncClient(daemon.address) as other:
+            return await other.dataset_rows("datasets/spread", 1)
+
+    np.testing.assert_array_equal(asyncio.run(rows()), array[:1])
+    with pytest.raises(errors.InvalidArgumentError, match="count: must be at least 1, is 0"):
+        client.dataset_rows(dataset, 0)
+    with pytest.raises(errors.ResourceNotFoundError):
+        client.dataset_rows("absent")
 
 
 def test_a_data_set_in_use_stays(client):

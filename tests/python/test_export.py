@@ -45,6 +45,15 @@ def test_the_asynchronous_client_writes_the_same(daemon, job, tmp_path):
     assert asyncio.run(export()).read_bytes() == here.read_bytes()
 
 
+def test_its_bytes_are_shown_as_they_come(job, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sliceflow._progress._DELAY", 0)  # no model here takes two seconds
+    size = job.export(tmp_path / "model.pt", progress=True).stat().st_size
+    shown = capsys.readouterr().err.split("\r")[-1]
+    assert shown.startswith(f"export model.pt: {size / 1000:.3g}".rstrip("0").rstrip(".")) and "B/s" in shown
+    job.export(tmp_path / "model.pt", overwrite=True, progress=False)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_file_that_is_there_stays_unless_told(job, tmp_path):
     path = tmp_path / "model.pt"
     path.write_text("mine")

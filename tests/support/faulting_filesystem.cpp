@@ -1,5 +1,6 @@
 #include "tests/support/faulting_filesystem.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -28,6 +29,13 @@ absl::StatusOr<std::string> FaultingFileSystem::ReadFile(const std::string& path
   const auto found = seen_.find(path);
   if (found == seen_.end()) return NoFile(path);
   return found->second;
+}
+
+absl::StatusOr<std::string> FaultingFileSystem::ReadAt(const std::string& path, int64_t offset, int64_t size) {
+  absl::StatusOr<std::string> bytes = ReadFile(path);
+  if (!bytes.ok()) return bytes;
+  const size_t begin = std::min(static_cast<size_t>(offset), bytes->size());
+  return bytes->substr(begin, static_cast<size_t>(size));
 }
 
 absl::Status FaultingFileSystem::WriteFileDurably(const std::string& path, absl::string_view bytes) {

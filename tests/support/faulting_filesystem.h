@@ -19,6 +19,7 @@ namespace sliceflow::testing {
 class FaultingFileSystem final : public FileSystem {
  public:
   absl::StatusOr<std::string> ReadFile(const std::string& path) override;
+  absl::StatusOr<std::string> ReadAt(const std::string& path, int64_t offset, int64_t size) override;
   absl::Status WriteFileDurably(const std::string& path, absl::string_view bytes) override;
   absl::Status WriteAt(const std::string& path, int64_t offset, absl::string_view bytes) override;
   absl::StatusOr<int64_t> FileSize(const std::string& path) override;

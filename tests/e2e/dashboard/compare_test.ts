@@ -104,6 +104,58 @@ test("the clock may be the computer's, and the points lie over each other", asyn
   await leave(seen);
 });
 
+test("jobs of more than two dimensions are seen along the main directions of all their points", async () => {
+  // Their points spread along x₃ one from the other, which neither of them does by itself.
+  const apart = async (at: number) => {
+    const mean = [0, 0, at, 0];
+    const covariance = { values: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0.01, 0, 0, 0, 0, 0.01] };
+    const center = { functional: { terms: [{ potential: { quadratic: { center: mean } } }] } };
+    return await create(daemon, flowOf(`At ${at}`, 2, { dimension: 4, initial: { gaussian: { mean, covariance } }, ...center }));
+  };
+  const names = [await apart(-5), await apart(5)].map((name) => name.replace("jobs/", ""));
+  const seen = await visit(here.browser, `${daemon.page}#/compare?jobs=${names.join(",")}&at=0`);
+  const { page } = seen;
+  await untilCaptions(page, [0, 0]);
+  await page.getByRole("combobox", { name: "Plane" }).selectOption("main");
+  await page.getByText("1st main direction →").first().waitFor();
+  await page.getByRole("combobox", { name: "Pictures" }).selectOption("over");
+  await page.locator(".points canvas").nth(1).waitFor();
+  await page.getByRole("checkbox", { name: "contours" }).check();
+  // Apart across: the middles of their level lines are far from each other.
+  await page.locator(".points .contours").nth(1).waitFor({ state: "attached" });
+  const middles = await page.locator(".points .contours").evaluateAll((all) =>
+    all.map((path) => {
+      const box = (path as SVGGraphicsElement).getBBox();
+      return box.x + box.width / 2;
+    }),
+  );
+  const width = (await page.locator(".points").boundingBox())?.width ?? 0;
+  assert.ok(Math.abs((middles[0] ?? 0) - (middles[1] ?? 0)) > width / 3, middles.join(" "));
+  await picture(page, "compare-main", false);
+  await leave(seen);
+});
+
+test("each picture has its job's target and exact solution, and one for all has each once", async () => {
+  const terms = [{ potential: { quadratic: { center: [1, 0] } } }, { entropy: {} }];
+  const flow = { functional: { terms }, solver: { eulerMaruyama: { innerIterations: 5 } } };
+  const names = [await create(daemon, flowOf("One", 4, flow)), await create(daemon, flowOf("Two", 4, { ...flow, seed: 7 }))];
+  const ids = names.map((name) => name.replace("jobs/", "")).join(",");
+  const seen = await visit(here.browser, `${daemon.page}#/compare?jobs=${ids}&at=0.2`);
+  const { page } = seen;
+  await untilCaptions(page, [2, 2]);
+  await page.locator(".points .exact ellipse").nth(3).waitFor({ state: "attached" });
+  assert.equal(await page.locator(".points .target ellipse").count(), 4);
+  await picture(page, "compare-targets", false);
+  await page.getByRole("combobox", { name: "Pictures" }).selectOption("over");
+  await page.locator(".points .exact ellipse").nth(2).waitFor({ state: "detached" });
+  // The picture for both is there once its size is known.
+  await page.locator(".points .exact ellipse").nth(1).waitFor({ state: "attached" });
+  assert.equal(await page.locator(".points .target ellipse").count(), 2);
+  await page.getByRole("checkbox", { name: "exact solution" }).uncheck();
+  await page.locator(".points .exact ellipse").first().waitFor({ state: "detached" });
+  await leave(seen);
+});
+
 test("a running job moves while it is compared", async () => {
   await start(daemon, "On and on", 20_000, 0.1);
   const seen = await visit(here.browser, compareAddress());

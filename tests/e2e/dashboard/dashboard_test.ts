@@ -70,13 +70,25 @@ describe("a job's page", () => {
       functional: { terms },
       solver: { eulerMaruyama: { innerIterations: 20 } },
       model: { particles: { count: 2000 } },
-      output: { samplesPerStep: 2000 },
+      output: { samplesPerStep: 2000, metrics: [{ closedForm: {} }] },
     };
     const name = await create(daemon, flowOf("Three dimensions", 6, langevin));
     const seen = await open(`#/${name}`);
     const { page } = seen;
     await untilState(page, "SUCCEEDED");
     await untilPointsOf(page, 6);
+    // A long name is broken behind an underscore, not inside a word, and nothing of it lies outside its column.
+    const metric = page.locator(".facts dt", { hasText: "closed_form_symmetric_kl" });
+    const lines = await metric.evaluate((element) => {
+      const texts = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE && node.textContent !== "");
+      return texts.map((text) => {
+        const range = document.createRange();
+        range.selectNodeContents(text);
+        return range.getClientRects().length;
+      });
+    });
+    assert.ok(lines.length >= 4 && lines.every((each) => each === 1), lines.join(" "));
+    assert.ok(await metric.evaluate((element) => element.scrollWidth <= element.clientWidth));
     await page.getByRole("checkbox", { name: "contours" }).check();
     await page.locator(".points .contours").waitFor({ state: "attached" });
     await page.locator(".points .target ellipse").first().waitFor();
@@ -147,6 +159,7 @@ describe("a job's page", () => {
     await panel.locator("summary").click();
     await panel.locator("tbody tr").nth(5).waitFor();
     assert.equal(await panel.locator("tbody tr").count(), 6);
+    await panel.getByText("SW₂ to the step before").waitFor();
     const box = await panel.locator(".chart svg").boundingBox();
     assert.ok(box !== null);
     await page.mouse.move(box.x + box.width * 0.4, box.y + 50);

@@ -1,6 +1,7 @@
 // What the tests share: browser, jobs, pictures.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import type { Daemon, DaemonPrograms } from "./daemon.ts";
@@ -85,6 +86,14 @@ export async function call(daemon: Daemon, method: string, request: unknown, tok
   const body = (await answer.json()) as Record<string, unknown>;
   if (!answer.ok) throw new Error(`${method}: ${JSON.stringify(body)}`);
   return body;
+}
+
+// Uploads a table as datasets/ID; with a token of its owner's where the server asks for one.
+export async function uploadRows(daemon: Daemon, id: string, rows: readonly (readonly number[])[], token = ""): Promise<void> {
+  const file = join(daemon.folder, `${id}.csv`);
+  writeFileSync(file, rows.map((row) => row.join(",")).join("\n"));
+  const environment = { ...process.env, ...(token === "" ? {} : { SLICEFLOW_TOKEN: token }) };
+  execFileSync(need("SLICEFLOW"), ["--server", daemon.grpc, "upload", file, "--id", id], { env: environment, timeout: patienceMs });
 }
 
 // Creates a job and answers its name.

@@ -1,7 +1,7 @@
 // Who may look: a server that asks for tokens.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { call, flowOf, picture, visit } from "./pages.ts";
+import { call, flowOf, picture, uploadRows, visit } from "./pages.ts";
 import { setting } from "./setting.ts";
 
 let ada = "";
@@ -73,6 +73,23 @@ test("a shared link shows one job without its token in the address, and says so 
   await page.reload();
   await page.getByRole("heading", { name: "This link has ended" }).waitFor();
   await picture(page, "ended-link", false);
+
+  // What it goes to is the owner's, and the page says so.
+  await uploadRows(
+    daemon,
+    "hers",
+    [
+      [0, 0],
+      [1, 1],
+    ],
+    ada,
+  );
+  const terms = [{ slicedWasserstein: { dataset: "datasets/hers" } }];
+  const going = await call(daemon, "JobService/CreateJob", { job: flowOf("Goes to data", 1, { functional: { terms } }) }, ada);
+  const scoped = await call(daemon, "JobService/ShareJob", { name: going["name"] }, ada);
+  await page.goto(`${daemon.page}#/${String(going["name"])}?link=${String(scoped["token"])}`);
+  await page.getByText("The target is a data set, which a link does not show").waitFor();
+  assert.ok(!asked.some((address) => address.includes("SampleDataset")));
 
   // One that expires under a page that follows a job that runs.
   const running = await call(daemon, "JobService/CreateJob", { job: flowOf("Runs on", 10_000) }, ada);

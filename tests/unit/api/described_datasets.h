@@ -38,6 +38,7 @@ class DescribedDatasets final : public jobs::Datasets {
   absl::StatusOr<Page> List(const jobs::Scope&, std::optional<int64_t>, int) override { return Unasked(); }
   absl::Status Delete(const jobs::Scope&, const jobs::DatasetKey&) override { return Unasked(); }
   absl::StatusOr<std::shared_ptr<const Tensor>> Load(const jobs::DatasetKey&) override { return Unasked(); }
+  absl::StatusOr<jobs::DatasetRows> OpenRows(const jobs::Scope&, const jobs::DatasetKey&, int64_t) override { return Unasked(); }
   absl::Status DropAbandonedUploads() override { return Unasked(); }
 
  private:

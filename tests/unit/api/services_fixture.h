@@ -8,12 +8,16 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "common/grpc_status.h"
 #include "server/api/access.h"
 #include "server/api/services.h"
 #include "sliceflow/v1/dataset_service.grpc.pb.h"
 #include "sliceflow/v1/job_service.grpc.pb.h"
 #include "sliceflow/v1/server_service.grpc.pb.h"
+#include "tests/support/patience.h"
+#include "tests/unit/api/sha256.h"
 #include "tests/unit/jobs/jobs_fixture.h"
 
 namespace sliceflow::api {
@@ -46,6 +50,39 @@ class ZeroScheduler final : public scheduler::Scheduler {
 
 class ServicesFixture : public jobs::JobsFixture {
  protected:
+  // A context that shows a token; none where it is empty.
+  std::unique_ptr<grpc::ClientContext> As(const std::string& token) const {
+    auto context = std::make_unique<grpc::ClientContext>();
+    context->set_deadline(absl::ToChronoTime(absl::Now() + testing::kPatience));
+    if (!token.empty()) context->AddMetadata("authorization", "Bearer " + token);
+    return context;
+  }
+
+  // Uploads comma-separated numbers.
+  absl::StatusOr<v1::Dataset> Upload(const std::string& token, const std::string& id, const std::string& text) {
+    const auto context = As(token);
+    v1::Dataset dataset;
+    const auto writer = dataset_stub_->UploadDataset(context.get(), &dataset);
+    v1::UploadDatasetRequest request;
+    request.mutable_header()->set_dataset_id(id);
+    request.mutable_header()->mutable_format()->set_kind(v1::DatasetFormat::CSV);
+    request.mutable_header()->set_size_bytes(static_cast<int64_t>(text.size()));
+    request.mutable_header()->set_sha256(testing::Sha256(text));
+    writer->Write(request);
+    request.set_data(text);
+    writer->Write(request);
+    writer->WritesDone();
+    absl::Status status = FromGrpcStatus(writer->Finish());
+    if (!status.ok()) return status;
+    return dataset;
+  }
+
+  template <typename Stream, typename Message>
+  static absl::Status Drain(Stream& stream, Message message) {
+    while (stream.Read(&message)) continue;
+    return FromGrpcStatus(stream.Finish());
+  }
+
   // Serves anew; with `tokens`, these are asked for.
   void Serve(jobs::Tokens* tokens = nullptr, const v1::Quota& quota = {}, AuditLog* audit = nullptr) {
     quotas_ = std::make_unique<jobs::Quotas>(*store_, quota, std::map<std::string, v1::Quota>());

@@ -9,6 +9,7 @@
 namespace sliceflow::api {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -101,6 +102,44 @@ TEST_F(ServicesTest, SamplesTimesDimensionAreBounded) {
   ASSERT_THAT(ViolationsOf(status), SizeIs(1));
   EXPECT_EQ(ViolationsOf(status)[0].field, "count");
   EXPECT_THAT(ViolationsOf(status)[0].description, HasSubstr("at most 50 in dimension 2 on this server, is 51"));
+}
+
+TEST_F(ServicesTest, HowManyRowsOfADataSetAreAskedForIsChecked) {
+  ASSERT_TRUE(Upload("", "points", "1,2\n3,4\n5,6\n").ok());
+  v1::SampleDatasetRequest request;
+  request.set_name("datasets/points");
+  const auto rows = [&](int count, v1::TensorChunk& chunk) {
+    request.set_count(count);
+    const auto context = As("");
+    const auto stream = dataset_stub_->SampleDataset(context.get(), request);
+    stream->Read(&chunk);
+    return FromGrpcStatus(stream->Finish());
+  };
+  v1::TensorChunk chunk;
+  ASSERT_TRUE(rows(2, chunk).ok());
+  EXPECT_THAT(chunk.shape(), ElementsAre(2, 2));
+  EXPECT_EQ(chunk.data(), PackValues({1, 2, 3, 4})) << "rows 0 and floor(3 / 2)";
+  EXPECT_TRUE(chunk.last());
+  ASSERT_TRUE(rows(static_cast<int>(limits_.max_samples), chunk).ok());
+  EXPECT_THAT(chunk.shape(), ElementsAre(3, 2));
+
+  for (const int count : {0, -1}) {
+    const absl::Status status = rows(count, chunk);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    ASSERT_THAT(ViolationsOf(status), SizeIs(1));
+    EXPECT_EQ(ViolationsOf(status)[0].field, "count");
+  }
+  const absl::Status beyond = rows(static_cast<int>(limits_.max_samples + 1), chunk);
+  EXPECT_TRUE(absl::IsResourceExhausted(beyond)) << beyond;
+  ASSERT_THAT(ViolationsOf(beyond), SizeIs(1));
+  EXPECT_EQ(ViolationsOf(beyond)[0].field, "count");
+
+  request.set_name("datasets/other");
+  const absl::Status missing = rows(1, chunk);
+  EXPECT_TRUE(absl::IsNotFound(missing)) << missing;
+  EXPECT_EQ(Reason(missing), "RESOURCE_NOT_FOUND");
+  request.set_name("points");
+  EXPECT_TRUE(absl::IsInvalidArgument(rows(1, chunk)));
 }
 
 TEST_F(ServicesTest, AStreamThatEndsEarlyIsToldWithAReason) {

@@ -22,6 +22,8 @@ std::string Script(const std::string& shell) {
   int after = 0;
   watch->add_option("--after", after, "Sequence");
   app.add_subcommand("completion", "Completion");
+  CLI::App* rows = app.add_subcommand("dataset", "Look at a data set")->add_subcommand("rows", "Read rows");
+  rows->add_option("--count", after, "How many");
   return CompletionScript(app, shell);
 }
 
@@ -46,10 +48,19 @@ TEST(Completion, BashCompletesCommandsAndTheirOptions) {
   EXPECT_EQ(BashAnswers("sliceflow completion z", 2), "zsh\n");
 }
 
+TEST(Completion, BashCompletesCommandsBelowACommand) {
+  EXPECT_EQ(BashAnswers("sliceflow dataset ''", 2), "rows\n");
+  EXPECT_EQ(BashAnswers("sliceflow dataset rows --", 3), "--help --count --help --json\n");
+  EXPECT_EQ(BashAnswers("sliceflow dataset rows /et", 3), "/etc\n");
+}
+
 TEST(Completion, ZshAndFishNameCommandsAndOptions) {
   EXPECT_THAT(Script("zsh"), HasSubstr("'watch:Follow a job'"));
   EXPECT_THAT(Script("zsh"), HasSubstr("'--after[Sequence]:value:_files'"));
   EXPECT_THAT(Script("fish"), HasSubstr("-n '__fish_seen_subcommand_from watch' -l after -r -d 'Sequence'"));
+  EXPECT_THAT(Script("zsh"), HasSubstr("'1:word:(rows)'"));
+  EXPECT_THAT(Script("fish"), HasSubstr("-n '__fish_seen_subcommand_from dataset' -a 'rows'"));
+  EXPECT_THAT(Script("fish"), HasSubstr("-n '__fish_seen_subcommand_from dataset' -l count -r -d 'How many'"));
   EXPECT_THAT(Script("fish"), HasSubstr("-l json -d 'JSON; it'\\''s [all]'"));
 }
 

@@ -54,6 +54,16 @@ TEST_F(RealFileSystemTest, ReplacingIsAllOrNothingToReaders) {
   writer.join();
 }
 
+TEST_F(RealFileSystemTest, ReadAtGivesWhatThereIs) {
+  ASSERT_TRUE(files_.WriteFileDurably(At("a"), "0123456789").ok());
+  EXPECT_EQ(files_.ReadAt(At("a"), 0, 4).value(), "0123");
+  EXPECT_EQ(files_.ReadAt(At("a"), 6, 3).value(), "678");
+  EXPECT_EQ(files_.ReadAt(At("a"), 8, 100).value(), "89");
+  EXPECT_EQ(files_.ReadAt(At("a"), 10, 1).value(), "");
+  EXPECT_EQ(files_.ReadAt(At("a"), 11, 1).value(), "");
+  EXPECT_TRUE(absl::IsNotFound(files_.ReadAt(At("b"), 0, 1).status()));
+}
+
 TEST_F(RealFileSystemTest, WriteAtContinuesAndCuts) {
   ASSERT_TRUE(files_.WriteAt(At("part"), 0, "hello").ok());
   ASSERT_TRUE(files_.WriteAt(At("part"), 5, " world").ok());

@@ -5,8 +5,11 @@ import { envelope } from "../../../client/dashboard/src/chart/envelope.ts";
 import { logTicks, ticks } from "../../../client/dashboard/src/chart/ticks.ts";
 import { indexUpTo, merged } from "../../../client/dashboard/src/compare/places.ts";
 import { gapsOf } from "../../../client/dashboard/src/job/gaps.ts";
+import { commonDistanceName, distanceName, movedOf } from "../../../client/dashboard/src/job/moved.ts";
 import { densityOf, levelAbove, levelLines } from "../../../client/dashboard/src/points/contours.ts";
+import { dataTargetsOf } from "../../../client/dashboard/src/points/data_targets.ts";
 import { exactGaussian, seenAlong, squaredDistance, targetsOf } from "../../../client/dashboard/src/points/gaussians.ts";
+import { mainDirections } from "../../../client/dashboard/src/points/plane.ts";
 import { TensorAssembler } from "../../../client/dashboard/src/server/tensor.ts";
 
 type Spec = Parameters<typeof exactGaussian>[0];
@@ -76,6 +79,41 @@ test("a thinned course keeps its first, last and extreme values and its gaps", (
   assert.deepEqual([places[0]?.x, places.at(-1)?.x], [0, 9999]);
   assert.ok(places.some((place) => place.y === 100) && places.some((place) => place.y === -100));
   assert.ok(places.every((place, i) => i === 0 || place.x >= (places[i - 1]?.x ?? 0)));
+});
+
+test("a step's distance is the root of what is reported, with its error to first order", () => {
+  assert.deepEqual(movedOf({ distanceSquared: 4, distanceStandardError: 0.4 }), { distance: 2, standardError: 0.1 });
+  assert.deepEqual(movedOf({ distanceSquared: -1e-6, distanceStandardError: 0.4 }), { distance: 0, standardError: 0 });
+  const spec = (kind?: string, value: object = {}) => ({ solver: { kind: { case: kind, value } } }) as unknown as Spec;
+  assert.equal(distanceName(spec()), "SW₂");
+  assert.equal(distanceName(spec("swJko", { variant: 2 })), "max-sliced W₂");
+  assert.equal(distanceName(spec("mala")), "root mean square displacement");
+  assert.equal(commonDistanceName([spec("pairedJko"), spec("jkoIcnn")]), "W₂ along the step's map");
+  assert.equal(commonDistanceName([spec("pairedJko"), spec()]), "each solver's own distance");
+});
+
+test("data sets that points are drawn towards are found, each once", () => {
+  const terms = [
+    { kind: { case: "slicedWasserstein", value: { dataset: "datasets/a" } } },
+    { kind: { case: "mmd", value: { dataset: "datasets/b" } }, weight: 2 },
+    { kind: { case: "mmd", value: { dataset: "datasets/a" } } },
+    { kind: { case: "mmd", value: { dataset: "datasets/repels" } }, weight: -1 },
+    { kind: { case: "entropy", value: {} } },
+  ];
+  assert.deepEqual(dataTargetsOf({ functional: { terms } } as unknown as Spec), ["datasets/a", "datasets/b"]);
+  assert.deepEqual(dataTargetsOf({} as Spec), []);
+});
+
+test("main directions are of all samples together, however many each has", () => {
+  // Along x₁ each spreads by 1; along x₃ they are 20 apart.
+  const samples = (at: number, count: number) => ({
+    shape: [count, 3],
+    values: Float32Array.from({ length: 3 * count }, (_, i) => (i % 3 === 0 ? Math.cos(i) : i % 3 === 2 ? at : 0)),
+  });
+  const { mean, axes } = mainDirections([samples(-10, 100), samples(10, 5000)], "both");
+  assert.ok(Math.abs(Math.abs(axes[0][2] ?? 0) - 1) < 1e-3 && Math.abs(Math.abs(axes[1][0] ?? 0) - 1) < 1e-3);
+  // 100 rows of the first, 1000 at most of the second.
+  assert.ok(Math.abs(mean[2] ?? 0) < 9);
 });
 
 test("ticks are round and inside", () => {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/support/temp_folder.h"
 
@@ -44,6 +45,8 @@ class RawClient {
     char byte = 0;
     return recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
   }
+  // Says that nothing more comes; still reads.
+  void EndSending() { shutdown(socket_, SHUT_WR); }
   // Until the server closes.
   std::string ReadAll() {
     std::string all;
@@ -166,6 +169,34 @@ TEST_F(HttpServerTest, WhatIsTooLargeIsToldSo) {
   EXPECT_EQ(answer("POST /metrics HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n"), "HTTP/1.1 413 Payload Too Large");
   EXPECT_EQ(answer("POST /metrics HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n"), "HTTP/1.1 413 Payload Too Large");
   EXPECT_EQ(client_.Get("/healthz")->status, 200);
+}
+
+TEST_F(HttpServerTest, HalfARequestIsToldSo) {
+  for (const char* half :
+       {"G", "GET /healthz HTTP/1.1\r\nHost: a\r\n", "POST /sliceflow.v1.JobService/GetJob HTTP/1.1\r\nContent-Length: 3\r\n\r\n{}"}) {
+    RawClient client(server_->port());
+    ASSERT_TRUE(client.Send(half));
+    client.EndSending();
+    EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 400 Bad Request\r\n")) << half;
+  }
+  RawClient silent(server_->port());
+  silent.EndSending();
+  EXPECT_THAT(silent.ReadAll(), IsEmpty());
+  RawClient whole(server_->port());
+  ASSERT_TRUE(whole.Send("GET /healthz HTTP/1.1\r\n\r\n"));
+  whole.EndSending();
+  EXPECT_THAT(whole.ReadAll(), StartsWith("HTTP/1.1 200 OK"));
+}
+
+TEST_F(HttpServerTest, MethodsAreCalledByPostAlone) {
+  for (const char* method : {"PUT", "GET", "DELETE"}) {
+    RawClient client(server_->port());
+    ASSERT_TRUE(client.Send(absl::StrCat(method, " /sliceflow.v1.JobService/GetJob HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")));
+    client.EndSending();
+    const std::string answer = client.ReadAll();
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 405 Method Not Allowed\r\n")) << method;
+    EXPECT_THAT(answer, HasSubstr("\r\nAllow: POST\r\n")) << method;
+  }
 }
 
 TEST_F(HttpServerTest, AnEndlessRequestIsCut) {

@@ -70,6 +70,52 @@ TEST(BlobStoreTest, KeysThatLeadElsewhereAreRefused) {
   EXPECT_TRUE(absl::IsInvalidArgument(blobs.Sweep("", {})));
 }
 
+// The bytes in pieces; the error in place of the rest, where there is one.
+absl::Status ReadPieces(BlobStore& blobs, int64_t size, std::string& bytes) {
+  bytes.clear();
+  absl::StatusOr<BlobReader> reader = blobs.Open("k");
+  if (!reader.ok()) return reader.status();
+  while (true) {
+    const absl::StatusOr<std::string> piece = reader->Read(size);
+    if (!piece.ok() || piece->empty()) return piece.status();
+    EXPECT_LE(static_cast<int64_t>(piece->size()), size);
+    bytes += *piece;
+  }
+}
+
+TEST(BlobStoreTest, IsReadInPiecesOfAnySize) {
+  testing::TempFolder folder;
+  BlobStore blobs(folder.path(), RealFileSystem());
+  std::string read;
+  EXPECT_TRUE(absl::IsNotFound(ReadPieces(blobs, 1, read)));
+  for (const size_t size : {0, 1, 24, 100}) {
+    const std::string bytes = RandomBytes(size, 7);
+    ASSERT_TRUE(blobs.Put("k", bytes).ok());
+    for (const int64_t piece : {1, 7, 24, 100, 1000}) {
+      ASSERT_TRUE(ReadPieces(blobs, piece, read).ok());
+      EXPECT_EQ(read, bytes) << size << " by " << piece;
+    }
+  }
+}
+
+TEST(BlobStoreTest, EveryDamagedByteIsNoticedInPiecesToo) {
+  FaultingFileSystem files;
+  BlobStore blobs("d", files);
+  const std::string bytes = RandomBytes(40, 3);
+  ASSERT_TRUE(blobs.Put("k", bytes).ok());
+  std::string read;
+  for (size_t offset = 0; offset < bytes.size() + 24; ++offset) {
+    files.Damage("d/k", offset);
+    EXPECT_TRUE(absl::IsDataLoss(ReadPieces(blobs, 16, read))) << offset;
+    files.Damage("d/k", offset);
+  }
+  absl::StatusOr<BlobReader> reader = blobs.Open("k");
+  ASSERT_TRUE(reader->Read(16).ok());
+  files.Cut("d/k", 20);
+  EXPECT_TRUE(absl::IsDataLoss(reader->Read(16).status()));
+  EXPECT_TRUE(absl::IsDataLoss(ReadPieces(blobs, 16, read)));
+}
+
 TEST(BlobStoreTest, EveryDamagedByteIsNoticed) {
   FaultingFileSystem files;
   BlobStore blobs("d", files);

@@ -3,6 +3,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { type Clock, clockNames, clockOf, placesOf, quantitiesOf, seriesOf } from "../job/courses";
 import { type Curve, CurvePanels } from "../job/curve_panels";
 import "../job/job.css";
+import { commonDistanceName } from "../job/moved";
 import { PlayButtons, usePlayKeys } from "../job/play_buttons";
 import { address, arrivals, link, remember } from "../link";
 import { figure } from "../words";
@@ -16,7 +17,10 @@ import { SharedTime } from "./shared_time";
 const firstClock: Clock = "wasserstein";
 
 function curvesOf(jobs: readonly ComparedJob[], names: readonly string[], clock: Clock): Curve[] {
-  const quantities = quantitiesOf(jobs.flatMap((job) => job.steps.value));
+  const quantities = quantitiesOf(
+    jobs.flatMap((job) => job.steps.value),
+    commonDistanceName(jobs.map((job) => job.job.value?.spec)),
+  );
   const places = jobs.map((job) => placesOf(job.steps.value, clock));
   // Every job has its line in every picture, be it empty, so that it has one colour in all of them.
   return quantities.map((quantity) => ({
@@ -88,7 +92,10 @@ function Comparison({ names }: { readonly names: readonly string[] }) {
   const clock = time.clock.value;
   const titles = namesOf(jobs.all);
   const told = jobs.all.map((job) => job.steps.value);
-  const curves = useMemo(() => curvesOf(jobs.all, titles, clock), [...told, titles.join("\n"), clock]);
+  const curves = useMemo(
+    () => curvesOf(jobs.all, titles, clock),
+    [...told, titles.join("\n"), jobs.all.every((job) => job.job.value !== undefined), clock],
+  );
   return (
     <>
       <JobsLegend jobs={jobs.all} titles={titles} />

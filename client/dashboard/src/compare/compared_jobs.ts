@@ -54,6 +54,13 @@ export class ComparedJob {
     return this.store.peek(step.report.step) === undefined;
   }
 
+  // Whether what there is of it at this time is here.
+  get settled(): boolean {
+    if (this.problem.value !== "") return true;
+    const told = this.job.value !== undefined && (this.steps.value.length === 0 || this.wanted.value !== undefined);
+    return told && !this.waits;
+  }
+
   // Asks for the job, and reads what is new of it.
   async refresh(stop: AbortSignal): Promise<void> {
     const known = this.job.value;

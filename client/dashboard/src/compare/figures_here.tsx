@@ -1,5 +1,6 @@
 // Each job's figures at the time that is shown.
 import { type Clock, clockNames, quantitiesOf } from "../job/courses";
+import { commonDistanceName } from "../job/moved";
 import { figure } from "../words";
 import type { ComparedJob } from "./compared_jobs";
 
@@ -14,7 +15,10 @@ const text = (value: number | undefined) => (value === undefined ? "–" : figur
 
 export function FiguresHere({ jobs, titles, clock, place }: Properties) {
   const steps = jobs.map((job) => job.wanted.value);
-  const quantities = quantitiesOf(steps.filter((step) => step !== undefined));
+  const quantities = quantitiesOf(
+    steps.filter((step) => step !== undefined),
+    commonDistanceName(jobs.map((job) => job.job.value?.spec)),
+  );
   const rows = [
     { key: "step", title: "step", values: steps.map((step) => text(step?.report.step)) },
     { key: "wasserstein", title: "time, Wasserstein clock", values: steps.map((step) => text(step?.report.wassersteinTime)) },

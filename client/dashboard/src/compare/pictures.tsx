@@ -1,12 +1,16 @@
 // The jobs' samples on one camera: a picture each, or one for all.
 import { useMemo } from "preact/hooks";
 import { link, remember } from "../link";
-import { AxisChoice, axisName, readAxis } from "../points/axis_choice";
+import { OverlayChoice, useReferences } from "../job/references";
+import { useTargetRows } from "../job/target_rows";
+import { AxisChoice, axisName } from "../points/axis_choice";
 import type { Camera } from "../points/camera";
-import { type Layer, place } from "../points/plane";
+import { type Overlay, together } from "../points/overlays";
+import { type Layer, place, type Projection } from "../points/plane";
 import { PointsView } from "../points/points_view";
 import { useCamera } from "../points/use_camera";
 import type { ComparedJob } from "./compared_jobs";
+import { canShareDirections, dimensionOf, shownTensor, useSharedProjection } from "./projection";
 
 interface Properties {
   readonly jobs: readonly ComparedJob[];
@@ -14,19 +18,15 @@ interface Properties {
   readonly periodMs: number;
 }
 
-function useLayer(job: ComparedJob, title: string, series: number, x: number, y: number): Layer {
+function useLayer(job: ComparedJob, title: string, series: number, projection: Projection): Layer {
   const step = job.shown.value?.report.step;
-  const tensor = step === undefined ? undefined : job.store.peek(step);
+  const tensor = shownTensor(job);
   const points = useMemo(
-    () => (tensor === undefined || step === undefined ? undefined : place(tensor, step, { kind: "pair", x, y })),
-    [tensor, step, x, y],
+    () => (tensor === undefined || step === undefined ? undefined : place(tensor, step, projection)),
+    [tensor, step, projection],
   );
   const label = points === undefined ? `no points of ${title}` : `${points.count} points of step ${step} of ${title}`;
   return { points, label, series };
-}
-
-function dimensionOf(jobs: readonly ComparedJob[]): number {
-  return Math.max(1, ...jobs.map((job) => job.job.value?.spec?.dimension ?? 1));
 }
 
 function caption({ points, label }: Layer): string {
@@ -36,16 +36,19 @@ function caption({ points, label }: Layer): string {
 export function Pictures({ jobs, titles, periodMs }: Properties) {
   const { parameters } = link.value;
   const dimension = dimensionOf(jobs);
-  const x = readAxis(parameters.get("x"), 0, dimension);
-  const y = readAxis(parameters.get("y"), 1, dimension);
-  // The list of jobs is the same for as long as this is shown, so that each has its hook.
-  const layers = jobs.map((job, i) => useLayer(job, titles[i] ?? "", i, x, y));
-  const drawn = layers.flatMap((layer) => layer.points ?? []);
-  const [camera, setCamera] = useCamera(drawn, `${x},${y}`);
+  const projection = useSharedProjection(jobs, dimension);
+  const targetRows = useTargetRows(jobs.map((job) => job.job.value));
+  // The list of jobs is the same for as long as this is shown, so that each has its hooks.
+  const layers = jobs.map((job, i) => useLayer(job, titles[i] ?? "", i, projection));
+  const references = jobs.map((job) => useReferences(job.job.value, job.shown.value, projection, targetRows));
+  const drawn = [...layers.flatMap((layer) => layer.points ?? []), ...together(references.map((each) => each.overlay)).data];
+  const [camera, setCamera] = useCamera(drawn, projection.kind === "pair" ? `${projection.x},${projection.y}` : projection.basis.key);
   const over = parameters.get("lay") === "over";
-  const contours = parameters.get("over") === "contours";
-  const names: readonly [string, string] = [axisName(x), dimension > 1 ? axisName(y) : ""];
-  const view = (shown: readonly Layer[]) => (
+  const names: readonly [string, string] =
+    projection.kind === "main"
+      ? ["1st main direction", "2nd main direction"]
+      : [axisName(projection.x), dimension > 1 ? axisName(projection.y) : ""];
+  const view = (shown: readonly Layer[], overlays: readonly Overlay[]) => (
     <PointsView
       layers={shown}
       names={names}
@@ -53,7 +56,7 @@ export function Pictures({ jobs, titles, periodMs }: Properties) {
       onCamera={(next: Camera | undefined) => setCamera(next)}
       periodMs={periodMs}
       trails={[]}
-      overlay={{ contours, targets: [], exact: undefined, spheres: [] }}
+      overlay={together(overlays)}
     />
   );
   return (
@@ -68,34 +71,51 @@ export function Pictures({ jobs, titles, periodMs }: Properties) {
               <option value="over">one over the other</option>
             </select>
           </label>
-          {dimension > 2 && (
-            <>
-              <AxisChoice word="Across" parameter="x" value={x} dimension={dimension} />
-              <AxisChoice word="Up" parameter="y" value={y} dimension={dimension} />
-            </>
-          )}
-          {dimension > 1 && (
-            <label class="check">
-              <input
-                type="checkbox"
-                checked={contours}
-                onChange={(event) => remember({ over: event.currentTarget.checked ? "contours" : "" })}
-              />
-              contours
+          {canShareDirections(jobs, dimension) && (
+            <label>
+              Plane
+              <select
+                value={parameters.get("view") === "main" ? "main" : ""}
+                onChange={(event) => remember({ view: event.currentTarget.value, camera: "" })}
+              >
+                <option value="">two coordinates</option>
+                <option value="main">main directions (PCA) of all</option>
+              </select>
             </label>
           )}
+          {dimension > 2 && projection.kind === "pair" && (
+            <>
+              <AxisChoice word="Across" parameter="x" value={projection.x} dimension={dimension} />
+              <AxisChoice word="Up" parameter="y" value={projection.y} dimension={dimension} />
+            </>
+          )}
+          <OverlayChoice
+            references={{
+              hasTarget: references.some((each) => each.hasTarget),
+              hasRows: references.some((each) => each.hasRows),
+              hasSteady: references.some((each) => each.hasSteady),
+              hasExact: references.some((each) => each.hasExact),
+            }}
+            flat={dimension === 1}
+          />
           <button type="button" class="small" onClick={() => setCamera(undefined)}>
             Show all
           </button>
         </div>
       </div>
       {over ? (
-        view(layers)
+        view(
+          layers,
+          references.map((each) => each.overlay),
+        )
       ) : (
         <div class="side-by-side">
           {layers.map((layer, i) => (
             <figure key={jobs[i]?.name}>
-              {view([layer])}
+              {view(
+                [layer],
+                references.slice(i, i + 1).map((each) => each.overlay),
+              )}
               <figcaption class={`s${i}`}>
                 <span class="dot" aria-hidden="true" /> {titles[i]}: {caption(layer)}
               </figcaption>
@@ -103,6 +123,7 @@ export function Pictures({ jobs, titles, periodMs }: Properties) {
           ))}
         </div>
       )}
+      {targetRows.problem !== "" && <p class="faint">{targetRows.problem}</p>}
     </>
   );
 }

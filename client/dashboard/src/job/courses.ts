@@ -2,6 +2,7 @@
 import type { Series } from "../chart/chart";
 import type { Course } from "../chart/envelope";
 import type { Step } from "./flow";
+import { movedOf } from "./moved";
 
 export type Clock = "step" | "wasserstein" | "sliced" | "wall";
 
@@ -72,8 +73,8 @@ function metricNames(steps: readonly Step[]): string[] {
   return [...new Set(steps.flatMap((step) => step.report.metrics.map((metric) => metric.name)))];
 }
 
-// Those that these steps have, in the order of the page.
-export function quantitiesOf(steps: readonly Step[]): Quantity[] {
+// Those that these steps have, in the order of the page. `distance`: which one they moved in.
+export function quantitiesOf(steps: readonly Step[], distance: string): Quantity[] {
   const quantities: Quantity[] = [
     {
       key: "energy",
@@ -86,9 +87,9 @@ export function quantitiesOf(steps: readonly Step[]): Quantity[] {
     {
       key: "moved",
       title: "Distance moved",
-      name: "moved²",
-      note: "D² to the step before, in the solver's distance",
-      value: ({ report }) => (report.step > 0 ? report.distanceSquared : undefined),
+      name: "moved",
+      note: `${distance} to the step before`,
+      value: ({ report }) => (report.step > 0 ? movedOf(report).distance : undefined),
     },
   ];
   if (steps.some((step) => step.report.energyInequality !== undefined)) {

@@ -6,10 +6,12 @@ import { link, remember } from "../link";
 import { type Clock, clockOf, courseOf, placesOf, quantitiesOf, seriesOf } from "./courses";
 import { type Curve, CurvePanels } from "./curve_panels";
 import type { Flow, InnerPoint, Step } from "./flow";
+import { distanceName } from "./moved";
 
-function curvesOf(steps: readonly Step[], inner: readonly InnerPoint[], clock: Clock, terms: readonly string[]): Curve[] {
+function curvesOf(steps: readonly Step[], inner: readonly InnerPoint[], clock: Clock, job: Job): Curve[] {
+  const terms = termNames(job.spec?.functional?.terms ?? []);
   const places = placesOf(steps, clock);
-  const curves = quantitiesOf(steps).map((quantity): Curve => {
+  const curves = quantitiesOf(steps, distanceName(job.spec)).map((quantity): Curve => {
     const { key, title, note } = quantity;
     const whole = seriesOf(quantity.name, quantity, steps, places);
     if (key !== "energy") return { key, title, note, series: [whole] };
@@ -28,8 +30,7 @@ export function Curves({ flow, job, now }: { readonly flow: Flow; readonly job: 
   const clock = clockOf(link.value.parameters.get("axis"), "step");
   const steps = flow.steps.value;
   const inner = flow.innerPoints.value;
-  const terms = useMemo(() => termNames(job.spec?.functional?.terms ?? []), [job.name]);
-  const curves = useMemo(() => curvesOf(steps, inner, clock, terms), [steps, inner, clock, terms]);
+  const curves = useMemo(() => curvesOf(steps, inner, clock, job), [steps, inner, clock, job.name]);
   const here = steps.findIndex((step) => step.report.step === now);
   const onClock = (chosen: Clock) => remember({ axis: chosen === "step" ? "" : chosen, from: "", to: "" });
   return <CurvePanels curves={curves} clock={clock} onClock={onClock} now={here < 0 ? undefined : placesOf(steps, clock)[here]} />;

@@ -1,4 +1,5 @@
-import type { JSX } from "preact";
+import { Fragment, type JSX } from "preact";
+import type { FlowSpec } from "contract/sliceflow/v1/flow_pb";
 import type { Job } from "contract/sliceflow/v1/job_pb";
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { jobAddress } from "../link";
@@ -6,6 +7,7 @@ import { isFinal } from "../server/watch";
 import { bytesText, clock, figure, inequalityText, metricText, notConverged, timeText, withError } from "../words";
 import { codeName } from "../server/errors";
 import type { Flow, Step } from "./flow";
+import { distanceName, movedOf } from "./moved";
 
 function fraction(job: Job, flow: Flow): number {
   const total = job.progress?.totalSteps ?? 0;
@@ -39,12 +41,33 @@ export function ProgressLine({ job, flow }: { readonly job: Job; readonly flow: 
 
 type Fact = readonly [string, JSX.Element | string];
 
-function stepFacts({ report }: Step): Fact[] {
+// A name of several words joined by underscores, which a narrow column breaks behind one of them.
+function Name({ text }: { readonly text: string }) {
+  return (
+    <>
+      {text.split("_").map((word, i) => (
+        <Fragment key={i}>
+          {i > 0 && (
+            <>
+              _<wbr />
+            </>
+          )}
+          {word}
+        </Fragment>
+      ))}
+    </>
+  );
+}
+
+function stepFacts({ report }: Step, spec: FlowSpec | undefined): Fact[] {
   const facts: Fact[] = [
     ["time", `${figure(report.wassersteinTime)} (Wasserstein clock), ${figure(report.slicedTime)} (sliced clock)`],
     ["energy", withError(report.energy, report.energyStandardError)],
   ];
-  if (report.step > 0) facts.push(["moved²", withError(report.distanceSquared, report.distanceStandardError)]);
+  if (report.step > 0) {
+    const { distance, standardError } = movedOf(report);
+    facts.push(["moved", `${withError(distance, standardError)} (${distanceName(spec)})`]);
+  }
   if (report.energyInequality !== undefined) {
     const { holds } = report.energyInequality;
     facts.push(["inequality", <span class={holds ? "" : "warning"}>{inequalityText(report.energyInequality)}</span>]);
@@ -93,7 +116,9 @@ function FactList({ facts }: { readonly facts: readonly Fact[] }) {
     <dl class="facts">
       {facts.map(([name, value], i) => (
         <div key={`${name}${i}`}>
-          <dt>{name}</dt>
+          <dt>
+            <Name text={name} />
+          </dt>
           <dd>{value}</dd>
         </div>
       ))}
@@ -117,7 +142,7 @@ export function Facts({ flow, job, step }: { readonly flow: Flow; readonly job: 
   return (
     <section class="panel" aria-labelledby="facts-title">
       <h2 id="facts-title">Step {step}</h2>
-      {here === undefined ? <p class="faint">Nothing is known of it.</p> : <FactList facts={stepFacts(here)} />}
+      {here === undefined ? <p class="faint">Nothing is known of it.</p> : <FactList facts={stepFacts(here, job.spec)} />}
       <h3>Energy inequality</h3>
       <p>{inequalitySummary(flow, violated)}</p>
       {unsettled.length > 0 && <p class="warning">Did not converge: {stepsText(unsettled)}</p>}

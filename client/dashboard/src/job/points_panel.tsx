@@ -11,13 +11,15 @@ import { useCamera } from "../points/use_camera";
 import { AxisChoice, axisName, readAxis } from "../points/axis_choice";
 import { loadServerInfo, serverInfo } from "../server/server_info";
 import type { Tensor } from "../server/tensor";
-import { ExactFigures, OverlayChoice, useReferences } from "./references";
+import { DataFigures, ExactFigures } from "./plane_figures";
+import { OverlayChoice, useReferences } from "./references";
 import { RoundFigures } from "./round_figures";
 import type { Flow } from "./flow";
 import type { Player } from "./player";
 import { SamplesTable } from "./samples_table";
 import type { SampleStore } from "./sample_store";
 import { Scrubber } from "./scrubber";
+import { useTargetRows } from "./target_rows";
 
 const drawCounts = [1000, 10_000, 100_000, 1_000_000];
 const maxTrails = 7;
@@ -81,7 +83,7 @@ function useProjection(tensor: Tensor | undefined, shown: number | undefined, di
   const y = readAxis(parameters.get("y"), 1, dimension);
   // The directions are those of the step where they were asked for, so that steps can be compared.
   if (!main) basis.current = undefined;
-  else if (basis.current === undefined && tensor !== undefined) basis.current = mainDirections(tensor, `main ${shown}`);
+  else if (basis.current === undefined && tensor !== undefined) basis.current = mainDirections([tensor], `main ${shown}`);
   const current = basis.current;
   return useMemo(() => (current === undefined ? { kind: "pair", x, y } : { kind: "main", basis: current }), [current, x, y]);
 }
@@ -102,11 +104,13 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
   );
   const rows = readRows(parameters.get("rows"));
   const trails = useMemo(() => trailsOf(rows, store, shown ?? 0, projection), [parameters.get("rows"), shown, projection, version]);
+  const targetRows = useTargetRows([flow.job.value]);
+  const references = useReferences(flow.job.value, shown === undefined ? undefined : flow.stepAt(shown), projection, targetRows);
+  const exact = references.overlay.exact[0];
   const [camera, setCamera] = useCamera(
-    points === undefined ? [] : [points],
+    points === undefined ? [] : [points, ...references.overlay.data],
     JSON.stringify(projection.kind === "pair" ? [projection.x, projection.y] : projection.basis.key),
   );
-  const references = useReferences(flow.job.value, shown === undefined ? undefined : flow.stepAt(shown), projection);
   const drawn = store.drawCount.value > 0;
   useEffect(() => store.draw(Math.max(0, Math.floor(Number(parameters.get("draw") ?? 0)) || 0)), [parameters.get("draw")]);
 
@@ -176,9 +180,13 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
           </button>
         )}
       </p>
-      {view !== "images" && points !== undefined && points.y >= 0 && references.overlay.exact !== undefined && (
-        <ExactFigures exact={references.overlay.exact} points={points} names={names} sliced={solver === undefined || solver === "swJko"} />
+      {view !== "images" && points !== undefined && points.y >= 0 && exact !== undefined && (
+        <ExactFigures exact={exact} points={points} names={names} sliced={solver === undefined || solver === "swJko"} />
       )}
+      {view !== "images" &&
+        points !== undefined &&
+        references.data.map((data) => <DataFigures key={data.name} data={data} points={points} names={names} />)}
+      {view !== "images" && targetRows.problem !== "" && <p class="faint">{targetRows.problem}</p>}
       {view !== "images" &&
         tensor !== undefined &&
         references.rounds.map(({ as, law }) => (

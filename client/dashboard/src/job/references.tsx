@@ -1,17 +1,17 @@
-// The exact solution and the target beside the points: which there are, what is shown of them, and how far off the points are.
+// The exact solution and the target beside the points: which there are, and what is shown of them.
 import { useMemo } from "preact/hooks";
 import type { FlowSpec } from "contract/sliceflow/v1/flow_pb";
 import type { Job } from "contract/sliceflow/v1/job_pb";
 import { link, remember } from "../link";
 import { aggregationLaw } from "../points/aggregation";
 import { barenblattLaw } from "../points/barenblatt";
-import { exactGaussian, type PlaneGaussian, seenAlong, squaredDistance, targetsOf } from "../points/gaussians";
+import { exactGaussian, type PlaneGaussian, seenAlong, targetsOf } from "../points/gaussians";
 import { kellerSegelLaw } from "../points/keller_segel";
 import type { Overlay } from "../points/overlays";
-import type { Points, Projection } from "../points/plane";
+import { place, type Points, type Projection } from "../points/plane";
 import type { PlaneSphere, RoundLaw } from "../points/sphere";
-import { figure } from "../words";
 import type { Step } from "./flow";
+import { type TargetRows, targetsOfJob } from "./target_rows";
 
 const maxTargets = 64;
 
@@ -20,17 +20,27 @@ export interface ShownRound {
   readonly law: RoundLaw;
 }
 
+export interface ShownData {
+  // `datasets/ID`.
+  readonly name: string;
+  readonly points: Points;
+}
+
 // What can be shown beside a job's points.
 export interface References {
   readonly overlay: Overlay;
   // The same at another step.
   readonly overlayAt: (step: Step) => Overlay;
   readonly hasTarget: boolean;
+  // Whether rows of data sets are the target, or a part of it.
+  readonly hasRows: boolean;
   readonly hasExact: boolean;
   // Whether the target is a steady state on a sphere.
   readonly hasSteady: boolean;
   // What is shown of laws that are no Gaussians.
   readonly rounds: readonly ShownRound[];
+  // What is shown of data sets that are the target.
+  readonly data: readonly ShownData[];
 }
 
 function chosen(): ReadonlySet<string> {
@@ -44,7 +54,9 @@ function unit(axis: number, dimension: number): number[] {
 // The plane that is shown: its two axes, and where its origin is.
 function planeOf(projection: Projection, dimension: number) {
   if (projection.kind === "main") return { x: projection.basis.axes[0], y: projection.basis.axes[1], origin: projection.basis.mean };
-  return { x: unit(projection.x, dimension), y: unit(projection.y, dimension), origin: [] };
+  // As `place` takes coordinates that a flow of fewer dimensions does not have.
+  const inside = (axis: number) => Math.min(axis, dimension - 1);
+  return { x: unit(inside(projection.x), dimension), y: unit(inside(projection.y), dimension), origin: [] };
 }
 
 function sphereIn(law: RoundLaw, projection: Projection): PlaneSphere {
@@ -83,8 +95,16 @@ function shownRounds(steady: RoundLaw | undefined, exact: RoundLaw | undefined):
   return all.flatMap(({ as, law }) => (law !== undefined && over.has(as) ? [{ as, law }] : []));
 }
 
-export function useReferences(job: Job | undefined, step: Step | undefined, projection: Projection): References {
+export function useReferences(job: Job | undefined, step: Step | undefined, projection: Projection, targetRows: TargetRows): References {
   const spec = job?.spec;
+  const tensors = targetsOfJob(job).map((target) => ({ target, tensor: targetRows.of(target) }));
+  const data = useMemo(
+    () =>
+      tensors.flatMap(({ target, tensor }) =>
+        tensor === undefined ? [] : [{ name: target.name, points: place(tensor, `${target.owner} ${target.name}`, projection) }],
+      ),
+    [job?.name, projection, ...tensors.map(({ tensor }) => tensor), tensors.length],
+  );
   const targets = useMemo(() => (spec === undefined ? [] : targetsIn(spec, projection)), [job?.name, projection]);
   const exact = useMemo(
     () => (spec === undefined || step === undefined ? undefined : exactIn(spec, step, projection)),
@@ -96,21 +116,29 @@ export function useReferences(job: Job | undefined, step: Step | undefined, proj
   const shown = (law: PlaneGaussian | undefined, round: RoundLaw | undefined): Overlay => ({
     contours: over.has("contours"),
     targets: over.has("target") ? targets : [],
-    exact: over.has("exact") ? law : undefined,
+    data: over.has("target") ? data.map(({ points }) => points) : [],
+    exact: over.has("exact") && law !== undefined ? [law] : [],
     spheres: shownRounds(steady, round).map((each) => ({ as: each.as, sphere: sphereIn(each.law, projection) })),
   });
   return {
     hasTarget: targets.length > 0,
+    hasRows: data.length > 0,
     hasExact: exact !== undefined || exactRound !== undefined,
     hasSteady: steady !== undefined,
     rounds: shownRounds(steady, exactRound),
+    data: over.has("target") ? data : [],
     overlay: shown(exact, exactRound),
     overlayAt: (other) =>
       shown(spec === undefined ? undefined : exactIn(spec, other, projection), spec === undefined ? undefined : roundAt(spec, other)),
   };
 }
 
-export function OverlayChoice({ references, flat }: { readonly references: References; readonly flat: boolean }) {
+interface ChoiceProperties {
+  readonly references: Pick<References, "hasTarget" | "hasRows" | "hasSteady" | "hasExact">;
+  readonly flat: boolean;
+}
+
+export function OverlayChoice({ references, flat }: ChoiceProperties) {
   const over = chosen();
   const set = (key: string, on: boolean) => {
     const next = new Set(over);
@@ -119,11 +147,11 @@ export function OverlayChoice({ references, flat }: { readonly references: Refer
     const text = [...next].sort().join(",");
     remember({ over: text === "exact,target" ? "" : text || "none" });
   };
-  const box = (key: string, word: string) => (
+  const box = (key: string, word: string, crosses = false) => (
     <label class="check">
       <input type="checkbox" checked={over.has(key)} onChange={(event) => set(key, event.currentTarget.checked)} />
       <svg class="swatch-line" width="20" height="8" aria-hidden="true">
-        <path class={key} d="M0 4H20" />
+        <g class={key}>{crosses ? <path class="rows" d="M1.5 4h5M4 1.5v5M8 5h5M10.5 2.5v5M14.5 3h5M17 .5v5" /> : <path d="M0 4H20" />}</g>
       </svg>
       {word}
     </label>
@@ -131,77 +159,9 @@ export function OverlayChoice({ references, flat }: { readonly references: Refer
   return (
     <>
       {!flat && box("contours", "contours")}
-      {references.hasTarget && box("target", "target")}
+      {(references.hasTarget || references.hasRows) && box("target", "target", !references.hasTarget)}
       {references.hasSteady && box("target", "steady state")}
       {references.hasExact && box("exact", "exact solution")}
     </>
-  );
-}
-
-// Mean and covariance of the points in the plane that is shown.
-function fit(points: Points): PlaneGaussian {
-  let [sx, sy, sxx, sxy, syy] = [0, 0, 0, 0, 0];
-  const at = (row: number, offset: number) => points.values[row * points.stride + offset] ?? 0;
-  for (let row = 0; row < points.count; row += 1) {
-    sx += at(row, points.x);
-    sy += at(row, points.y);
-  }
-  const [mx, my] = [sx / points.count, sy / points.count];
-  for (let row = 0; row < points.count; row += 1) {
-    const [dx, dy] = [at(row, points.x) - mx, at(row, points.y) - my];
-    sxx += dx * dx;
-    sxy += dx * dy;
-    syy += dy * dy;
-  }
-  const freedom = Math.max(1, points.count - 1);
-  return { mean: [mx, my], covariance: [sxx / freedom, sxy / freedom, syy / freedom] };
-}
-
-interface FiguresProperties {
-  readonly exact: PlaneGaussian;
-  readonly points: Points;
-  readonly names: readonly [string, string];
-  // SW-JKO follows a flow of its own, with the same end.
-  readonly sliced: boolean;
-}
-
-export function ExactFigures({ exact, points, names, sliced }: FiguresProperties) {
-  const found = useMemo(() => fit(points), [points]);
-  const rows = [
-    { name: names[0], of: (gaussian: PlaneGaussian) => [gaussian.mean[0], Math.sqrt(gaussian.covariance[0])] },
-    { name: names[1], of: (gaussian: PlaneGaussian) => [gaussian.mean[1], Math.sqrt(gaussian.covariance[2])] },
-  ];
-  return (
-    <div class="exact-figures">
-      <table>
-        <caption>
-          Points and exact solution at this time: W2² between their Gaussians in this plane is {figure(squaredDistance(found, exact))}
-          {sliced && ". SW-JKO follows another flow with the same end, so it is off on the way"}
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">along</th>
-            <th scope="col">mean</th>
-            <th scope="col">exact</th>
-            <th scope="col">deviation</th>
-            <th scope="col">exact</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => {
-            const [mean = 0, deviation = 0] = row.of(found);
-            const [exactMean = 0, exactDeviation = 0] = row.of(exact);
-            return (
-              <tr key={row.name}>
-                <th scope="row">{row.name}</th>
-                {[mean, exactMean, deviation, exactDeviation].map((value, i) => (
-                  <td key={i}>{figure(value)}</td>
-                ))}
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
   );
 }

@@ -26,7 +26,7 @@ export function RoundFigures({ law, tensor, sliced }: Properties) {
     { name: "distance of the mean from c", points: found.offCentre, exact: 0 },
   ];
   return (
-    <div class="exact-figures round">
+    <div class="exact-figures round" role="region" tabIndex={0} aria-label={`Figures of the points and of the ${law.title}`}>
       <table>
         <caption>
           Points and {law.title}, about c = ({placeOf(law.centre)}); radius {figure(law.radius)}, {law.meaning}

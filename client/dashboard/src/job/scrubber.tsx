@@ -1,4 +1,5 @@
 import type { Flow } from "./flow";
+import { gapsOf } from "./gaps";
 import { PlayButtons } from "./play_buttons";
 import { indexOf, type Player, speeds } from "./player";
 import { figure } from "../words";
@@ -15,19 +16,15 @@ const words = { samples: "samples kept", figures: "no samples kept", dropped: "d
 function spansOf(flow: Flow, drawn: boolean): Span[] {
   const steps = flow.steps.value;
   const spans: Span[] = [];
-  const add = (number: number, kind: Span["kind"]) => {
+  for (const step of steps) {
+    const number = step.report.step;
+    const kind = (drawn ? step.checkpointKept : step.sampleCount > 0) ? "samples" : "figures";
     const last = spans.at(-1);
     if (last?.kind === kind && last.to === number - 1) spans[spans.length - 1] = { ...last, to: number };
     else spans.push({ from: number, to: number, kind });
-  };
-  let expected = 0;
-  for (const step of steps) {
-    const number = step.report.step;
-    if (number > expected) spans.push({ from: expected, to: number - 1, kind: "dropped" });
-    add(number, (drawn ? step.checkpointKept : step.sampleCount > 0) ? "samples" : "figures");
-    expected = number + 1;
   }
-  return spans;
+  const dropped = gapsOf(steps.map((step) => step.report.step)).map((gap): Span => ({ ...gap, kind: "dropped" }));
+  return [...dropped, ...spans].sort((a, b) => a.from - b.from);
 }
 
 function Rail({ spans, last }: { readonly spans: readonly Span[]; readonly last: number }) {

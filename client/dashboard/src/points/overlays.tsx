@@ -1,4 +1,4 @@
-// What lies over the points: level lines of their density, the target, the exact solution.
+// What lies over the points: level lines of their density, the target (Gaussians, spheres, rows of data sets), the exact solution.
 import { useMemo } from "preact/hooks";
 import { type Camera, pixelsPerUnit, type Size, toPixel, toPoint } from "./camera";
 import { densityOf, levelAbove, levelLines } from "./contours";
@@ -9,13 +9,33 @@ import type { PlaneSphere } from "./sphere";
 export interface Overlay {
   readonly contours: boolean;
   readonly targets: readonly PlaneGaussian[];
-  readonly exact: PlaneGaussian | undefined;
+  readonly exact: readonly PlaneGaussian[];
   readonly spheres: readonly { readonly as: "target" | "exact"; readonly sphere: PlaneSphere }[];
+  // Rows of data sets that are the target.
+  readonly data: readonly Points[];
+}
+
+// All that several overlays show, over one picture; what is the same in some of them is shown once.
+export function together(overlays: readonly Overlay[]): Overlay {
+  const once = <Shown,>(of: (overlay: Overlay) => readonly Shown[]): readonly Shown[] => [
+    ...new Map(overlays.flatMap(of).map((each) => [JSON.stringify(each), each])).values(),
+  ];
+  return {
+    contours: overlays.some((overlay) => overlay.contours),
+    targets: once((overlay) => overlay.targets),
+    exact: once((overlay) => overlay.exact),
+    spheres: once((overlay) => overlay.spheres),
+    data: [...new Map(overlays.flatMap((overlay) => overlay.data).map((points) => [points.key, points])).values()],
+  };
 }
 
 // Shares of the points that the lines hold.
 const shares = [0.25, 0.5, 0.75, 0.95];
 const columns = 120;
+// Of the crosses and strokes of a data set's rows. Unit: pixels.
+const arm = 2.5;
+const rugHeight = 14;
+const rugFoot = 20; // above the numbers of the axis
 
 interface Properties {
   readonly overlay: Overlay;
@@ -79,6 +99,22 @@ function Outline({
   return <circle cx={x} cy={y} r={radius} />;
 }
 
+// A small cross for each row; on a line, where points have no height, a stroke near the lower edge.
+function Rows({ points, camera, size }: { readonly points: Points; readonly camera: Camera; readonly size: Size }) {
+  const path = useMemo(() => {
+    const strokes: string[] = [];
+    for (let row = 0; row < points.count; row += 1) {
+      const at = points.values.subarray(row * points.stride, (row + 1) * points.stride);
+      const { x, y } = toPixel(camera, size, at[points.x] ?? 0, at[points.y] ?? 0);
+      if (!(x >= 0 && x <= size.width)) continue;
+      if (points.y < 0) strokes.push(`M${x.toFixed(1)} ${size.height - rugFoot}v-${rugHeight}`);
+      else if (y >= 0 && y <= size.height) strokes.push(`M${(x - arm).toFixed(1)} ${y.toFixed(1)}h${2 * arm}m-${arm}-${arm}v${2 * arm}`);
+    }
+    return strokes.join("");
+  }, [points, camera, size]);
+  return <path class={points.y < 0 ? "rows rug" : "rows"} d={path} />;
+}
+
 export function Overlays({ overlay, layers, camera, size }: Properties) {
   const shown = layers.filter((layer) => layer.points !== undefined);
   if (shown.length === 0) return null;
@@ -88,9 +124,22 @@ export function Overlays({ overlay, layers, camera, size }: Properties) {
       <Outline sphere={sphere} flat={drawn.length === 0} camera={camera} size={size} />
     </g>
   ));
-  if (drawn.length === 0) return <>{outlines}</>;
+  const rows = overlay.data.map((points) => (
+    <g key={points.key} class="target">
+      <Rows points={points} camera={camera} size={size} />
+    </g>
+  ));
+  if (drawn.length === 0) {
+    return (
+      <>
+        {rows}
+        {outlines}
+      </>
+    );
+  }
   return (
     <>
+      {rows}
       {outlines}
       {overlay.contours &&
         drawn.map(({ points, series }) => (
@@ -103,11 +152,11 @@ export function Overlays({ overlay, layers, camera, size }: Properties) {
           <Ellipses key={i} gaussian={target} camera={camera} size={size} />
         ))}
       </g>
-      {overlay.exact !== undefined && (
-        <g class="exact">
-          <Ellipses gaussian={overlay.exact} camera={camera} size={size} />
+      {overlay.exact.map((law, i) => (
+        <g key={i} class="exact">
+          <Ellipses gaussian={law} camera={camera} size={size} />
         </g>
-      )}
+      ))}
     </>
   );
 }

@@ -39,20 +39,21 @@ const powerIterations = 60;
 const maxStride = 63;
 const maxWholeBytes = 48 * 1024 * 1024;
 
-export function place(tensor: Tensor, step: number, projection: Projection): Points {
+// `of`: what they are the points of, such as the number of a step.
+export function place(tensor: Tensor, of: number | string, projection: Projection): Points {
   const [count = 0, dimension = 0] = tensor.shape;
   if (projection.kind === "main" && dimension > 2) {
     const values = projected(tensor, projection.basis);
-    return { key: `${step}/${count}/${projection.basis.key}`, values, count, stride: 2, x: 0, y: 1 };
+    return { key: `${of}/${count}/${projection.basis.key}`, values, count, stride: 2, x: 0, y: 1 };
   }
   const { x, y } = projection.kind === "pair" ? projection : { x: 0, y: 1 };
   const inside = (axis: number) => Math.max(0, Math.min(axis, dimension - 1));
   if (dimension > maxStride || tensor.values.byteLength > maxWholeBytes) {
-    const key = `${step}/${count}/${inside(x)},${inside(y)}`;
+    const key = `${of}/${count}/${inside(x)},${inside(y)}`;
     return { key, values: picked(tensor, inside(x), inside(y)), count, stride: 2, x: 0, y: 1 };
   }
   const layout = { count, stride: dimension, x: inside(x), y: dimension > 1 ? inside(y) : -1 };
-  return { key: `${step}/${count}`, values: tensor.values, ...layout };
+  return { key: `${of}/${count}`, values: tensor.values, ...layout };
 }
 
 function picked(tensor: Tensor, x: number, y: number): Float32Array {
@@ -83,17 +84,25 @@ function projected(tensor: Tensor, basis: Basis): Float32Array {
   return values;
 }
 
-// The two directions in which samples spread most (principal components), by power iteration over at most 2000 rows.
-export function mainDirections(tensor: Tensor, key: string): Basis {
-  const [count = 0, dimension = 0] = tensor.shape;
-  const every = Math.max(1, Math.ceil(count / maxRowsOfBasis));
-  const rows: Float64Array[] = [];
-  for (let row = 0; row < count; row += every) rows.push(Float64Array.from(tensor.values.subarray(row * dimension, (row + 1) * dimension)));
+// The two directions in which all samples together spread most (principal components), by power iteration over at most 2000 rows, of each
+// tensor as many. They have one dimension.
+export function mainDirections(tensors: readonly Tensor[], key: string): Basis {
+  const dimension = tensors[0]?.shape[1] ?? 0;
+  const most = Math.floor(maxRowsOfBasis / Math.max(1, tensors.length));
+  const rows = tensors.flatMap((tensor) => someRows(tensor, most));
   const mean = new Float64Array(dimension);
   for (const row of rows) for (let i = 0; i < dimension; i += 1) mean[i] = (mean[i] ?? 0) + (row[i] ?? 0) / rows.length;
   for (const row of rows) for (let i = 0; i < dimension; i += 1) row[i] = (row[i] ?? 0) - (mean[i] ?? 0);
   const first = direction(rows, dimension, undefined);
   return { key, mean, axes: [first, direction(rows, dimension, first)] };
+}
+
+function someRows({ shape, values }: Tensor, most: number): Float64Array[] {
+  const [count = 0, dimension = 0] = shape;
+  const every = Math.max(1, Math.ceil(count / most));
+  const rows: Float64Array[] = [];
+  for (let row = 0; row < count; row += every) rows.push(Float64Array.from(values.subarray(row * dimension, (row + 1) * dimension)));
+  return rows;
 }
 
 function direction(rows: readonly Float64Array[], dimension: number, without: Float64Array | undefined): Float64Array {

@@ -1,6 +1,7 @@
 // Clients of the page's own server: Connect in binary protobuf.
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
+import { DatasetService } from "contract/sliceflow/v1/dataset_service_pb";
 import { JobService } from "contract/sliceflow/v1/job_service_pb";
 import { ServerService } from "contract/sliceflow/v1/server_service_pb";
 import { token, tokenProblem } from "./token";
@@ -42,6 +43,7 @@ const transport = createConnectTransport({
   interceptors: [withToken],
 });
 
+export const datasetService = createClient(DatasetService, transport);
 export const jobService = createClient(JobService, transport);
 export const serverService = createClient(ServerService, transport);
 

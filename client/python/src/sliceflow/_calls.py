@@ -87,19 +87,20 @@ class Calls:
         """The array that a method streams."""
         return self.repeat(lambda left: read_tensor(self.start(service, name, _again(request), left)), self.settings.transfer_timeout)
 
-    def file(self, service: str, name: str, request: object) -> bytes:
-        """The bytes that a method streams."""
-        return self.repeat(lambda left: read_file(self.start(service, name, request, left)), self.settings.transfer_timeout)
+    def file(self, service: str, name: str, request: object, on_read: Callable[[int], None]) -> bytes:
+        """The bytes that a method streams. `on_read` is told how many have come; from 0 again with another attempt."""
+        return self.repeat(lambda left: read_file(self.start(service, name, request, left), on_read), self.settings.transfer_timeout)
 
 
-def read_file(call: Any) -> bytes:
-    pieces = []
+def read_file(call: Any, on_read: Callable[[int], None]) -> bytes:
+    file = bytearray()
     try:
         for message in call:
-            pieces.append(message.data)
+            file += message.data
+            on_read(len(file))
     finally:
         call.cancel()
-    return b"".join(pieces)
+    return bytes(file)
 
 
 def _again(request: Any) -> Any:
@@ -164,14 +165,18 @@ class AsyncCalls:
 
         return await self.repeat(attempt, self.settings.transfer_timeout)
 
-    async def file(self, service: str, name: str, request: object) -> bytes:
+    async def file(self, service: str, name: str, request: object, on_read: Callable[[int], None]) -> bytes:
         """As of `Calls`."""
 
         async def attempt(left: float) -> bytes:
+            file = bytearray()
             call = self.start(service, name, request, left)
             try:
-                return b"".join([message.data async for message in call])
+                async for message in call:
+                    file += message.data
+                    on_read(len(file))
             finally:
                 call.cancel()
+            return bytes(file)
 
         return await self.repeat(attempt, self.settings.transfer_timeout)

@@ -76,8 +76,8 @@ class StepBar:
 
 
 @contextlib.contextmanager
-def byte_bar(name: str, total: int, asked: bool | None) -> Iterator[Callable[[int], None]]:
-    """Bytes of an upload; what it gives is told how many have gone so far."""
+def byte_bar(name: str, total: int | None, asked: bool | None) -> Iterator[Callable[[int], None]]:
+    """Bytes of an upload or a download, whose `total` may be unknown; what it gives is told how many have gone so far."""
     with tqdm(
         desc=name,
         total=total,

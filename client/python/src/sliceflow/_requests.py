@@ -117,9 +117,16 @@ def is_idempotent(name: str, etag: str) -> bool:
     return not etag and name != "UndeleteJob"
 
 
+def _dataset_name(dataset: DatasetLike) -> str:
+    return full_name("datasets", dataset if isinstance(dataset, str) else dataset.name)
+
+
 def delete_dataset(dataset: DatasetLike, owner: str) -> dataset_service_pb2.DeleteDatasetRequest:
-    name = dataset if isinstance(dataset, str) else dataset.name
-    return dataset_service_pb2.DeleteDatasetRequest(name=full_name("datasets", name), owner=owner)
+    return dataset_service_pb2.DeleteDatasetRequest(name=_dataset_name(dataset), owner=owner)
+
+
+def dataset_rows(dataset: DatasetLike, count: int, owner: str) -> dataset_service_pb2.SampleDatasetRequest:
+    return dataset_service_pb2.SampleDatasetRequest(name=_dataset_name(dataset), owner=owner, count=count)
 
 
 def sample(job: str, count: int, step: int | None, seed: int) -> job_service_pb2.SampleJobRequest:

@@ -287,11 +287,20 @@ class AsyncJob:
         return await self._calls.tensor("JobService", "EvaluateDensity", _requests.density(self.name, x, step))
 
     async def export(
-        self, path: PathLike, *, format: ExportFormat = "torchscript", step: int | None = None, overwrite: bool = False
+        self,
+        path: PathLike,
+        *,
+        format: ExportFormat = "torchscript",
+        step: int | None = None,
+        overwrite: bool = False,
+        progress: bool | None = None,
     ) -> pathlib.Path:
         """As `Job.export`."""
         target = _export.target(path, overwrite)
-        return _export.write(target, await self._calls.file("JobService", "ExportModel", _export.request(self.name, format, step)))
+        request = _export.request(self.name, format, step)
+        with byte_bar(f"export {target.name}", None, progress) as on_read:
+            data = await self._calls.file("JobService", "ExportModel", request, on_read)
+        return _export.write(target, data)
 
 
 AsyncOperand = AsyncJob | Job | JobStep | Dataset | Distribution | str
@@ -410,6 +419,10 @@ class AsyncClient:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    async def dataset_rows(self, dataset: DatasetLike, n: int = 1000, *, owner: str = "") -> FloatArray:
+        """As `Client.dataset_rows`."""
+        return await self._calls.tensor("DatasetService", "SampleDataset", _requests.dataset_rows(dataset, n, owner))
 
     async def delete_dataset(self, dataset: DatasetLike, *, owner: str = "") -> None:
         """As `Client.delete_dataset`."""

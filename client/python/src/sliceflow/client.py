@@ -17,6 +17,7 @@ from sliceflow._info import DistanceEstimate, ExpressionCheck, ServerInfo, dista
 from sliceflow._progress import byte_bar
 from sliceflow._requests import JobLike, full_name
 from sliceflow._retry import RetryPolicy
+from sliceflow._tensor import FloatArray
 from sliceflow.datasets import DataLike, Dataset, FileFormat, Upload, dataset_of
 from sliceflow.job import Job, JobStep
 from sliceflow.spec._part import DatasetLike
@@ -184,6 +185,13 @@ class Client:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    def dataset_rows(self, dataset: DatasetLike, n: int = 1000, *, owner: str = "") -> FloatArray:
+        """At most `n` rows of a data set, evenly spread over its table and in its order: float32 of shape [rows, columns].
+
+        All rows where there are no more. ResourceNotFoundError where there is no such data set. Only an admin may name another `owner`.
+        """
+        return self._calls.tensor("DatasetService", "SampleDataset", _requests.dataset_rows(dataset, n, owner))
 
     def delete_dataset(self, dataset: DatasetLike, *, owner: str = "") -> None:
         """Removes a data set. DatasetInUseError while a job, ended or not, refers to it. Only an admin may name another `owner`."""

@@ -377,12 +377,6 @@ class RoleTooLowError(PermissionDeniedError):
     REASON = "ROLE_TOO_LOW"
 
 
-class NotServedError(UnimplementedError):
-    """This server does not serve the method."""
-
-    REASON = "NOT_SERVED"
-
-
 class NoWorkerError(UnavailableError):
     """No worker can serve the call now."""
 

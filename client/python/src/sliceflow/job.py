@@ -13,7 +13,7 @@ from sliceflow import _export, _html, _requests
 from sliceflow._channel import PathLike
 from sliceflow._export import ExportFormat
 from sliceflow._info import JobInfo, job_info
-from sliceflow._progress import StepBar
+from sliceflow._progress import StepBar, byte_bar
 from sliceflow._requests import Fork
 from sliceflow._tensor import FloatArray
 from sliceflow._watch import WatchState
@@ -251,7 +251,13 @@ class Job:
         return self._calls.tensor("JobService", "EvaluateDensity", _requests.density(self.name, x, step))
 
     def export(
-        self, path: PathLike, *, format: ExportFormat = "torchscript", step: int | None = None, overwrite: bool = False
+        self,
+        path: PathLike,
+        *,
+        format: ExportFormat = "torchscript",
+        step: int | None = None,
+        overwrite: bool = False,
+        progress: bool | None = None,
     ) -> pathlib.Path:
         """Writes the model at a kept step, the newest by default, to a file, to be used without a server; answers the file's path.
 
@@ -262,6 +268,10 @@ class Job:
             format: `torchscript`, a module for `torch.jit.load`, or `safetensors`, the parameters with a description in JSON.
             step: The kept step.
             overwrite: Whether a file of that name is replaced.
+            progress: As of `watch`.
         """
         target = _export.target(path, overwrite)
-        return _export.write(target, self._calls.file("JobService", "ExportModel", _export.request(self.name, format, step)))
+        request = _export.request(self.name, format, step)
+        with byte_bar(f"export {target.name}", None, progress) as on_read:
+            data = self._calls.file("JobService", "ExportModel", request, on_read)
+        return _export.write(target, data)
