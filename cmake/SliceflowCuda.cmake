@@ -1,27 +1,55 @@
-# The CUDA toolchain, turned on by SLICEFLOW_CUDA. The compiler is taken from the virtual environment (the wheels of PyPI's
-# cuda-toolkit put it in nvidia/cu13/bin) or from the system; without one configuring stops, so that the preset never means
-# a build for the processor alone.
+# The compiler of the GPU plugin. Where there is one the plugin is built with everything else; its kernels are compiled by commands of our own,
+# because the CMake of Debian 12 knows no CUDA in C++20. It is taken from the virtual environment (deploy/requirements-cuda.txt puts it in
+# nvidia/cu13/bin) or from the system.
+set(SLICEFLOW_GPU AUTO CACHE STRING "The GPU plugin: AUTO (where there is a CUDA compiler), ON (fails where there is none), OFF")
+set_property(CACHE SLICEFLOW_GPU PROPERTY STRINGS AUTO ON OFF)
+if(NOT SLICEFLOW_GPU)
+  return()
+endif()
 find_program(SLICEFLOW_NVCC nvcc
   HINTS ${SLICEFLOW_SITE_PACKAGES}/nvidia/cu13/bin ENV CUDA_PATH ENV CUDACXX
   PATHS /usr/local/cuda/bin
   PATH_SUFFIXES bin
   DOC "Compiler of CUDA code")
 if(NOT SLICEFLOW_NVCC)
-  message(FATAL_ERROR
-    "SLICEFLOW_CUDA is ON and there is no nvcc, neither in ${SLICEFLOW_VENV} nor in the system. "
-    "Install a CUDA toolkit (CMake looks in PATH, CUDA_PATH and /usr/local/cuda), or use the preset `release`.")
+  if(NOT SLICEFLOW_GPU STREQUAL AUTO)
+    message(FATAL_ERROR
+      "SLICEFLOW_GPU is ON and there is no nvcc, neither in ${SLICEFLOW_VENV} nor in the system. "
+      "Run deploy/install-deps, or install a CUDA toolkit (CMake looks in PATH, CUDA_PATH and /usr/local/cuda).")
+  endif()
+  message(STATUS "No CUDA compiler: without the GPU plugin")
+  unset(SLICEFLOW_NVCC CACHE)
+  return()
 endif()
-set(CMAKE_CUDA_COMPILER ${SLICEFLOW_NVCC})
-# The wheels have their libraries in lib, where nvcc looks in lib64.
-cmake_path(GET SLICEFLOW_NVCC PARENT_PATH cuda_root)
-cmake_path(GET cuda_root PARENT_PATH cuda_root)
-if(NOT EXISTS ${cuda_root}/lib64 AND NOT CMAKE_CUDA_FLAGS MATCHES "-L")
-  set(CMAKE_CUDA_FLAGS "${CMAKE_CUDA_FLAGS} -L${cuda_root}/lib" CACHE STRING "Flags of the CUDA compiler" FORCE)
-endif()
-set(CMAKE_CUDA_STANDARD 17)
-set(CMAKE_CUDA_STANDARD_REQUIRED ON)
-if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-  set(CMAKE_CUDA_ARCHITECTURES 80 90)
-endif()
-enable_language(CUDA)
-message(STATUS "CUDA toolchain: ${SLICEFLOW_NVCC}")
+file(REAL_PATH ${SLICEFLOW_NVCC} nvcc)
+cmake_path(GET nvcc PARENT_PATH SLICEFLOW_CUDA_ROOT)
+cmake_path(GET SLICEFLOW_CUDA_ROOT PARENT_PATH SLICEFLOW_CUDA_ROOT)
+# Wheels have lib where toolkits have lib64.
+find_library(SLICEFLOW_CUDART cudart_static HINTS ${SLICEFLOW_CUDA_ROOT}/lib64 ${SLICEFLOW_CUDA_ROOT}/lib REQUIRED NO_DEFAULT_PATH)
+message(STATUS "GPU plugin: ${SLICEFLOW_NVCC}")
+
+# Real code for the architectures that are checked, and intermediate code for those between the last two and for what comes after.
+set(SLICEFLOW_CUDA_CODE
+  -gencode arch=compute_80,code=sm_80
+  -gencode arch=compute_90,code=[sm_90,compute_90]
+  -gencode arch=compute_120,code=[sm_120,compute_120])
+
+# sliceflow_cuda_objects(OUT SOURCES...): objects of `.cu` files, warnings of both compilers being errors.
+function(sliceflow_cuda_objects out)
+  set(objects)
+  foreach(source ${ARGN})
+    set(object ${CMAKE_CURRENT_BINARY_DIR}/${source}.o)
+    add_custom_command(
+      OUTPUT ${object}
+      COMMAND ${CCACHE_PROGRAM} ${SLICEFLOW_NVCC} -std=c++20 -O3 -c -Xcompiler=-fPIC,-fvisibility=hidden,-Wall,-Wextra,-Werror
+              --Werror all-warnings -ccbin ${CMAKE_CXX_COMPILER} ${SLICEFLOW_CUDA_CODE}
+              -I${CMAKE_SOURCE_DIR} -isystem ${SLICEFLOW_CUDA_ROOT}/include/cccl -isystem ${SLICEFLOW_CUDA_ROOT}/include
+              -MMD -MF ${object}.d -MT ${object} ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}
+      DEPENDS ${source} ${SLICEFLOW_NVCC}
+      DEPFILE ${object}.d
+      COMMENT "Building CUDA object ${source}.o"
+      VERBATIM COMMAND_EXPAND_LISTS)
+    list(APPEND objects ${object})
+  endforeach()
+  set(${out} ${objects} PARENT_SCOPE)
+endfunction()

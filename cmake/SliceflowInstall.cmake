@@ -11,6 +11,11 @@ set_target_properties(sliceflow-worker PROPERTIES INSTALL_RPATH "$ORIGIN/${to_li
 install(TARGETS sliceflowd sliceflow-worker RUNTIME COMPONENT server)
 install(TARGETS sliceflow RUNTIME COMPONENT cli)
 
+# Where workers look for it; the driver is the machine's.
+if(TARGET sliceflow_cuda)
+  install(TARGETS sliceflow_cuda LIBRARY DESTINATION ${SLICEFLOW_LIBRARIES} COMPONENT server)
+endif()
+
 # Of LibTorch and of what its wheel links only what a processor's worker loads.
 set(CUDA_RUNTIME ${SLICEFLOW_SITE_PACKAGES}/nvidia/cu13/lib)
 install(FILES

@@ -35,7 +35,7 @@ def benchmark_rows():
     if not path.exists():
         return []
     lines = ["", "## What it costs", "", "Measured by `make bench`.", "", "<!-- --8<-- [start:cost] -->", "| figure | target | measured |", "|---|---|---|"]
-    for row in json.loads(path.read_text(encoding="utf-8")):
+    for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
         if row["suite"] in ("service", "short_jobs"):
             lines.append(f"| {row['name']} | {row['target'] or '–'} | {row['measured']:.3g} {row['unit']} |")
     return [*lines, "<!-- --8<-- [end:cost] -->"]

@@ -182,8 +182,8 @@ std::string CallerText(const v1::Caller& caller) {
 std::string ServerText(const v1::ServerInfo& info) {
   std::string text = absl::StrCat("version ", info.version(), "\n", CallerText(info.caller()), "devices\n");
   for (const v1::Device& device : info.devices()) {
-    absl::StrAppend(&text, "  ", device.name(), ": ", device.threads(), " threads, ", device.ready() ? "ready" : "no worker attached", ", ",
-                    device.running_jobs(), " jobs running\n");
+    absl::StrAppend(&text, "  ", device.name(), ": ", device.model(), device.model().empty() ? "" : ", ", device.threads(), " threads, ",
+                    device.ready() ? "ready" : "no worker attached", ", ", device.running_jobs(), " jobs running\n");
   }
   AppendKinds(&text, "initial distributions", info.initial_distributions());
   AppendKinds(&text, "functionals", info.functionals());

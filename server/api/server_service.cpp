@@ -50,6 +50,8 @@ void ServerServiceImpl::Describe(v1::ServerInfo& info) const {
     device.set_problem(state.problem);
     device.set_memory_bytes(state.memory_bytes);
     device.set_reserved_memory_bytes(state.reserved_memory_bytes);
+    device.set_model(state.model);
+    device.set_gpu_memory_bytes(state.gpu_memory_bytes);
   }
   AddKinds(info);
   AddMethods(info, "JobService",

@@ -101,6 +101,7 @@ class DaemonImpl : public Daemon {
   absl::Status RefreshCertificates();
   void StartUpkeep();
   void StartHealth();
+  void WatchDevice(const std::string& device);
   absl::Status CheckStore() const;
   void SetStoreServing(bool serving) const;
 
@@ -131,8 +132,8 @@ class DaemonImpl : public Daemon {
   StopLatch stop_sweep_;
   std::unique_ptr<Upkeep> upkeep_;
   std::unique_ptr<HealthWatch> health_;
-  std::unique_ptr<HealthWatch> device_health_;
-  std::unique_ptr<HealthWatch> certificates_health_;  // null without TLS
+  std::vector<std::unique_ptr<HealthWatch>> device_health_;  // one a device
+  std::unique_ptr<HealthWatch> certificates_health_;         // null without TLS
   std::unique_ptr<HealthWatch> disk_watch_;
   std::unique_ptr<jobs::Caretaker> caretaker_;
   std::optional<ReadyFile> ready_file_;
@@ -313,6 +314,21 @@ void DaemonImpl::SetStoreServing(bool serving) const {
   }
 }
 
+// What does not need the device is served without it.
+void DaemonImpl::WatchDevice(const std::string& device) {
+  auto report = [this, device, was_unhealthy = false](const absl::Status& status) mutable {
+    server_->GetHealthCheckService()->SetServingStatus(absl::StrCat(kDeviceService, device), status.ok());
+    // Nothing is known of it before its workers have come or failed.
+    if (status.ok() && !was_unhealthy) return;
+    was_unhealthy = !status.ok();
+    if (status.ok()) return Log(LogLevel::kInfo, absl::StrCat("device ", device, " is healthy again"));
+    Log(LogLevel::kError, absl::StrCat("device ", device, " is not healthy: ", status.message()));
+  };
+  report(workers_->device_health(device));  // who reads the ready file finds it told
+  device_health_.push_back(std::make_unique<HealthWatch>(
+      kDeviceHealthInterval, [this, device] { return workers_->device_health(device); }, report));
+}
+
 void DaemonImpl::StartHealth() {
   const auto check = [this] {
     absl::Status status = CheckStore();
@@ -337,20 +353,7 @@ void DaemonImpl::StartHealth() {
     if (status.ok()) return Log(LogLevel::kInfo, "the disk has room");
     Log(LogLevel::kError, absl::StrCat("new jobs and uploads are refused, and steps wait: ", status.message()));
   });
-  // What does not need the device is served without it.
-  auto report_device = [this, was_unhealthy = false](const absl::Status& status) mutable {
-    server_->GetHealthCheckService()->SetServingStatus(absl::StrCat(kDeviceService, kLocalDevice), status.ok());
-    // Nothing is known of it before its workers have come or failed.
-    if (status.ok() && !was_unhealthy) return;
-    was_unhealthy = !status.ok();
-    if (status.ok()) return Log(LogLevel::kInfo, absl::StrCat("device ", kLocalDevice, " is healthy again"));
-    Log(LogLevel::kError, absl::StrCat("device ", kLocalDevice, " is not healthy: ", status.message()));
-  };
-  if (workers_->has_local()) {
-    report_device(workers_->local_health());  // who reads the ready file finds it told
-    device_health_ = std::make_unique<HealthWatch>(
-        kDeviceHealthInterval, [this] { return workers_->local_health(); }, report_device);
-  }
+  for (const std::string& device : workers_->local_devices()) WatchDevice(device);
   if (certificates_ == nullptr) return;
   const auto report_certificates = [](const absl::Status& status) {
     if (status.ok()) return Log(LogLevel::kInfo, "the files of TLS are in order");
@@ -365,7 +368,7 @@ void DaemonImpl::Shutdown(absl::Duration time) {
   readiness_.Stop();
   ready_file_.reset();
   health_.reset();
-  device_health_.reset();
+  device_health_.clear();
   certificates_health_.reset();
   disk_watch_.reset();
   caretaker_.reset();

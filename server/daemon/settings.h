@@ -42,6 +42,8 @@ struct Settings {
   std::string workers_client_ca;
   std::string workers_local = "all";
   int threads = 0;
+  std::string gpus = "auto";
+  std::string gpu_precision = "fp32";
   absl::Duration shutdown_time = absl::Seconds(8);
   std::string log_level = "info";
   std::string log_format = "text";

@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "server/api/gate/placement.h"
+#include "server/daemon/gpus.h"
 
 namespace sliceflow::daemon {
 namespace {
@@ -177,6 +178,16 @@ Setting QuotaField(const std::string& field, std::string help) {
   return row;
 }
 
+Setting Gpus(std::string name, std::string help) {
+  Setting row = Text(std::move(name), "auto|none|0,1,…", &Settings::gpus, std::move(help));
+  row.read = [](absl::string_view text, Settings& settings) {
+    if (absl::Status status = CheckGpus(text); !status.ok()) return status;
+    settings.gpus = std::string(text);
+    return absl::OkStatus();
+  };
+  return row;
+}
+
 std::vector<Setting> MakeTable() {
   return {
       Text("data_dir", "FOLDER", &Settings::data_dir, "Folder that everything is kept in; made when missing. Required."),
@@ -225,6 +236,12 @@ std::vector<Setting> MakeTable() {
             "Which workers the daemon starts itself: `all`, the one for short requests (`queries`), or none. Others than `all` need "
             "workers.listen."),
       Whole("threads", 0, kMaxThreads, &Settings::threads, "Threads that jobs are computed with. 0: as many as this process has cores."),
+      Gpus("gpus",
+           "GPUs that get a worker each, by their numbers as `nvidia-smi` has them (parts of a divided one count as GPUs). `auto`: all, "
+           "where "
+           "there are a driver and the plugin. `none`: none."),
+      OneOf("gpu_precision", {"fp32", "tf32", "bf16"}, &Settings::gpu_precision,
+            "What gradients of sliced transport are computed in on GPUs."),
       Span("shutdown_time", absl::Seconds(3), absl::Hours(1), &Settings::shutdown_time, "Time to end in after SIGTERM or SIGINT."),
       OneOf("log.level", {"debug", "info", "warn", "error"}, &Settings::log_level, "What is written to standard error."),
       OneOf("log.format", {"text", "json"}, &Settings::log_format, "Lines for people, or one JSON object a line."),

@@ -68,6 +68,11 @@ absl::StatusOr<std::unique_ptr<Workers>> Workers::Make(const WorkersSources& sou
   absl::StatusOr<WorkerSocket> socket = WorkerSocket::Make(RealFileSystem(), settings.data_dir);
   if (!socket.ok()) return socket.status();
   workers->socket_.emplace(*std::move(socket));
+  if (workers->computes_jobs()) {
+    absl::StatusOr<std::vector<GpuDevice>> gpus = ChooseGpus(settings);
+    if (!gpus.ok()) return OfSetting("gpus", gpus.status());
+    workers->gpus_ = *std::move(gpus);
+  }
   workers->supervisor_ =
       std::make_unique<scheduler::Supervisor>(workers->LocalPrograms(), ToSupervisorOptions(settings, sources.metrics, sources.traces));
   workers->scheduler_ = scheduler::MakeScheduler(sources.jobs, sources.datasets, workers->OptionsOfScheduler());
@@ -78,20 +83,30 @@ absl::StatusOr<std::unique_ptr<Workers>> Workers::Make(const WorkersSources& sou
 std::vector<scheduler::WorkerProgram> Workers::LocalPrograms() const {
   const Settings& settings = sources_.settings;
   std::vector<scheduler::WorkerProgram> programs;
-  if (settings.workers_local == "all") {
-    programs.push_back(Program(settings, socket_->address(), kFlowWorker, kFlowLane, settings.threads));
+  if (computes_jobs()) {
+    const scheduler::WorkerProgram cpu_worker = Program(settings, socket_->address(), kFlowWorker, kFlowLane, settings.threads);
+    programs = GpuWorkers(gpus_, cpu_worker, settings);
+    programs.push_back(cpu_worker);
   }
   if (has_local()) programs.push_back(Program(settings, socket_->address(), kQueryWorker, kQueryLane, kQueryThreads));
   return programs;
+}
+
+std::vector<std::string> Workers::local_devices() const {
+  std::vector<std::string> devices;
+  if (has_local()) devices.emplace_back(kLocalDevice);
+  for (const GpuDevice& gpu : gpus_) devices.push_back(gpu.device);
+  return devices;
 }
 
 scheduler::SchedulerOptions Workers::OptionsOfScheduler() {
   const Settings& settings = sources_.settings;
   scheduler::SchedulerOptions options;
   options.version = std::string(Version());
-  if (settings.workers_local == "all") {
+  if (computes_jobs()) {
     const int64_t memory = settings.worker_memory_bytes > 0 ? settings.worker_memory_bytes : MachineMemoryBytes();
     options.devices = {{.name = kLocalDevice, .threads = settings.threads, .memory_bytes = memory}};
+    for (scheduler::DeviceState& state : GpuStates(gpus_, options.devices[0])) options.devices.push_back(std::move(state));
   }
   scheduler::Supervisor& supervisor = *supervisor_;
   options.max_running = [&quotas = sources_.quotas](const std::string& owner) { return quotas.Of(owner).max_running_jobs(); };

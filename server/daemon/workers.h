@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <grpcpp/grpcpp.h>
 
@@ -12,6 +13,7 @@
 #include "absl/time/time.h"
 #include "common/metrics.h"
 #include "server/daemon/certificates.h"
+#include "server/daemon/gpus.h"
 #include "server/daemon/held_up_steps.h"
 #include "server/daemon/listener.h"
 #include "server/daemon/observers.h"
@@ -56,9 +58,9 @@ class Workers {
 
   // Starts the processes that workers.local names, and keeps them alive.
   void Start() { supervisor_->Start(); }
-  // Whether the daemon starts workers at all, and what is wrong with them: Unavailable.
-  bool has_local() const { return sources_.settings.workers_local != "none"; }
-  absl::Status local_health() const { return supervisor_->device_health(kLocalDevice); }
+  // The devices that the daemon starts workers for, and what is wrong with those of one: Unavailable.
+  std::vector<std::string> local_devices() const;
+  absl::Status device_health(const std::string& device) const { return supervisor_->device_health(device); }
 
   // As Certificates::Refresh, of the port for other machines. OK without one.
   absl::Status RefreshCertificates();
@@ -70,11 +72,14 @@ class Workers {
  private:
   explicit Workers(const WorkersSources& sources) : sources_(sources) {}
 
+  bool has_local() const { return sources_.settings.workers_local != "none"; }
+  bool computes_jobs() const { return sources_.settings.workers_local == "all"; }
   absl::Status Listen();
   std::vector<scheduler::WorkerProgram> LocalPrograms() const;
   scheduler::SchedulerOptions OptionsOfScheduler();
 
   const WorkersSources sources_;
+  std::vector<GpuDevice> gpus_;  // that workers are started for
   std::optional<WorkerSocket> socket_;
   std::unique_ptr<scheduler::Supervisor> supervisor_;
   std::unique_ptr<scheduler::Scheduler> scheduler_;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <utility>
 
 #include <c10/util/Exception.h>
 
@@ -12,11 +13,24 @@
 
 namespace sliceflow::engine {
 
+// A status on its way through code that knows exceptions alone, such as LibTorch's graph.
+class StatusError : public std::exception {
+ public:
+  explicit StatusError(absl::Status status) : status_(std::move(status)) {}
+  const absl::Status& status() const { return status_; }
+  const char* what() const noexcept override { return "a status"; }
+
+ private:
+  const absl::Status status_;
+};
+
 // `work` returns a Status or a StatusOr.
 template <typename Work>
 auto Guarded(const Work& work) -> decltype(work()) {
   try {
     return work();
+  } catch (const StatusError& error) {
+    return error.status();
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("out of memory");
   } catch (const c10::Error& error) {

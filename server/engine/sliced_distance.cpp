@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "server/engine/transport_device.h"
 
 namespace sliceflow::engine {
 namespace {
@@ -42,7 +43,7 @@ SlicedDistance::Result SlicedDistance::Evaluate(const at::Tensor& x, const at::T
   }
   absl::StatusOr<kernels::SlicedValue> value =
       transport_->Evaluate({View(from), from.size(0)}, {View(to), to.size(0)}, View(directions), gradient);
-  TORCH_CHECK(value.ok(), std::string(value.status().message()));
+  if (!value.ok()) ThrowTransportError(value.status());
   result.value = value->value;
   result.standard_error = value->standard_error;
   return result;
@@ -60,7 +61,8 @@ void SlicedDistance::Reserve(int64_t x_count, int64_t y_count, int64_t dimension
             .max_y = std::max(y_count, shape_.max_y),
             .dimension = static_cast<int>(dimension),
             .max_directions = std::max(directions, shape_.max_directions)};
-  transport_ = kernels::MakeCpuSlicedTransport(shape_, at::get_num_threads());
+  transport_.reset();  // its memory before that of the next
+  transport_ = MakeTransport(shape_);
 }
 
 }  // namespace sliceflow::engine

@@ -159,9 +159,9 @@ int64_t EstimateMemoryBytes(const v1::FlowSpec& spec, absl::FunctionRef<TableSiz
     data += static_cast<double>(size.rows) * static_cast<double>(size.columns);
   }
 
-  double flow = kFloat * kParameterCopies * sizes.parameters +
-                kFloat * sizes.hidden * std::max(kActivationCopies * batch, kUntrainedCopies * drawn) +
-                kFloat * kTransportCopies * Directions(spec) * batch + kFloat * kPointCopies * d * (drawn + samples) + OfGrid(spec) + OfPool(spec, d);
+  double flow =
+      kFloat * kParameterCopies * sizes.parameters + kFloat * sizes.hidden * std::max(kActivationCopies * batch, kUntrainedCopies * drawn) +
+      kFloat * kTransportCopies * Directions(spec) * batch + kFloat * kPointCopies * d * (drawn + samples) + OfGrid(spec) + OfPool(spec, d);
   for (const v1::FunctionalTerm& term : spec.functional().terms()) flow += OfTerm(spec, term, drawn, size_of);
   if (spec.schedule().step_halving()) flow *= kHalvedFlows;
   const double bytes = kAllowance + flow + OfAutoEncoder(spec) + kFloat * kDataCopies * data;

@@ -14,9 +14,11 @@ struct DeviceState {
   bool ready = false;  // a worker is attached
   int running_jobs = 0;
   std::string problem;                // what is wrong with its workers, for people; empty where it is healthy
-  int64_t memory_bytes = 0;           // that jobs may take; 0 where it is not known: no bound
+  int64_t memory_bytes = 0;           // of the machine's that jobs may take; 0 where it is not known: no bound
   int64_t reserved_memory_bytes = 0;  // that the running jobs are thought to take
   int64_t used_memory_bytes = 0;      // that its workers hold beside what they hold idle, by their newest heartbeats
+  std::string model;                  // what a GPU is called; empty of a processor
+  int64_t gpu_memory_bytes = 0;       // of the GPU itself
 };
 
 // Whether a name is one that a device of the daemon's own machine may have: `cpu`, or `cuda:N` without leading zeros.

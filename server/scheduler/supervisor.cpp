@@ -35,8 +35,9 @@ constexpr int kCannotExecute = 127;
 
 // Variables that a worker gets, by name or by the beginning of it. Sanitizers' are for builds with them.
 constexpr const char* kEnvironment[] = {
-    "LD_LIBRARY_PATH=", "OMP_",          "MKL_",          "KMP_",           "GOMP_",         "GRPC_",
-    "CUDA_VISIBLE_",    "ASAN_OPTIONS=", "LSAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "SLICEFLOW_FAILPOINTS="};
+    "LD_LIBRARY_PATH=",      "OMP_",          "MKL_",          "KMP_",           "GOMP_",         "GRPC_",
+    "CUDA_VISIBLE_",         "ASAN_OPTIONS=", "LSAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "SLICEFLOW_FAILPOINTS=",
+    "SLICEFLOW_CUDA_PLUGIN="};
 
 std::vector<char*> CleanEnvironment() {
   std::vector<char*> kept;

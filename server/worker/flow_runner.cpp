@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/failpoint.h"
+#include "server/worker/lost_device.h"
 
 namespace sliceflow::worker {
 namespace {
@@ -19,6 +20,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kWindow = 2;
 constexpr char kOutOfMemory[] = "OUT_OF_MEMORY";
+constexpr char kGpuOutOfMemory[] = "GPU_OUT_OF_MEMORY";
 constexpr std::chrono::milliseconds kProgressInterval(200);
 
 double SecondsSince(SteadyClock::time_point start) { return std::chrono::duration<double>(SteadyClock::now() - start).count(); }
@@ -31,7 +33,9 @@ AssignmentEnded Ended(AssignmentEnded::Outcome outcome, const absl::Status& erro
 }
 
 AssignmentEnded Failed(absl::Status error, absl::string_view reason) {
-  if (absl::IsResourceExhausted(error)) reason = kOutOfMemory;
+  // The payload is of this process alone.
+  const bool of_gpu = error.ErasePayload(engine::kOfGpu);
+  if (absl::IsResourceExhausted(error)) reason = of_gpu ? kGpuOutOfMemory : kOutOfMemory;
   return Ended(AssignmentEnded::FAILED, WithReason(std::move(error), reason));
 }
 
@@ -108,6 +112,7 @@ void FlowRunner::Run() {
     }
     AttachRequest message;
     *message.mutable_assignment_ended() = ComputeWithinLimit(*task);
+    EndIfDeviceIsLost(message.assignment_ended().error().message().c_str());
     message.mutable_assignment_ended()->set_assignment(task->assignment);
     {
       // Before it is told: the daemon may answer with the next job at once.

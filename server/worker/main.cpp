@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <regex>
 #include <string>
 
 #include "absl/status/status.h"
@@ -54,7 +55,14 @@ int main(int argc, char** argv) {
   app.add_option("--name", node, "Name of this machine, before its devices on another one: NODE/cpu. Up to 63 of a-z, 0-9, . and -");
   app.add_option("--attach-time", attach_time, "Time to find the daemon in, and to be taken by it: 10s, 5m")->capture_default_str();
   app.add_option("--worker-id", options.worker_id, "The name the daemon knows this worker by; NODE-LANE if not given");
-  app.add_option("--device", options.device, "The device to compute on")->check(CLI::IsMember({"cpu"}));
+  const auto is_device = [](const std::string& name) {
+    const bool named = name == "cpu" || std::regex_match(name, std::regex("cuda:(0|[1-9][0-9]{0,2})"));
+    return named ? std::string() : "must be cpu or cuda:N, is " + name;
+  };
+  app.add_option("--device", options.device, "The device to compute on: cpu, or cuda:N for sliced transport on a GPU")->check(is_device);
+  app.add_option("--gpu", options.gpu, "Identifier of the GPU that cuda:N is, such as GPU-8932f937; default: the driver's Nth");
+  app.add_option("--gpu-precision", options.gpu_precision, "What gradients are computed in on a GPU: fp32, tf32, bf16")
+      ->check(CLI::IsMember({"fp32", "tf32", "bf16"}));
   const std::map<std::string, Lane> lanes{{"flow", Lane::LANE_FLOW}, {"query", Lane::LANE_QUERY}};
   app.add_option("--lane", options.lane, "Whole jobs (flow) or short requests (query)")->transform(CLI::CheckedTransformer(lanes));
   app.add_option("--threads", options.threads, "Threads to compute with")->check(CLI::Range(1, 256));
@@ -72,6 +80,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongOptions;  // 0: help or version was asked for
   }
+  options.sandbox.gpu = options.device != "cpu";
 
   absl::Status status = Complete(node, attach_time, options);
   if (!status.ok()) {

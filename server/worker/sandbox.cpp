@@ -162,7 +162,7 @@ absl::Status Sandbox::Seal() {
     absl::Status status = Note(BecomeUser(), who, !options_.user.empty());
     if (!status.ok()) return status;
   }
-  return Note(LoadSyscallFilter(), "system-call filter", true);
+  return Note(LoadSyscallFilter(options_.gpu), options_.gpu ? "system-call filter with a GPU's calls" : "system-call filter", true);
 }
 
 std::string Sandbox::Describe() const {

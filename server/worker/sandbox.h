@@ -22,6 +22,8 @@ struct SandboxOptions {
   // Most processes and threads of the user that the worker becomes (RLIMIT_NPROC), beside those it has already. A user that the worker only
   // shares with others has its own bound.
   int max_threads = 512;
+  // The process has a GPU, which its driver goes on talking to: see LoadSyscallFilter.
+  bool gpu = false;
   std::string user;  // name or number that a worker started as root becomes; empty: `nobody`, where that can be had
 };
 

@@ -156,9 +156,27 @@ void AddConditional(Filter& filter) {
   filter.Refuse(SCMP_SYS(openat), EACCES, {SCMP_A2(SCMP_CMP_MASKED_EQ, kOpensToRead, O_RDONLY)});
 }
 
+// NVIDIA's driver in the process, on files of its own. Its kernel modules take ioctls of the type 'F' (nvidia-ioctl.h: NV_IOCTL_MAGIC), and
+// those of unified memory bare numbers (uvm_ioctl.h, uvm_linux_ioctl.h). Those of terminals and sockets have other types.
+void AddGpu(Filter& filter) {
+  constexpr scmp_datum_t kTypeMask = 0xFF00, kNvidia = scmp_datum_t{'F'} << 8;
+  constexpr scmp_datum_t kUvmInitialize = 0x30000001, kUvmDeinitialize = 0x30000002;
+  filter.Allow(SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_MASKED_EQ, kTypeMask, kNvidia)});
+  filter.Allow(SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_MASKED_EQ, ~scmp_datum_t{0xFF}, 0)});
+  filter.Allow(SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_EQ, kUvmInitialize)});
+  filter.Allow(SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_EQ, kUvmDeinitialize)});
+  filter.Allow(SCMP_SYS(mmap), {SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, MAP_SHARED)});
+  filter.Allow(SCMP_SYS(mincore));
+  filter.Allow(SCMP_SYS(pipe2));
+  for (const int call : {SCMP_SYS(get_mempolicy), SCMP_SYS(set_mempolicy), SCMP_SYS(mbind)}) filter.Refuse(call, ENOSYS);
+  for (const int call : {SCMP_SYS(socket), SCMP_SYS(mlock), SCMP_SYS(munlock)}) filter.Refuse(call, EPERM);
+  // A device or a shared file that it did without until now.
+  filter.Refuse(SCMP_SYS(openat), EACCES, {SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE, O_RDWR)});
+}
+
 }  // namespace
 
-absl::Status LoadSyscallFilter() {
+absl::Status LoadSyscallFilter(bool gpu) {
   CollectNames();
   struct sigaction action = {};
   action.sa_sigaction = &EndForViolation;
@@ -170,6 +188,7 @@ absl::Status LoadSyscallFilter() {
   for (const int call : kAllowed) filter.Allow(call);
   for (const Refusal& refusal : kRefused) filter.Refuse(refusal.call, refusal.error);
   AddConditional(filter);
+  if (gpu) AddGpu(filter);
   const int failed = filter.Load();
   if (failed == 0) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat("the system-call filter: ", std::strerror(-failed)));

@@ -12,6 +12,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/clock.h"
@@ -112,6 +113,23 @@ v1::AttachRequest MakeHello(const WorkerOptions& options, int64_t memory_bytes, 
   return message;
 }
 
+absl::Status UseDevice(const WorkerOptions& options) {
+  absl::string_view number = options.device;
+  if (const size_t slash = number.find('/'); slash != number.npos) number.remove_prefix(slash + 1);  // NODE/
+  if (!absl::ConsumePrefix(&number, "cuda:")) return absl::OkStatus();
+  if (options.lane == v1::LANE_QUERY) return absl::InvalidArgumentError("queries are answered on the processor: want the device cpu");
+  setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 1);
+  int device = 0;
+  if (!options.gpu.empty()) {
+    // The only one that is seen, so the first.
+    setenv("CUDA_VISIBLE_DEVICES", options.gpu.c_str(), 1);
+  } else if (!absl::SimpleAtoi(number, &device)) {
+    return absl::InvalidArgumentError(absl::StrCat("the device is ", options.device, "; want cpu or cuda:N"));
+  }
+  const absl::Status status = engine::UseCuda(device, options.gpu_precision);
+  return status.ok() ? status : absl::Status(status.code(), absl::StrCat(options.device, ": ", status.message()));
+}
+
 // Handles what comes until the stream ends or the daemon asks to stop; sets `drained` then.
 absl::Status Serve(Connection& connection, Runner& runner, bool& drained) {
   Holdings holdings;
@@ -141,6 +159,8 @@ absl::Status Serve(Connection& connection, Runner& runner, bool& drained) {
 
 absl::Status RunWorker(const WorkerOptions& options) {
   if (options.route.remote()) EndWhenTold();
+  // Before the cage shuts: CUDA opens its devices and reads its libraries.
+  if (absl::Status status = UseDevice(options); !status.ok()) return status;
   if (absl::Status status = WarmUp(); !status.ok()) return status;
   // Before the cage shuts.
   MemoryMeter meter;

@@ -15,7 +15,9 @@ struct WorkerOptions {
   RouteOptions route;
   std::string worker_id;
   std::string version;
-  std::string device = "cpu";  // as the daemon is to know it
+  std::string device = "cpu";          // as the daemon is to know it: `cpu` or `cuda:N`, after NODE/ on another machine
+  std::string gpu;                     // the one that `cuda:N` is, by its identifier; empty: the driver's Nth
+  std::string gpu_precision = "fp32";  // of gradients of sliced transport
   v1::Lane lane = v1::LANE_FLOW;
   int threads = 1;
   SandboxOptions sandbox;

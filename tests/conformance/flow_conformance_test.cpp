@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/engine/flow.h"
+#include "tests/conformance/device.h"
 #include "tests/unit/engine/specs.h"
 
 namespace sliceflow::engine {
@@ -83,6 +84,8 @@ class FlowConformance : public ::testing::TestWithParam<Combination> {
     if (Minimises(solver) && !HasDensity(spec_.model)) spec_.terms.pop_back();  // the entropy
     spec_.num_steps = 2;
   }
+
+  void SetUp() override { SkipWithoutDevice(); }
 
   FlowSpec spec_;
 };

@@ -10,6 +10,7 @@
 
 #include "server/engine/functionals/registry.h"
 #include "server/engine/random.h"
+#include "tests/conformance/device.h"
 #include "tests/conformance/functional_cases.h"
 
 namespace sliceflow::engine {
@@ -66,6 +67,8 @@ class FunctionalConformanceTest : public ::testing::TestWithParam<size_t> {
     batch_.x = at::randn({kCount, case_.dimension}, random, at::TensorOptions(at::kFloat));
     if (case_.capabilities.density) batch_.log_density = at::randn({kCount}, random, at::TensorOptions(at::kFloat));
   }
+
+  void SetUp() override { SkipWithoutDevice(); }
 
   // The same random numbers every time.
   TermValue Evaluate(const Batch& batch, bool with_gradient = false) {

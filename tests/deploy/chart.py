@@ -103,6 +103,9 @@ def consistent(bench: Bench) -> str:
             require(len(met) == 1, f"{values.name}: {selector} meets {len(met)} kinds of pods")
         made = {document["metadata"]["name"]: document for kind in ("Secret", "ConfigMap") for document in of_kind(documents, kind)}
         theirs = {given.get("tls", {}).get("secretName"), given.get("workers", {}).get("tls", {}).get("secretName")}
+        wants_gpu = any(resource.startswith("nvidia.com/") for resource in given.get("resources", {}).get("limits", {}))
+        image = pods[0]["spec"]["containers"][0]["image"]
+        require(image.endswith("-cuda") == wants_gpu or "tag" in given.get("image", {}), f"{values.name}: {image}, {wants_gpu=}")
         for pod in pods:
             for volume in pod["spec"].get("volumes", []):
                 source = volume.get("secret") or volume.get("configMap") or {}
@@ -112,7 +115,7 @@ def consistent(bench: Bench) -> str:
                 require(not missing, f"{values.name}: {name} has no {missing}")
         for spec in [*(pod["spec"] for pod in pods), *(test["spec"] for test in of_kind(documents, "Pod"))]:
             restricted(values.name, spec)
-    return "selectors, volumes and the restricted standard of pods"
+    return "selectors, volumes, the image for GPUs and the restricted standard of pods"
 
 
 def meets(selector: dict, labels: dict) -> bool:

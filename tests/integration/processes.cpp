@@ -159,9 +159,10 @@ DaemonProcess::DaemonProcess(const std::string& data_dir, const std::vector<std:
   std::vector<std::string> command = prefix;
   command.insert(command.end(),
                  {absl::StrCat(SLICEFLOW_BIN_DIR, "/sliceflowd"), "--data-dir", data_dir, "--ready-file", ready_file_, "--threads", "1"});
-  if (std::find(more_flags.begin(), more_flags.end(), "--listen") == more_flags.end()) {
-    command.insert(command.end(), {"--listen", "127.0.0.1:0"});
-  }
+  const auto lacks = [&](const char* flag) { return std::find(more_flags.begin(), more_flags.end(), flag) == more_flags.end(); };
+  if (lacks("--listen")) command.insert(command.end(), {"--listen", "127.0.0.1:0"});
+  // What is tested is the same on every machine.
+  if (lacks("--gpus")) command.insert(command.end(), {"--gpus", "none"});
   command.insert(command.end(), more_flags.begin(), more_flags.end());
   pid_ = Spawn(command, log_file_);
   if (wait) WaitUntilReady();

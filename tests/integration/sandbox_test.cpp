@@ -10,6 +10,7 @@
 #include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -272,6 +273,36 @@ TEST(SandboxSelfTest, CallsOfAnotherArchitectureEndTheProcess) {
   EXPECT_EQ(ended.signal, SIGSYS) << ended.output;
 }
 #endif
+
+// ---- what a worker with a GPU may besides -------------------------------------------------------------------------------------------
+
+TEST(SandboxGpuTest, TheDriversCallsReachItsFilesAndNothingElseDoes) {
+  TempFolder folder;
+  const std::string path = folder.path() + "/mapped";
+  std::ofstream(path) << "something";
+  const int file = open(path.c_str(), O_RDWR);
+  const worker::SandboxOptions gpu{.gpu = true};
+  // NV_ESC_CARD_INFO, UVM_INITIALIZE and a bare number, on a file that knows none of them.
+  for (const unsigned long request : {0xC00846C8UL, 0x30000001UL, 27UL}) {
+    ExpectRefused(InCage([&] { return Tried(ioctl(file, request, nullptr)); }, gpu), ENOTTY);
+    ExpectEndedFor(InCage([&] { return Tried(ioctl(file, request, nullptr)); }), "ioctl");
+  }
+  // Input for a terminal, and the machine's network.
+  for (const unsigned long request : {0x5412UL, 0x8914UL}) {
+    ExpectEndedFor(InCage([&] { return Tried(ioctl(file, request, nullptr)); }, gpu), "ioctl");
+  }
+  const auto map = [&](int flags, int of) {
+    return [=] { return mmap(nullptr, 4096, PROT_READ, flags, of, 0) == MAP_FAILED ? Tried(-1) : kEscaped; };
+  };
+  EXPECT_EQ(InCage(map(MAP_SHARED, file), gpu).exit_code, kEscaped);
+  ExpectEndedFor(InCage(map(MAP_SHARED | MAP_ANONYMOUS, -1), gpu), "mmap");
+  ExpectEndedFor(InCage(map(MAP_SHARED, file)), "mmap");
+  // What it did without so far is refused, and does not end the worker.
+  ExpectRefused(InCage([&] { return Tried(open(path.c_str(), O_RDWR)); }, gpu), EACCES);
+  ExpectRefused(InCage([] { return Tried(socket(AF_UNIX, SOCK_STREAM, 0)); }, gpu), EPERM);
+  ExpectEndedFor(InCage([&] { return Tried(open((path + "2").c_str(), O_WRONLY | O_CREAT, 0600)); }, gpu), "openat");
+  close(file);
+}
 
 // ---- limits -------------------------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from report import Row, Section
 from units import Store, Unit
 
 TEXT = """The runs of experiment 1, seed 1, to t = 0.9: seconds in all, and what the last step costs beside the first. JKO-ICNN keeps the chain of all maps
-before, so its steps grow; the others keep one map."""
+before, but takes its samples from a pool that each map moves on once; the others keep one map."""
 
 
 class SchemesCompared:

@@ -59,6 +59,16 @@ TEST(Settings, FlagsGoBeforeTheEnvironmentAndTheEnvironmentBeforeTheFile) {
   EXPECT_EQ(resolved->sources, sources);
 }
 
+TEST(Settings, GpusAreAllNoneOrNumbers) {
+  EXPECT_EQ(Resolve("")->settings.gpus, "auto");
+  for (const char* good : {"auto", "none", "0", "2,0,63"}) EXPECT_EQ(Resolve(std::string("gpus: ") + good)->settings.gpus, good);
+  for (const char* bad : {"all", "-1", "64", "1,1", "0,", "cuda:0"}) {
+    EXPECT_THAT(Problems(Resolve(std::string("gpus: '") + bad + "'").status()),
+                ElementsAre(HasSubstr("gpus: must be auto, none, or numbers below 64 such as 0,2; it is")))
+        << bad;
+  }
+}
+
 TEST(Settings, NamesMayBeNestedOrDotted) {
   EXPECT_EQ(Resolve("log.level: debug\n")->settings.log_level, "debug");
   EXPECT_EQ(Resolve("log: {level: debug}\n")->settings.log_level, "debug");

@@ -1,81 +1,35 @@
 #include "server/engine/kernels/sliced_transport.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "hwy/targets.h"
 #include "tests/unit/kernels/clouds.h"
+#include "tests/unit/kernels/devices.h"
+#include "tests/unit/kernels/evaluations.h"
 
 namespace sliceflow::kernels {
 namespace {
 
 using ::testing::HasSubstr;
 
-struct Cloud {
-  std::vector<float> points;
-  std::vector<float> weights;
-  int64_t count = 0;
-  PointCloud View() const { return {points, count, weights}; }
-};
-
-Cloud Normal(int64_t count, int dimension, uint64_t seed, bool weighted = false) {
-  return {NormalCloud(count, dimension, seed), weighted ? PositiveWeights(count, seed + 1) : std::vector<float>(), count};
+// On a machine without a device its tests are skipped, each by its name.
+void SkipWithout(const std::string& device) {
+  if (device == "cpu") return;
+  const auto plugin = PluginOf(device);
+  if (!plugin.ok()) GTEST_SKIP() << device << ": " << plugin.status().message();
 }
 
-struct Result {
-  SlicedValue value;
-  std::vector<float> gradient;
-};
-
-Result Evaluate(SlicedTransport& transport, const Cloud& x, const Cloud& y, const std::vector<float>& directions) {
-  Result result;
-  result.gradient.resize(x.points.size(), NAN);
-  const auto value = transport.Evaluate(x.View(), y.View(), directions, absl::MakeSpan(result.gradient));
-  EXPECT_TRUE(value.ok()) << value.status();
-  if (value.ok()) result.value = *value;
-  return result;
-}
-
-SlicedTransportShape ShapeOf(const Cloud& x, const Cloud& y, const std::vector<float>& directions) {
-  const int dimension = static_cast<int>(static_cast<int64_t>(x.points.size()) / x.count);
-  return {x.count, y.count, dimension, static_cast<int64_t>(directions.size()) / dimension};
-}
-
-Result Fast(const Cloud& x, const Cloud& y, const std::vector<float>& directions, int threads = 1) {
-  return Evaluate(*MakeCpuSlicedTransport(ShapeOf(x, y, directions), threads), x, y, directions);
-}
-
-Result Reference(const Cloud& x, const Cloud& y, const std::vector<float>& directions) {
-  return Evaluate(*MakeReferenceSlicedTransport(ShapeOf(x, y, directions)), x, y, directions);
-}
-
-double Norm(const std::vector<float>& values) {
-  double square = 0;
-  for (const float value : values) square += static_cast<double>(value) * value;
-  return std::sqrt(square);
-}
-
-double Distance(const std::vector<float>& a, const std::vector<float>& b) {
-  std::vector<float> difference(a.size());
-  for (size_t i = 0; i < a.size(); ++i) difference[i] = a[i] - b[i];
-  return Norm(difference);
-}
-
-// Projections of size O(√d) carry a float's rounding of about 1e-7·√d each: 2e-5 of the value and of the gradient's norm is a hundred
-// times that. Of n·L projections about n²·L·4e-8 neighbours lie closer than the rounding and may change places; each such swap moves the
-// gradient by 2/(n·L) times the gap between their partners, which is some 5/n. That is less than one swap below 500 points; `swaps`
-// allows for those of larger clouds.
-void ExpectSame(const Result& fast, const Result& reference, double swaps = 0) {
-  EXPECT_NEAR(fast.value.value, reference.value.value, 2e-5 * reference.value.value + 1e-12);
-  EXPECT_NEAR(fast.value.standard_error, reference.value.standard_error, 2e-5 * reference.value.value + 1e-12);
-  EXPECT_LE(Distance(fast.gradient, reference.gradient), 2e-5 * Norm(reference.gradient) + 1e-9 + swaps);
+Result FastOn(const std::string& device, const Cloud& x, const Cloud& y, const std::vector<float>& directions) {
+  const auto transport = MakeTransportOn(device, ShapeOf(x, y, directions));
+  EXPECT_TRUE(transport.ok()) << transport.status();
+  return transport.ok() ? Evaluate(**transport, x, y, directions) : Result();
 }
 
 struct Case {
@@ -85,36 +39,57 @@ struct Case {
   bool weighted_x, weighted_y;
 };
 
-std::string Name(const ::testing::TestParamInfo<Case>& info) {
-  const Case& c = info.param;
-  std::string name = "n";
-  return name + std::to_string(c.n) + "m" + std::to_string(c.m) + "d" + std::to_string(c.dimension) + "L" + std::to_string(c.directions) +
-         (c.weighted_x ? "Wx" : "") + (c.weighted_y ? "Wy" : "");
+using DeviceAndCase = std::tuple<const char*, Case>;
+
+std::string Name(const ::testing::TestParamInfo<DeviceAndCase>& info) {
+  const Case& c = std::get<1>(info.param);
+  return DeviceWord(std::get<0>(info.param)) + "n" + std::to_string(c.n) + "m" + std::to_string(c.m) + "d" + std::to_string(c.dimension) +
+         "L" + std::to_string(c.directions) + (c.weighted_x ? "Wx" : "") + (c.weighted_y ? "Wy" : "");
 }
 
-class FastEqualsReference : public ::testing::TestWithParam<Case> {};
+class FastEqualsReference : public ::testing::TestWithParam<DeviceAndCase> {
+ protected:
+  void SetUp() override { SkipWithout(std::get<0>(GetParam())); }
+};
 
 TEST_P(FastEqualsReference, ValueErrorAndGradient) {
-  const Case& c = GetParam();
+  const auto& [device, c] = GetParam();
   const Cloud x = Normal(c.n, c.dimension, 11, c.weighted_x), y = Normal(c.m, c.dimension, 12, c.weighted_y);
   const std::vector<float> directions = RandomDirections(c.directions, c.dimension, 13);
   const double n = static_cast<double>(c.n);
-  ExpectSame(Fast(x, y, directions), Reference(x, y, directions), c.n < 500 ? 0 : 10 * 2 / (n * c.directions) * 5 / n);
+  ExpectSame(FastOn(device, x, y, directions), Reference(x, y, directions), c.n < 500 ? 0 : 10 * 2 / (n * c.directions) * 5 / n);
 }
 
+// The last ones are those that a GPU has kernels of their own for.
 INSTANTIATE_TEST_SUITE_P(Shapes, FastEqualsReference,
-                         ::testing::Values(Case{1, 1, 1, 1, false, false}, Case{1, 1, 3, 7, false, false}, Case{1, 5, 2, 9, false, false},
-                                           Case{5, 1, 2, 9, false, true}, Case{2, 2, 2, 64, false, false},
-                                           Case{15, 15, 2, 65, false, false}, Case{16, 16, 3, 8, false, false},
-                                           Case{17, 17, 5, 130, false, false}, Case{1024, 1024, 2, 100, false, false},
-                                           Case{1000, 1000, 1, 1, false, false}, Case{333, 333, 20, 77, false, false},
-                                           Case{40, 40, 784, 20, false, false}, Case{100, 37, 2, 70, false, false},
-                                           Case{37, 100, 9, 70, false, false}, Case{64, 64, 2, 70, true, false},
-                                           Case{64, 64, 2, 70, false, true}, Case{90, 70, 11, 33, true, true},
-                                           Case{3, 2, 784, 5, true, true}, Case{3000, 3000, 2, 10, false, false}),
+                         ::testing::Combine(::testing::ValuesIn(kTransportDevices),
+                                            ::testing::Values(Case{1, 1, 1, 1, false, false}, Case{1, 1, 3, 7, false, false},
+                                                              Case{1, 5, 2, 9, false, false}, Case{5, 1, 2, 9, false, true},
+                                                              Case{2, 2, 2, 64, false, false}, Case{15, 15, 2, 65, false, false},
+                                                              Case{16, 16, 3, 8, false, false}, Case{17, 17, 5, 130, false, false},
+                                                              Case{1024, 1024, 2, 100, false, false}, Case{1000, 1000, 1, 1, false, false},
+                                                              Case{333, 333, 20, 77, false, false}, Case{40, 40, 784, 20, false, false},
+                                                              Case{100, 37, 2, 70, false, false}, Case{37, 100, 9, 70, false, false},
+                                                              Case{64, 64, 2, 70, true, false}, Case{64, 64, 2, 70, false, true},
+                                                              Case{90, 70, 11, 33, true, true}, Case{3, 2, 784, 5, true, true},
+                                                              Case{3000, 3000, 2, 10, false, false}, Case{1025, 1025, 2, 5, false, false},
+                                                              Case{8192, 8192, 2, 3, false, false}, Case{8193, 8193, 2, 3, false, false},
+                                                              Case{2000, 3001, 3, 20, true, false})),
                          Name);
 
-TEST(SlicedTransport, TiedPointsFollowTheirOrder) {
+class SlicedTransportOn : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override { SkipWithout(GetParam()); }
+
+  static Result Fast(const Cloud& x, const Cloud& y, const std::vector<float>& directions) { return FastOn(GetParam(), x, y, directions); }
+  static std::unique_ptr<SlicedTransport> Make(const SlicedTransportShape& shape) { return *MakeTransportOn(GetParam(), shape); }
+  static void ExpectFiniteDifferences(const Cloud& x, const Cloud& y, int dimension);
+};
+
+INSTANTIATE_TEST_SUITE_P(Devices, SlicedTransportOn, ::testing::ValuesIn(kTransportDevices),
+                         [](const ::testing::TestParamInfo<const char*>& info) { return DeviceWord(info.param); });
+
+TEST_P(SlicedTransportOn, TiedPointsFollowTheirOrder) {
   Cloud x{{0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0}, {}, 6};
   const Cloud y = Normal(6, 2, 5);
   const std::vector<float> directions = RandomDirections(40, 2, 6);
@@ -123,14 +98,14 @@ TEST(SlicedTransport, TiedPointsFollowTheirOrder) {
   ExpectSame(Fast(x, five, directions), Reference(x, five, directions));
 }
 
-TEST(SlicedTransport, NegativeZeroTiesWithZero) {
+TEST_P(SlicedTransportOn, NegativeZeroTiesWithZero) {
   const Cloud x{{0.0f, -0.0f, 0.0f, -0.0f}, {}, 4}, y{{1, 2, 3, 4}, {}, 4};
   // In index order: differences -1 … -4, times 2/n.
   EXPECT_THAT(Fast(x, y, {1}).gradient, ::testing::ElementsAre(-0.5f, -1.0f, -1.5f, -2.0f));
   EXPECT_THAT(Reference(x, y, {1}).gradient, ::testing::ElementsAre(-0.5f, -1.0f, -1.5f, -2.0f));
 }
 
-TEST(SlicedTransport, SameCloudGivesExactlyNothing) {
+TEST_P(SlicedTransportOn, SameCloudGivesExactlyNothing) {
   const Cloud x = Normal(500, 3, 21);
   const Result result = Fast(x, x, RandomDirections(100, 3, 22));
   EXPECT_EQ(result.value.value, 0);
@@ -138,14 +113,14 @@ TEST(SlicedTransport, SameCloudGivesExactlyNothing) {
   EXPECT_EQ(Norm(result.gradient), 0);
 }
 
-TEST(SlicedTransport, OneDimensionIsTheSortedDifference) {
+TEST_P(SlicedTransportOn, OneDimensionIsTheSortedDifference) {
   const Cloud x{{3, 1, 2}, {}, 3}, y{{10, 30, 20}, {}, 3};
   const Result result = Fast(x, y, {1});
   EXPECT_DOUBLE_EQ(result.value.value, (9.0 * 9 + 18 * 18 + 27 * 27) / 3);
   EXPECT_THAT(result.gradient, ::testing::ElementsAre(-18.0f, -6.0f, -12.0f));
 }
 
-TEST(SlicedTransport, UnequalSizesSplitMassExactly) {
+TEST_P(SlicedTransportOn, UnequalSizesSplitMassExactly) {
   // Masses ½, ½ against ⅓, ⅓, ⅓: the middle point of y is shared by both.
   const Cloud x{{0, 1}, {}, 2}, y{{5, 7, 6}, {}, 3};
   const Result result = Fast(x, y, {1});
@@ -154,7 +129,7 @@ TEST(SlicedTransport, UnequalSizesSplitMassExactly) {
   EXPECT_NEAR(result.gradient[1], 2 * (-5.0 / 6 - 6.0 / 3), 1e-6);
 }
 
-TEST(SlicedTransport, TranslationCostsSquareOverDimension) {
+TEST_P(SlicedTransportOn, TranslationCostsSquareOverDimension) {
   const Cloud x = Normal(200, 2, 31);
   Cloud y = x;
   const double v[2] = {1.5, -0.75};
@@ -170,7 +145,7 @@ TEST(SlicedTransport, TranslationCostsSquareOverDimension) {
   }
 }
 
-TEST(SlicedTransport, ScaledCloudsCostSquaredDifferenceOfScales) {
+TEST_P(SlicedTransportOn, ScaledCloudsCostSquaredDifferenceOfScales) {
   // x = s z and y = r z are in the same order in every direction, so W2² = (s − r)² mean ⟨θ,z⟩².
   const std::vector<float> z = NormalCloud(1000, 2, 41);
   double square = 0;
@@ -180,7 +155,7 @@ TEST(SlicedTransport, ScaledCloudsCostSquaredDifferenceOfScales) {
   EXPECT_NEAR(result.value.value, 1.5 * 1.5 * square / 1000 / 2, 1e-5);
 }
 
-TEST(SlicedTransport, StandardErrorIsThatOfTheDirections) {
+TEST_P(SlicedTransportOn, StandardErrorIsThatOfTheDirections) {
   // One point against the origin: W2² = ⟨θ,x⟩², here 1 and 0; sample variance ½, divided by 2 directions.
   const Cloud x{{1, 0}, {}, 1}, y{{0, 0}, {}, 1};
   const Result result = Fast(x, y, {1, 0, 0, 1});
@@ -191,7 +166,7 @@ TEST(SlicedTransport, StandardErrorIsThatOfTheDirections) {
 // W2² is piecewise quadratic in one coordinate, so where no two projections change places within ±h central differences are exact but for
 // rounding: h = 2⁻¹⁶ turns the 1e-16 of a value of order 1 into 1e-11, and rounding a moved coordinate (2e-7) against the curvature, at
 // most 2/n, stays below 1e-7. The chance of a change of places within ±h is some 1e-3 a direction, and the seeds have none.
-void ExpectFiniteDifferences(const Cloud& x, const Cloud& y, int dimension) {
+void SlicedTransportOn::ExpectFiniteDifferences(const Cloud& x, const Cloud& y, int dimension) {
   const std::vector<float> directions = RandomDirections(30, dimension, 53);
   const Result result = Fast(x, y, directions);
   const auto reference = MakeReferenceSlicedTransport(ShapeOf(x, y, directions));
@@ -207,13 +182,13 @@ void ExpectFiniteDifferences(const Cloud& x, const Cloud& y, int dimension) {
   }
 }
 
-TEST(SlicedTransport, GradientMatchesFiniteDifferences) {
+TEST_P(SlicedTransportOn, GradientMatchesFiniteDifferences) {
   ExpectFiniteDifferences(Normal(12, 2, 51), Normal(12, 2, 52), 2);
   ExpectFiniteDifferences(Normal(12, 3, 54), Normal(7, 3, 55), 3);
   ExpectFiniteDifferences(Normal(10, 2, 56, true), Normal(13, 2, 57, true), 2);
 }
 
-TEST(SlicedTransport, GradientSumsToTheShiftOfMeans) {
+TEST_P(SlicedTransportOn, GradientSumsToTheShiftOfMeans) {
   // Moving all of x by u changes the value's derivative by 2 mean_θ ⟨θ, mean x − mean y⟩⟨θ, u⟩ = ⟨mean x − mean y, u⟩ in the plane.
   for (const int64_t m : {150, 90}) {
     const Cloud x = Normal(150, 2, 61), y = Normal(m, 2, 62);
@@ -228,7 +203,7 @@ TEST(SlicedTransport, GradientSumsToTheShiftOfMeans) {
   }
 }
 
-TEST(SlicedTransport, WeightsAreReplicatedPoints) {
+TEST_P(SlicedTransportOn, WeightsAreReplicatedPoints) {
   const Cloud distinct = Normal(20, 3, 71), y = Normal(30, 3, 72);
   Cloud weighted = distinct, replicated;
   for (int64_t i = 0; i < 20; ++i) {
@@ -251,7 +226,7 @@ TEST(SlicedTransport, WeightsAreReplicatedPoints) {
   EXPECT_LE(Distance(summed, by_weight.gradient), 1e-5 * Norm(by_weight.gradient));
 }
 
-TEST(SlicedTransport, WeightlessPointsChangeNothing) {
+TEST_P(SlicedTransportOn, WeightlessPointsChangeNothing) {
   const Cloud x = Normal(10, 2, 75), y = Normal(10, 2, 76);
   Cloud more = y;
   more.weights.assign(10, 2.0f);
@@ -262,51 +237,18 @@ TEST(SlicedTransport, WeightlessPointsChangeNothing) {
   ExpectSame(Fast(x, more, directions), Fast(x, y, directions));
 }
 
-TEST(SlicedTransport, BitIdenticalOnAnyNumberOfThreads) {
-  const std::vector<float> directions = RandomDirections(601, 5, 83);
-  for (const bool weighted : {false, true}) {
-    const Cloud x = Normal(333, 5, 81, weighted), y = Normal(333, 5, 82);
-    const Result one = Fast(x, y, directions, 1);
-    for (const int threads : {2, 3, 16}) {
-      const auto transport = MakeCpuSlicedTransport(ShapeOf(x, y, directions), threads);
-      for (int repeat = 0; repeat < 3; ++repeat) {
-        const Result many = Evaluate(*transport, x, y, directions);
-        EXPECT_EQ(many.value.value, one.value.value);
-        EXPECT_EQ(many.value.standard_error, one.value.standard_error);
-        EXPECT_EQ(many.gradient, one.gradient) << threads << " threads";
-      }
-    }
-  }
-}
-
-TEST(SlicedTransport, EveryInstructionSetOfThisProcessorAgrees) {
-  const std::vector<float> directions = RandomDirections(70, 11, 86);
-  const Cloud x = Normal(203, 11, 84), y = Normal(203, 11, 85), fewer = Normal(77, 11, 87, true);
-  const Result equal = Reference(x, y, directions), merged = Reference(x, fewer, directions);
-  const int64_t supported = hwy::SupportedTargets();
-  for (int64_t left = supported; left != 0; left &= left - 1) {
-    hwy::SetSupportedTargetsForTest(left & -left);
-    SCOPED_TRACE(hwy::TargetName(left & -left));
-    ExpectSame(Fast(x, y, directions), equal);
-    ExpectSame(Fast(x, fewer, directions), merged);
-    const auto value = MakeCpuSlicedTransport({203, 203, 11, 70}, 1)->Evaluate(x.View(), y.View(), directions, {});
-    EXPECT_NEAR(value->value, equal.value.value, 2e-5 * equal.value.value);
-  }
-  hwy::SetSupportedTargetsForTest(0);  // back to what there is
-}
-
-TEST(SlicedTransport, ValueOnlyIsTheSameValue) {
+TEST_P(SlicedTransportOn, ValueOnlyIsTheSameValue) {
   const Cloud x = Normal(100, 4, 91), y = Normal(100, 4, 92), fewer = Normal(60, 4, 93);
   const std::vector<float> directions = RandomDirections(90, 4, 94);
-  const auto transport = MakeCpuSlicedTransport(ShapeOf(x, y, directions), 1);
+  const auto transport = Make(ShapeOf(x, y, directions));
   EXPECT_EQ(transport->Evaluate(x.View(), y.View(), directions, {})->value, Fast(x, y, directions).value.value);
   EXPECT_EQ(transport->Evaluate(x.View(), fewer.View(), directions, {})->value, Fast(x, fewer, directions).value.value);
 }
 
-TEST(SlicedTransport, OneEvaluatorServesSmallerShapesBetweenLargerOnes) {
+TEST_P(SlicedTransportOn, OneEvaluatorServesSmallerShapesBetweenLargerOnes) {
   const Cloud x = Normal(100, 3, 95), y = Normal(80, 3, 96), small_x = Normal(21, 3, 97), small_y = Normal(21, 3, 98, true);
   const std::vector<float> directions = RandomDirections(90, 3, 99), few = RandomDirections(5, 3, 100);
-  const auto transport = MakeCpuSlicedTransport({100, 80, 3, 90}, 2);
+  const auto transport = Make({100, 80, 3, 90});
   for (int repeat = 0; repeat < 2; ++repeat) {
     EXPECT_EQ(Evaluate(*transport, x, y, directions).gradient, Fast(x, y, directions).gradient);
     EXPECT_EQ(Evaluate(*transport, small_x, small_y, few).gradient, Fast(small_x, small_y, few).gradient);
@@ -314,13 +256,20 @@ TEST(SlicedTransport, OneEvaluatorServesSmallerShapesBetweenLargerOnes) {
   }
 }
 
-using Factory = std::unique_ptr<SlicedTransport> (*)(const SlicedTransportShape&);
+// Beside the devices the reference.
+std::unique_ptr<SlicedTransport> MakeAny(const std::string& name, const SlicedTransportShape& shape) {
+  return name == "reference" ? MakeReferenceSlicedTransport(shape) : *MakeTransportOn(name, shape);
+}
 
-class RefusesBadInput : public ::testing::TestWithParam<Factory> {
+class RefusesBadInput : public ::testing::TestWithParam<const char*> {
  protected:
+  void SetUp() override {
+    if (std::string(GetParam()) != "reference") SkipWithout(GetParam());
+  }
+
   void ExpectRefused(const PointCloud& x, const PointCloud& y, absl::Span<const float> directions, absl::Span<float> gradient,
                      const std::string& words) {
-    const auto result = GetParam()({10, 10, 2, 4})->Evaluate(x, y, directions, gradient);
+    const auto result = MakeAny(GetParam(), {10, 10, 2, 4})->Evaluate(x, y, directions, gradient);
     EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument) << words;
     EXPECT_THAT(std::string(result.status().message()), HasSubstr(words));
   }
@@ -332,7 +281,7 @@ TEST_P(RefusesBadInput, NamingIt) {
   const absl::Span<const float> four = absl::MakeConstSpan(directions).first(8);
   const PointCloud good{rows(10), 10};
   std::vector<float> gradient(20);
-  ASSERT_TRUE(GetParam()({10, 10, 2, 4})->Evaluate(good, good, four, absl::MakeSpan(gradient)).ok());
+  ASSERT_TRUE(MakeAny(GetParam(), {10, 10, 2, 4})->Evaluate(good, good, four, absl::MakeSpan(gradient)).ok());
   ExpectRefused({rows(11), 11}, good, four, {}, "x.count is 11; want 1 to 10");
   ExpectRefused(good, {rows(11), 11}, four, {}, "y.count is 11");
   ExpectRefused({{}, 0}, good, four, {}, "x.count is 0");
@@ -352,15 +301,8 @@ TEST_P(RefusesBadInput, NamingIt) {
   ExpectRefused({rows(10), 10, broken}, good, four, {}, "x.weights holds nan");
 }
 
-INSTANTIATE_TEST_SUITE_P(Both, RefusesBadInput,
-                         ::testing::Values(
-                             &MakeReferenceSlicedTransport,
-                             +[](const SlicedTransportShape& shape) { return MakeCpuSlicedTransport(shape, 1); }));
-
-TEST(SlicedTransport, AnEmptyShapeRefusesEverything) {
-  const Cloud x = Normal(1, 1, 1);
-  EXPECT_EQ(MakeCpuSlicedTransport({}, 1)->Evaluate(x.View(), x.View(), {1.0f}, {}).status().code(), absl::StatusCode::kInvalidArgument);
-}
+INSTANTIATE_TEST_SUITE_P(All, RefusesBadInput, ::testing::Values("reference", "cpu", "emulated", "cuda:0"),
+                         [](const ::testing::TestParamInfo<const char*>& info) { return DeviceWord(info.param); });
 
 }  // namespace
 }  // namespace sliceflow::kernels

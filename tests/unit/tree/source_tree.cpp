@@ -39,7 +39,7 @@ bool HasSuffix(const std::string& path, const std::string& suffix) {
 
 bool HasPrefix(const std::string& path, const std::string& prefix) { return path.compare(0, prefix.size(), prefix) == 0; }
 
-bool IsCpp(const std::string& path) { return HasSuffix(path, ".h") || HasSuffix(path, ".cpp"); }
+bool IsCpp(const std::string& path) { return HasSuffix(path, ".h") || HasSuffix(path, ".cpp") || HasSuffix(path, ".cu"); }
 
 bool IsSource(const std::string& path, const std::string& text) {
   if (IsCpp(path) || HasSuffix(path, ".py") || HasSuffix(path, ".proto") || HasSuffix(path, ".sh")) return true;

@@ -129,7 +129,10 @@ def distance_estimate(answer: distance_pb2.ComputeDistanceResponse) -> DistanceE
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Device:
-    """A device that flows are computed on; memory in bytes. `problem` says why it is not healthy, else it is empty."""
+    """A device that flows are computed on; memory in bytes. `problem` says why it is not healthy, else it is empty.
+
+    model, gpu_memory_bytes: of a GPU; empty and 0 for a processor.
+    """
 
     name: str
     threads: int
@@ -139,6 +142,8 @@ class Device:
     reserved_memory_bytes: int
     healthy: bool
     problem: str
+    model: str
+    gpu_memory_bytes: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

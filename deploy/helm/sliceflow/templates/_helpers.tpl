@@ -24,8 +24,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "sliceflow.selector" . }}
 {{- end }}
 
+{{/* A pod that asks for a GPU of NVIDIA's, or a part of one, gets the image that computes on it. */}}
 {{- define "sliceflow.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- $gpu := "" -}}
+{{- range $resource, $amount := .Values.resources.limits }}
+{{- if hasPrefix "nvidia.com/" $resource }}{{ $gpu = "-cuda" }}{{ end -}}
+{{- end -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default (print .Chart.AppVersion $gpu) }}
+{{- end }}
+
+{{- define "sliceflow.workerImage" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default (print .Chart.AppVersion (ternary "-cuda" "" (gt (int .Values.workers.gpu) 0))) }}
 {{- end }}
 
 {{- define "sliceflow.tlsSecret" -}}

@@ -1,12 +1,12 @@
 #include "server/engine/kernels/cpu/cpu_sliced_transport.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "server/engine/kernels/cpu/merged_quantiles.h"
 #include "server/engine/kernels/cpu/sliced_kernels.h"
+#include "server/engine/kernels/direction_summary.h"
 #include "server/engine/kernels/sliced_transport_checks.h"
 
 namespace sliceflow::kernels {
@@ -78,7 +78,7 @@ absl::StatusOr<SlicedValue> CpuSlicedTransport::Evaluate(const PointCloud& x, co
     pool_.Run([this](int worker) { Work(worker); });
   }
   if (wants_gradient_) WriteGradient(gradient);
-  return Summary();
+  return SummaryOfDirections(absl::MakeConstSpan(values_).first(static_cast<size_t>(direction_count_)));
 }
 
 void CpuSlicedTransport::Load(const PointCloud& cloud, bool merged, Side& side) const {
@@ -178,18 +178,6 @@ void CpuSlicedTransport::WriteGradient(absl::Span<float> gradient) const {
     const float* from = gradient_panels_.get() + (i / kPanel) * dimension * kPanel + i % kPanel;
     for (int64_t k = 0; k < dimension; ++k) gradient[i * dimension + k] = scale * from[k * kPanel];
   }
-}
-
-SlicedValue CpuSlicedTransport::Summary() const {
-  const double count = static_cast<double>(direction_count_);
-  SlicedValue result;
-  for (int64_t l = 0; l < direction_count_; ++l) result.value += values_[l];
-  result.value /= count;
-  if (direction_count_ == 1) return result;
-  double squares = 0;
-  for (int64_t l = 0; l < direction_count_; ++l) squares += (values_[l] - result.value) * (values_[l] - result.value);
-  result.standard_error = std::sqrt(squares / (count - 1) / count);
-  return result;
 }
 
 std::unique_ptr<SlicedTransport> MakeCpuSlicedTransport(const SlicedTransportShape& shape, int threads) {

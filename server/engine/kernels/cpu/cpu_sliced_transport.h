@@ -55,7 +55,6 @@ class CpuSlicedTransport : public SlicedTransport {
   void MatchTileValueOnly(int64_t first, int64_t count, Scratch& scratch);
   void MatchTileMerged(int64_t first, int64_t count, float* differences, Scratch& scratch);
   void WriteGradient(absl::Span<float> gradient) const;
-  SlicedValue Summary() const;
 
   const SlicedTransportShape shape_;
   WorkerPool pool_;

@@ -1,6 +1,5 @@
 // The plain sliced transport: written to be read beside the formula, in double.
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <numeric>
@@ -9,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "server/engine/kernels/direction_summary.h"
 #include "server/engine/kernels/sliced_transport.h"
 #include "server/engine/kernels/sliced_transport_checks.h"
 
@@ -53,7 +53,7 @@ class ReferenceSlicedTransport : public SlicedTransport {
     std::vector<double> values;
     for (size_t l = 0; l < count; ++l) values.push_back(OneDirection(x, y, directions.subspan(l * dimension, dimension), sums));
     for (size_t i = 0; i < gradient.size(); ++i) gradient[i] = static_cast<float>(sums[i] / static_cast<double>(count));
-    return Summary(values);
+    return SummaryOfDirections(values);
   }
 
  private:
@@ -76,17 +76,6 @@ class ReferenceSlicedTransport : public SlicedTransport {
       if (left_y[b] <= 0) ++j;
     }
     return value;
-  }
-
-  static SlicedValue Summary(const std::vector<double>& values) {
-    const double count = static_cast<double>(values.size());
-    SlicedValue result;
-    result.value = std::accumulate(values.begin(), values.end(), 0.0) / count;
-    if (values.size() == 1) return result;
-    double squares = 0;
-    for (const double value : values) squares += (value - result.value) * (value - result.value);
-    result.standard_error = std::sqrt(squares / (count - 1) / count);
-    return result;
   }
 
   const SlicedTransportShape shape_;

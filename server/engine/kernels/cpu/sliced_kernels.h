@@ -7,24 +7,12 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
+
+#include "server/engine/kernels/float_key.h"
 
 namespace sliceflow::kernels {
 
 inline constexpr int64_t kPanel = 16;
-
-inline uint32_t KeyOfFloat(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits ^ ((bits >> 31) ? 0xFFFFFFFFu : 0x80000000u);
-}
-
-inline float FloatOfKey(uint32_t key) {
-  const uint32_t bits = key ^ ((key >> 31) ? 0x80000000u : 0xFFFFFFFFu);
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
 
 // One panel-wise set of points.
 struct Panels {

@@ -1,0 +1,59 @@
+// What only the processor's sliced transport has: threads and instruction sets.
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "gtest/gtest.h"
+#include "hwy/targets.h"
+#include "server/engine/kernels/sliced_transport.h"
+#include "tests/unit/kernels/clouds.h"
+#include "tests/unit/kernels/evaluations.h"
+
+namespace sliceflow::kernels {
+namespace {
+
+Result Fast(const Cloud& x, const Cloud& y, const std::vector<float>& directions, int threads = 1) {
+  return Evaluate(*MakeCpuSlicedTransport(ShapeOf(x, y, directions), threads), x, y, directions);
+}
+
+TEST(CpuSlicedTransport, BitIdenticalOnAnyNumberOfThreads) {
+  const std::vector<float> directions = RandomDirections(601, 5, 83);
+  for (const bool weighted : {false, true}) {
+    const Cloud x = Normal(333, 5, 81, weighted), y = Normal(333, 5, 82);
+    const Result one = Fast(x, y, directions, 1);
+    for (const int threads : {2, 3, 16}) {
+      const auto transport = MakeCpuSlicedTransport(ShapeOf(x, y, directions), threads);
+      for (int repeat = 0; repeat < 3; ++repeat) {
+        const Result many = Evaluate(*transport, x, y, directions);
+        EXPECT_EQ(many.value.value, one.value.value);
+        EXPECT_EQ(many.value.standard_error, one.value.standard_error);
+        EXPECT_EQ(many.gradient, one.gradient) << threads << " threads";
+      }
+    }
+  }
+}
+
+TEST(CpuSlicedTransport, EveryInstructionSetOfThisProcessorAgrees) {
+  const std::vector<float> directions = RandomDirections(70, 11, 86);
+  const Cloud x = Normal(203, 11, 84), y = Normal(203, 11, 85), fewer = Normal(77, 11, 87, true);
+  const Result equal = Reference(x, y, directions), merged = Reference(x, fewer, directions);
+  const int64_t supported = hwy::SupportedTargets();
+  for (int64_t left = supported; left != 0; left &= left - 1) {
+    hwy::SetSupportedTargetsForTest(left & -left);
+    SCOPED_TRACE(hwy::TargetName(left & -left));
+    ExpectSame(Fast(x, y, directions), equal);
+    ExpectSame(Fast(x, fewer, directions), merged);
+    const auto value = MakeCpuSlicedTransport({203, 203, 11, 70}, 1)->Evaluate(x.View(), y.View(), directions, {});
+    EXPECT_NEAR(value->value, equal.value.value, 2e-5 * equal.value.value);
+  }
+  hwy::SetSupportedTargetsForTest(0);  // back to what there is
+}
+
+TEST(CpuSlicedTransport, AnEmptyShapeRefusesEverything) {
+  const Cloud x = Normal(1, 1, 1);
+  EXPECT_EQ(MakeCpuSlicedTransport({}, 1)->Evaluate(x.View(), x.View(), {1.0f}, {}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace sliceflow::kernels

@@ -1,0 +1,24 @@
+// The devices that one suite of sliced transport is run for.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/engine/kernels/cuda_plugin.h"
+#include "server/engine/kernels/sliced_transport.h"
+
+namespace sliceflow::kernels {
+
+// `cpu`; `emulated`, the GPU plugin's code on the processor (tests/support/emulated_gpu); `cuda:0`.
+inline constexpr const char* kTransportDevices[] = {"cpu", "emulated", "cuda:0"};
+
+// The plugin of a device other than `cpu`, with the device in use, loaded once. An error says why there is none here.
+absl::StatusOr<CudaPlugin*> PluginOf(const std::string& device);
+
+absl::StatusOr<std::unique_ptr<SlicedTransport>> MakeTransportOn(const std::string& device, const SlicedTransportShape& shape);
+
+// For the names of tests.
+std::string DeviceWord(const std::string& device);
+
+}  // namespace sliceflow::kernels
