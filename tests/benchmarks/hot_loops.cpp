@@ -47,8 +47,8 @@ Loop SlicedTransportLoop(int64_t x_count, int64_t y_count, int dimension, int64_
 
 // One coupling of the published RealNVP on one run of points: there, or there and back.
 Loop CouplingLoop(bool back) {
-  constexpr kernels::CouplingShape kShape{.kept = 1, .moved = 1, .hidden = 100, .first_kept = true, .scale_bound = 2};
-  constexpr int64_t kPoints = kernels::kCouplingPoints, kParameters = 100 + 100 + 10'000 + 100 + 200 + 2;
+  static constexpr kernels::CouplingShape kShape{.kept = 1, .moved = 1, .hidden = 100, .first_kept = true, .scale_bound = 2};
+  static constexpr int64_t kPoints = kernels::kCouplingPoints, kParameters = 100 + 100 + 10'000 + 100 + 200 + 2;
   struct State {
     std::vector<float> points = kernels::NormalCloud(kPoints, 2, 1), parameters = kernels::NormalCloud(kParameters, 1, 2, 0.1f);
     std::vector<float> gradients = std::vector<float>(kParameters), v = points, by_u = points, log_determinant = points;

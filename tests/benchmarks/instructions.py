@@ -35,7 +35,7 @@ def count(program, loop):
 
 def compiler(program):
     comment = output("readelf", "-p", ".comment", program).stdout
-    return re.search(r"(GCC|clang)\D*([\d.]+)", comment).group(0)
+    return re.search(r"(GCC|clang)[^\n]*?\d+\.\d+\.\d+$", comment, re.MULTILINE).group(0)
 
 
 def main():
