@@ -1,6 +1,7 @@
 #include "tests/unit/tree/rules.h"
 
 #include <algorithm>
+#include <cctype>
 #include <functional>
 #include <map>
 #include <regex>
@@ -150,10 +151,19 @@ bool IsBuilt(const SourceTree& tree, const std::string& path) {
   }
 }
 
+bool IsWordPart(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
+// As a word. Not by a regular expression: every file is searched for every name.
+bool Mentions(const std::string& text, const std::string& word) {
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+    const size_t end = at + word.size();
+    if ((at == 0 || !IsWordPart(text[at - 1])) && (end == text.size() || !IsWordPart(text[end]))) return true;
+  }
+  return false;
+}
+
 bool IsMentionedElsewhere(const SourceTree& tree, const std::string& path, const std::string& word) {
-  const std::regex pattern("\\b" + std::regex_replace(word, std::regex("[.+]"), "\\$&") + "\\b");
-  return std::any_of(tree.begin(), tree.end(),
-                     [&](const auto& file) { return file.first != path && std::regex_search(file.second, pattern); });
+  return std::any_of(tree.begin(), tree.end(), [&](const auto& file) { return file.first != path && Mentions(file.second, word); });
 }
 
 }  // namespace
