@@ -129,6 +129,7 @@ def apart(bench: Bench) -> str:
     deployment = of_kind(documents, "Deployment")[0]["spec"]
     worker = deployment["template"]
     container = worker["spec"]["containers"][0]
+    require(container["image"].endswith("-cuda"), f"a worker with a GPU has the image {container['image']}")
     require(deployment["replicas"] == 4 and container["resources"]["limits"]["nvidia.com/gpu"] == 1, "replicas or accelerators are others")
     node = next(variable for variable in container["env"] if variable["name"] == "NODE")
     require(node["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name" and "--name=$(NODE)" in container["args"], "a node is not its pod")

@@ -138,6 +138,8 @@ def workers_apart(bench: Bench) -> str:
     words = [word.replace("$(NODE)", node).replace("=/", f"={bench.folder}/worker/") for word in spec["containers"][0]["args"]]
     # The name is one of the cluster; the certificate is asked for the same.
     words = [f"--connect={daemon.workers}" if word.startswith("--connect=") else word for word in words]
+    require("--device=cuda:0" in words, f"a pod with a GPU is told of none: {words}")
+    words.remove("--device=cuda:0")  # there is none here
     log = open(bench.folder / "worker.log", "wb")
     bench.stack.callback(log.close)
     worker = subprocess.Popen([BUILD / "bin/sliceflow-worker", *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
