@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
+#include "google/rpc/error_details.pb.h"
 #include "tests/integration/client.h"
 #include "tests/integration/health.h"
 #include "tests/integration/processes.h"
@@ -156,6 +157,30 @@ TEST_F(GpuTest, AJobIsComputedOnTheDeviceItNames) {
   EXPECT_EQ(gpu.back().values, repeated.back().values);
   EXPECT_NE(gpu.back().values, cpu.back().values);
   EXPECT_NEAR(Mean(gpu.back()), Mean(cpu.back()), 1e-2);
+}
+
+TEST_F(GpuTest, MemoryThatDoesNotSufficeFailsTheJobByName) {
+  const std::string plugin = absl::StrCat(folder_.path(), "/libsliceflow_cuda.so");
+  std::filesystem::copy_file(kEmulated, plugin);
+  // Enough for what a device is asked at the start; 16 directions of twice 40,000 points take 33 MB.
+  std::ofstream(absl::StrCat(folder_.path(), "/memory")) << 16'000'000;
+  TempFolder data;
+  DaemonProcess daemon(data.path(), {"--gpus", "auto"}, true, With(1, plugin));
+  ASSERT_TRUE(daemon.ok()) << daemon.Log();
+  Client client(daemon.address());
+  v1::Job large = JobOn("cuda:0");
+  large.mutable_spec()->clear_functional();
+  large.mutable_spec()->mutable_functional()->add_terms()->mutable_potential()->mutable_quadratic();
+  large.mutable_spec()->mutable_model()->mutable_particles()->set_count(40'000);
+  const v1::Job failed = client.WaitForEnd(client.Create(large).name());
+  ASSERT_EQ(failed.state(), v1::Job::FAILED) << failed.DebugString() << daemon.Log();
+  EXPECT_THAT(failed.error().message(), HasSubstr("of 40000 and 40000 points in 2 dimensions wants"));
+  google::rpc::ErrorInfo info;
+  ASSERT_GT(failed.error().details_size(), 0);
+  ASSERT_TRUE(failed.error().details(0).UnpackTo(&info));
+  EXPECT_EQ(info.reason(), "GPU_OUT_OF_MEMORY");
+  // The device is sound.
+  EXPECT_EQ(client.WaitForEnd(client.Create(JobOn("cuda:0")).name()).state(), v1::Job::SUCCEEDED);
 }
 
 TEST_F(GpuTest, ADeviceThatIsLostEndsTheWorkerAndTheJobGoesOn) {

@@ -30,17 +30,18 @@ namespace {
 // For good, as far as anybody launches.
 constexpr int64_t kNeverBreaks = int64_t{1} << 62;
 
-int64_t LaunchesLeft() {
+// A number in a file beside the library, or `otherwise`.
+int64_t NumberBeside(const char* file, int64_t otherwise, bool remove) {
   Dl_info library{};
-  if (dladdr(reinterpret_cast<void*>(&LaunchesLeft), &library) == 0) return kNeverBreaks;
-  const std::filesystem::path note = std::filesystem::path(library.dli_fname).parent_path() / "break_after";
-  int64_t launches = kNeverBreaks;
-  if (std::ifstream(note) >> launches) std::filesystem::remove(note);
-  return launches;
+  if (dladdr(reinterpret_cast<void*>(&NumberBeside), &library) == 0) return otherwise;
+  const std::filesystem::path note = std::filesystem::path(library.dli_fname).parent_path() / file;
+  int64_t number = otherwise;
+  if (std::ifstream(note) >> number && remove) std::filesystem::remove(note);
+  return number;
 }
 
 struct Device {
-  int64_t total = int64_t{4} << 30;
+  int64_t total = NumberBeside("memory", int64_t{4} << 30, false);
   int64_t taken = 0;
   std::map<void*, size_t> allocations;
   cudaError_t broken = cudaSuccess;
@@ -48,7 +49,7 @@ struct Device {
   int64_t launched = 0;
   int64_t refused = 0;
   int32_t graphs_to_refuse = 0;
-  int64_t launches_left = LaunchesLeft();
+  int64_t launches_left = NumberBeside("break_after", kNeverBreaks, true);
 };
 
 Device& TheDevice() {

@@ -2,7 +2,7 @@
 // a kernel in turn (kernels.cpp). It shows that the host's part and the algorithms are right; of a real GPU it shows nothing.
 //
 // A process that loads it where `break_after` lies beside it, a file with a number, loses its device after so many launches. It removes the file,
-// so that the next one does not.
+// so that the next one does not. A number in a file `memory` there is the bytes of the device's memory.
 //
 // What is below is exported by libsliceflow_cuda_emulated.so, for tests to make things go wrong.
 #pragma once
