@@ -102,11 +102,7 @@ int RunOnce(const std::string& name) {
   return 2;
 }
 
-}  // namespace
-}  // namespace sliceflow::benchmarks
-
-int main(int argc, char** argv) {
-  using namespace sliceflow::benchmarks;
+int Run(int argc, char** argv) {
   const std::string first = argc > 1 ? argv[1] : "";
   if (first == "--once" && argc == 3) return RunOnce(argv[2]);
   for (const NamedLoop& named : Loops()) {
@@ -125,3 +121,8 @@ int main(int argc, char** argv) {
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }
+
+}  // namespace
+}  // namespace sliceflow::benchmarks
+
+int main(int argc, char** argv) { return sliceflow::benchmarks::Run(argc, argv); }

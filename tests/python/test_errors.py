@@ -28,6 +28,7 @@ NOT_OF_CALLS = {
     "ENGINE_FAILED",
     "ENGINE_REFUSED",
     "FORK_ORIGIN_LOST",
+    "GPU_OUT_OF_MEMORY",
     "JOB_NOT_QUEUED",
     "ORIGIN_NOT_ALLOWED",
     "OUT_OF_MEMORY",
@@ -49,7 +50,8 @@ def test_every_reason_of_the_server_has_a_class_and_every_class_a_reason():
     used = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', "".join(sources)))
     ours = {kind.REASON for kind in all_classes() if kind.REASON}
     assert ours - {"DIVERGED"} <= used  # which is one word only
-    words = {"DATA_LOSS", "OMP_WAIT_POLICY", "SERVICE_HOST", "SERVICE_PORT", "SLICEFLOWD_CONFIG", "SLICEFLOW_FAILPOINTS", "XDG_RUNTIME_DIR"}
+    words = {"CUDA_DEVICE_ORDER", "CUDA_MODULE_LOADING", "CUDA_VISIBLE_DEVICES", "PCI_BUS_ID", "SLICEFLOW_CUDA_PLUGIN"}
+    words |= {"DATA_LOSS", "OMP_WAIT_POLICY", "SERVICE_HOST", "SERVICE_PORT", "SLICEFLOWD_CONFIG", "SLICEFLOW_FAILPOINTS", "XDG_RUNTIME_DIR"}
     assert used - ours - NOT_OF_CALLS - words == set()
 
 

@@ -41,7 +41,8 @@ class JobSpec(Part):
         priority: Jobs of higher priority start first; one that waits interrupts one of lower priority that runs, which goes on later from
             its last completed step. Between −100 and 100, and at most the owner's quota allows. Default: 0.
         device: Where it is computed: `any`; `cpu` or `cuda:N`, N the number of the device, of the server's own machine; or `NODE/cpu` or
-            `NODE/cuda:N` of another machine that has a worker attached. Default: `any`.
+            `NODE/cuda:N` of another machine, of which a worker is attached when the job is made. Where it goes away the job waits for it.
+            Default: `any`.
         limits: Bounds of the job's own, beside those of the server. Default: none.
 
     >>> import sliceflow as sf

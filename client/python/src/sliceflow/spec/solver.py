@@ -195,9 +195,10 @@ class Solver(Choice):
     ) -> Self:
         """ρ_{k+1} = (∇φ)♯ρ_k with φ the input-convex network that minimises E|∇φ(x) − x|²/(2τ) + F((∇φ)♯ρ_k) over samples x of ρ_k. The
         gradient of a convex function is the transport map, so the first term is W2² itself (Brenier 1991). ρ_k is the image of ρ₀ under
-        all maps before, so that an iteration costs more with every step; `pairedJko` follows the same flow at constant cost. The initial
-        distribution must have a density. Cost of an iteration at step k: k links of the model, one of them with its gradient. Use to
-        compare with the literature. Source: Mokrov et al. 2021; Alvarez-Melis et al. 2021.
+        all maps before: a pool of up to 131,072 samples of ρ₀ is drawn once in a flow and pushed through each new map once, and iterations
+        take their samples from it, so that no step costs more than another. The initial distribution must have a density. Cost of an
+        iteration: one link of the model with its gradient; of a step besides, one link without for each sample of the pool, which has a
+        quarter of what the step takes. Use to compare with the literature. Source: Mokrov et al. 2021; Alvarez-Melis et al. 2021.
 
         Args:
             inner_iterations: As in SwJko. Default: 200.
