@@ -1,16 +1,11 @@
 #include "server/daemon/gpus.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cstdlib>
 #include <set>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "common/cuda_plugin_path.h"
 #include "common/log.h"
 
 namespace sliceflow::daemon {
@@ -19,7 +14,6 @@ namespace {
 constexpr char kAuto[] = "auto";
 constexpr char kNone[] = "none";
 constexpr int kMostGpus = 64;
-constexpr char kPlugin[] = "libsliceflow_cuda.so";
 
 // Empty where one is no number, or twice.
 std::set<int> Numbers(absl::string_view text) {
@@ -29,15 +23,6 @@ std::set<int> Numbers(absl::string_view text) {
     if (!absl::SimpleAtoi(word, &number) || number < 0 || number >= kMostGpus || !numbers.insert(number).second) return {};
   }
   return numbers;
-}
-
-// As the worker looks for it (kernels::FindCudaPlugin), which is in the folder of its program.
-bool HasPlugin(const std::string& worker) {
-  const char* const named = std::getenv("SLICEFLOW_CUDA_PLUGIN");
-  if (named != nullptr && *named != '\0') return access(named, R_OK) == 0;
-  const std::string folder = worker.substr(0, worker.rfind('/') + 1);
-  const std::array<std::string, 2> places{absl::StrCat(folder, kPlugin), absl::StrCat(folder, "../lib/sliceflow/", kPlugin)};
-  return std::any_of(places.begin(), places.end(), [](const std::string& place) { return access(place.c_str(), R_OK) == 0; });
 }
 
 std::vector<GpuDevice> Numbered(const std::vector<Gpu>& gpus) {
@@ -57,8 +42,8 @@ std::vector<GpuDevice> AllThatThereAre(const Settings& settings) {
     return {};
   }
   if (gpus->empty()) return {};
-  if (!HasPlugin(settings.worker)) {
-    Log(LogLevel::kInfo, absl::StrCat(gpus->size(), " GPUs are not used: there is no ", kPlugin, " beside ", settings.worker));
+  if (const absl::Status plugin = FindCudaPlugin(settings.worker).status(); !plugin.ok()) {
+    Log(LogLevel::kInfo, absl::StrCat(gpus->size(), " GPUs are not used: ", plugin.message()));
     return {};
   }
   return Numbered(*gpus);
@@ -85,23 +70,6 @@ absl::StatusOr<std::vector<GpuDevice>> ChooseGpus(const Settings& settings) {
     chosen.push_back(all[static_cast<size_t>(number)]);
   }
   return chosen;
-}
-
-std::vector<scheduler::WorkerProgram> GpuWorkers(const std::vector<GpuDevice>& gpus, const scheduler::WorkerProgram& cpu_worker,
-                                                 const Settings& settings) {
-  std::vector<scheduler::WorkerProgram> programs;
-  for (const GpuDevice& gpu : gpus) {
-    scheduler::WorkerProgram program = cpu_worker;
-    program.id = absl::StrCat(absl::StrReplaceAll(gpu.device, {{":", "-"}}), "-flow");
-    program.device = gpu.device;
-    for (std::string& argument : program.arguments) {
-      if (argument == cpu_worker.id) argument = program.id;
-      if (argument == cpu_worker.device) argument = program.device;
-    }
-    program.arguments.insert(program.arguments.end(), {"--gpu", gpu.gpu.id, "--gpu-precision", settings.gpu_precision});
-    programs.push_back(std::move(program));
-  }
-  return programs;
 }
 
 std::vector<scheduler::DeviceState> GpuStates(const std::vector<GpuDevice>& gpus, const scheduler::DeviceState& cpu) {

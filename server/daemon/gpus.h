@@ -1,4 +1,4 @@
-// Which GPUs workers are started for, and how.
+// Which GPUs workers are started for.
 #pragma once
 
 #include <string>
@@ -9,7 +9,6 @@
 #include "server/daemon/nvml.h"
 #include "server/daemon/settings.h"
 #include "server/scheduler/device.h"
-#include "server/scheduler/supervisor.h"
 
 namespace sliceflow::daemon {
 
@@ -25,9 +24,7 @@ struct GpuDevice {
 // one is not there.
 absl::StatusOr<std::vector<GpuDevice>> ChooseGpus(const Settings& settings);
 
-// A worker of jobs for each GPU, otherwise as `cpu_worker`, the one for the processor; and its devices, otherwise as the processor's.
-std::vector<scheduler::WorkerProgram> GpuWorkers(const std::vector<GpuDevice>& gpus, const scheduler::WorkerProgram& cpu_worker,
-                                                 const Settings& settings);
+// Their devices, otherwise as the processor's.
 std::vector<scheduler::DeviceState> GpuStates(const std::vector<GpuDevice>& gpus, const scheduler::DeviceState& cpu);
 
 }  // namespace sliceflow::daemon

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "common/clock.h"
 #include "common/filesystem.h"
 #include "common/grpc_deadline.h"
@@ -24,10 +25,12 @@ constexpr int kQueryThreads = 1;
 // Workers ask every ten seconds; what is on its way may make two of these come close together.
 constexpr absl::Duration kLeastPingInterval = absl::Seconds(5);
 
-scheduler::WorkerProgram Program(const Settings& settings, const std::string& socket, const char* id, absl::string_view lane, int threads) {
-  scheduler::WorkerProgram program{id, settings.worker, {}, kLocalDevice, lane == kFlowLane};
-  program.arguments = {"--connect",  socket,   "--worker-id",     id,          "--device",
-                       kLocalDevice, "--lane", std::string(lane), "--threads", absl::StrCat(threads)};
+// What every worker that the daemon starts is told.
+scheduler::WorkerProgram Program(const Settings& settings, const std::string& socket, const std::string& id, const std::string& device,
+                                 absl::string_view lane, int threads) {
+  scheduler::WorkerProgram program{id, settings.worker, {}, device, lane == kFlowLane};
+  program.arguments = {"--connect", socket,   "--worker-id",     id,          "--device",
+                       device,      "--lane", std::string(lane), "--threads", absl::StrCat(threads)};
   const auto add = [&](const char* flag, std::string value) {
     program.arguments.emplace_back(flag);
     program.arguments.push_back(std::move(value));
@@ -36,6 +39,13 @@ scheduler::WorkerProgram Program(const Settings& settings, const std::string& so
   add("--max-memory", absl::StrCat(settings.worker_memory_bytes));
   add("--max-cpu-seconds", absl::StrCat(absl::ToInt64Seconds(absl::Ceil(settings.worker_cpu_time, absl::Seconds(1)))));
   if (!settings.worker_user.empty()) add("--user", settings.worker_user);
+  return program;
+}
+
+scheduler::WorkerProgram GpuProgram(const Settings& settings, const std::string& socket, const GpuDevice& gpu) {
+  const std::string id = absl::StrCat(absl::StrReplaceAll(gpu.device, {{":", "-"}}), "-flow");
+  scheduler::WorkerProgram program = Program(settings, socket, id, gpu.device, kFlowLane, settings.threads);
+  program.arguments.insert(program.arguments.end(), {"--gpu", gpu.gpu.id, "--gpu-precision", settings.gpu_precision});
   return program;
 }
 
@@ -84,11 +94,10 @@ std::vector<scheduler::WorkerProgram> Workers::LocalPrograms() const {
   const Settings& settings = sources_.settings;
   std::vector<scheduler::WorkerProgram> programs;
   if (computes_jobs()) {
-    const scheduler::WorkerProgram cpu_worker = Program(settings, socket_->address(), kFlowWorker, kFlowLane, settings.threads);
-    programs = GpuWorkers(gpus_, cpu_worker, settings);
-    programs.push_back(cpu_worker);
+    for (const GpuDevice& gpu : gpus_) programs.push_back(GpuProgram(settings, socket_->address(), gpu));
+    programs.push_back(Program(settings, socket_->address(), kFlowWorker, kLocalDevice, kFlowLane, settings.threads));
   }
-  if (has_local()) programs.push_back(Program(settings, socket_->address(), kQueryWorker, kQueryLane, kQueryThreads));
+  if (has_local()) programs.push_back(Program(settings, socket_->address(), kQueryWorker, kLocalDevice, kQueryLane, kQueryThreads));
   return programs;
 }
 

@@ -144,11 +144,12 @@ class Flow {
 // Sets the threads that flows of this process compute with, 1 to 256. Call it while there is no flow.
 void SetThreads(int threads);
 
-// From now on sliced transport of this process is computed on the CUDA device of that number; networks and functionals stay on the processor.
+// From now on sliced transport of this process is computed by the plugin libsliceflow_cuda.so at that path, on the CUDA device of that number;
+// networks and functionals stay on the processor.
 // `precision` is that of gradients: fp32, tf32 or bf16. Before it is taken the device computes small cases that are compared with the
-// processor's. Once, while there is no flow, and before files can no longer be opened. NotFound: no plugin; FailedPrecondition: no driver, no
-// such device, or one that computes something else; InvalidArgument: no such precision.
-absl::Status UseCuda(int device, const std::string& precision);
+// processor's. Once, while there is no flow, and before files can no longer be opened. FailedPrecondition: no plugin, no driver, no such
+// device, or one that computes something else; InvalidArgument: no such precision.
+absl::Status UseCuda(const std::string& plugin_path, int device, const std::string& precision);
 
 // A payload of the ResourceExhausted that tells of a GPU's memory, not of the process's. Empty bytes.
 inline constexpr char kOfGpu[] = "sliceflow.gpu";

@@ -198,37 +198,29 @@ Batch FlowState::TransportInBlocks(const at::Tensor& parameters, int64_t count, 
     at::Generator random = MakeGenerator(seed, purpose);
     return model_->Transport(parameters, model_->Draw(count, /*paired=*/false, random));
   }
-  if (model_->grows() && purpose != Purpose::kSamples) return FollowInBlocks(parameters, count, purpose, seed);
-  std::vector<at::Tensor> points;
-  std::vector<at::Tensor> log_densities;
+  // What a caller's seed draws is asked for once; the rest at every step, by what the model has grown since.
+  const bool follows = model_->grows() && purpose != Purpose::kSamples;
+  const Batch batch = follows ? Followed(count, purpose, seed).At(parameters)
+                              : FollowedBatch(*model_, NoiseInBlocks(count, purpose, seed), kBlock).At(parameters);
+  return {batch.x.narrow(0, 0, count), batch.log_density.defined() ? batch.log_density.narrow(0, 0, count) : at::Tensor()};
+}
+
+Noise FlowState::NoiseInBlocks(int64_t count, Purpose purpose, uint64_t seed) const {
+  std::vector<at::Tensor> z, log_density;
   for (int64_t first = 0; first < count; first += kBlock) {
-    const Batch block = model_->Transport(parameters, NoiseOfBlock(first, purpose, seed));
-    const int64_t rows = std::min(kBlock, count - first);
-    points.push_back(block.x.narrow(0, 0, rows));
-    if (block.log_density.defined()) log_densities.push_back(block.log_density.narrow(0, 0, rows));
+    at::Generator random = MakeGenerator(seed, purpose, static_cast<uint64_t>(first / kBlock));
+    const Noise block = model_->Draw(kBlock, /*paired=*/false, random);
+    z.push_back(block.z);
+    if (block.log_density.defined()) log_density.push_back(block.log_density);
   }
-  return {at::cat(points), log_densities.empty() ? at::Tensor() : at::cat(log_densities)};
+  return {.z = at::cat(z), .log_density = log_density.empty() ? at::Tensor() : at::cat(log_density)};
 }
 
-Noise FlowState::NoiseOfBlock(int64_t first, Purpose purpose, uint64_t seed) const {
-  at::Generator random = MakeGenerator(seed, purpose, static_cast<uint64_t>(first / kBlock));
-  return model_->Draw(kBlock, /*paired=*/false, random);
-}
-
-Batch FlowState::FollowInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const {
-  auto followed = followed_.find({purpose, seed});
-  if (followed == followed_.end() || followed->second.count() < count) {
-    std::vector<at::Tensor> z, log_density;
-    for (int64_t first = 0; first < count; first += kBlock) {
-      const Noise block = NoiseOfBlock(first, purpose, seed);
-      z.push_back(block.z);
-      log_density.push_back(block.log_density);
-    }
-    FollowedBatch batch(*model_, {.z = at::cat(z), .log_density = at::cat(log_density)}, kBlock);
-    followed = followed_.insert_or_assign({purpose, seed}, std::move(batch)).first;
-  }
-  const Batch batch = followed->second.At(parameters);
-  return {batch.x.narrow(0, 0, count), batch.log_density.narrow(0, 0, count)};
+FollowedBatch& FlowState::Followed(int64_t count, Purpose purpose, uint64_t seed) const {
+  const auto followed = followed_.find({purpose, seed});
+  if (followed != followed_.end() && followed->second.count() >= count) return followed->second;
+  FollowedBatch batch(*model_, NoiseInBlocks(count, purpose, seed), kBlock);
+  return followed_.insert_or_assign({purpose, seed}, std::move(batch)).first->second;
 }
 
 at::Tensor FlowState::Samples(int64_t count, std::optional<uint64_t> seed) const {

@@ -50,9 +50,10 @@ class FlowState final : public FlowCore {
   std::vector<Metric> ComputeMetrics(const at::Tensor& parameters, double wasserstein_time) const;
   // Outside any graph.
   Batch TransportInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const;
-  // The same of a model that grows, by what was added since it was last asked for.
-  Batch FollowInBlocks(const at::Tensor& parameters, int64_t count, Purpose purpose, uint64_t seed) const;
-  Noise NoiseOfBlock(int64_t first, Purpose purpose, uint64_t seed) const;
+  // Whole blocks, `count` rows at least.
+  Noise NoiseInBlocks(int64_t count, Purpose purpose, uint64_t seed) const;
+  // The batch of a model that grows which is asked for at every step.
+  FollowedBatch& Followed(int64_t count, Purpose purpose, uint64_t seed) const;
   StepReport NewReport(int step) const;
   absl::Status FitToInitial(at::Tensor& parameters, const StopLatch& stop, ProgressCallback progress);
   Termination Terminate(Termination::Reason reason, const Divergence& cause) const;

@@ -44,12 +44,10 @@ void ThrowTransportError(absl::Status status) {
   throw StatusError(std::move(status));
 }
 
-absl::Status UseCuda(int device, const std::string& precision) {
+absl::Status UseCuda(const std::string& plugin_path, int device, const std::string& precision) {
   const absl::StatusOr<kernels::gpu::Precision> parsed = kernels::ParsePrecision(precision);
   if (!parsed.ok()) return parsed.status();
-  const absl::StatusOr<std::string> path = kernels::FindCudaPlugin();
-  if (!path.ok()) return path.status();
-  absl::StatusOr<std::unique_ptr<kernels::CudaPlugin>> plugin = kernels::CudaPlugin::Load(*path);
+  absl::StatusOr<std::unique_ptr<kernels::CudaPlugin>> plugin = kernels::CudaPlugin::Load(plugin_path);
   if (!plugin.ok()) return plugin.status();
   if (absl::Status status = (*plugin)->Use(device); !status.ok()) return status;
   if (absl::Status status = kernels::CheckCudaTransport(**plugin, *parsed); !status.ok()) return status;

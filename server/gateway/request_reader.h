@@ -16,8 +16,8 @@ namespace sliceflow::gateway {
 
 // One thread waits for all connections. A head has two seconds and 64 KiB. A body follows only that of a call (below kContractPath, POST): its
 // length is announced and at most `kMaxBodyBytes`, all bodies together are at most `kMostBodyBytes`, and it has ten seconds. What does not
-// keep to this is answered here: 400 (also to what ends before it is whole), 405, 411, 413, 414, 415, 431 or 503. At most `kMostConnections` are waited for: beyond, the oldest is
-// closed, since a client that means it sends its request at once. Thread-safe.
+// keep to this is answered here: 400 (also to what ends before it is whole), 405, 411, 413, 414, 415, 431 or 503. At most
+// `kMostConnections` are waited for: beyond, the oldest is closed, since a client that means it sends its request at once. Thread-safe.
 class RequestReader {
  public:
   static constexpr size_t kMostConnections = 128;

@@ -20,17 +20,16 @@ using sliceflow::worker::WorkerOptions;
 constexpr int kWrongOptions = 2;
 
 // What options say together.
-absl::Status Complete(const std::string& node, const std::string& attach_time, WorkerOptions& options) {
+absl::Status Complete(const std::string& attach_time, WorkerOptions& options) {
   if (!absl::ParseDuration(attach_time, &options.attach_timeout) || options.attach_timeout <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError(absl::StrCat("--attach-time: must be a duration such as 10s or 5m, is ", attach_time));
   }
-  if (options.route.remote() == node.empty()) {
+  if (options.route.remote() == options.node.empty()) {
     return absl::InvalidArgumentError(options.route.remote() ? "--name: must be given for a daemon on another machine, --connect HOST:PORT"
                                                              : "--name: is for a daemon on another machine, --connect HOST:PORT");
   }
-  if (!node.empty()) options.device = absl::StrCat(node, "/", options.device);
   const bool takes_jobs = options.lane == sliceflow::worker::v1::LANE_FLOW;
-  if (options.worker_id.empty() && !node.empty()) options.worker_id = absl::StrCat(node, takes_jobs ? "-flow" : "-query");
+  if (options.worker_id.empty() && !options.node.empty()) options.worker_id = absl::StrCat(options.node, takes_jobs ? "-flow" : "-query");
   if (options.worker_id.empty()) return absl::InvalidArgumentError("--worker-id: must be given");
   return sliceflow::worker::CheckRoute(options.route);
 }
@@ -44,7 +43,7 @@ int main(int argc, char** argv) {
   options.version = std::string(sliceflow::Version());
   CLI::App app{"Computes flows for a sliceflow daemon, which starts it and tells it what to do."};
   app.set_version_flag("--version", options.version);
-  std::string node, attach_time = "10s";
+  std::string attach_time = "10s";
   app.add_option("--connect", options.route.address, "Where the daemon takes workers: unix:PATH, or HOST:PORT of another machine")
       ->required();
   app.add_option("--ca", options.route.ca, "Certificates in PEM, of which one must have signed that of a daemon on another machine");
@@ -52,7 +51,7 @@ int main(int argc, char** argv) {
   app.add_option("--key", options.route.key, "Private key of --cert in PEM");
   app.add_option("--server-name", options.route.server_name,
                  "Name that the daemon's certificate is for; the host of --connect if not given");
-  app.add_option("--name", node, "Name of this machine, before its devices on another one: NODE/cpu. Up to 63 of a-z, 0-9, . and -");
+  app.add_option("--name", options.node, "Name of this machine, before its devices on another one: NODE/cpu. Up to 63 of a-z, 0-9, . and -");
   app.add_option("--attach-time", attach_time, "Time to find the daemon in, and to be taken by it: 10s, 5m")->capture_default_str();
   app.add_option("--worker-id", options.worker_id, "The name the daemon knows this worker by; NODE-LANE if not given");
   const auto is_device = [](const std::string& name) {
@@ -82,7 +81,7 @@ int main(int argc, char** argv) {
   }
   options.sandbox.gpu = options.device != "cpu";
 
-  absl::Status status = Complete(node, attach_time, options);
+  absl::Status status = Complete(attach_time, options);
   if (!status.ok()) {
     std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
     return kWrongOptions;

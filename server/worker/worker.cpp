@@ -5,8 +5,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -16,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/clock.h"
+#include "common/cuda_plugin_path.h"
 #include "common/grpc_status.h"
 #include "common/machine_memory.h"
 #include "common/steady_wait.h"
@@ -104,7 +107,7 @@ v1::AttachRequest MakeHello(const WorkerOptions& options, int64_t memory_bytes, 
   v1::Hello& hello = *message.mutable_hello();
   hello.set_worker_id(options.worker_id);
   hello.set_version(options.version);
-  hello.set_device(options.device);
+  hello.set_device(options.node.empty() ? options.device : absl::StrCat(options.node, "/", options.device));
   hello.set_lane(options.lane);
   hello.set_threads(options.threads);
   hello.set_pid(getpid());
@@ -115,7 +118,6 @@ v1::AttachRequest MakeHello(const WorkerOptions& options, int64_t memory_bytes, 
 
 absl::Status UseDevice(const WorkerOptions& options) {
   absl::string_view number = options.device;
-  if (const size_t slash = number.find('/'); slash != number.npos) number.remove_prefix(slash + 1);  // NODE/
   if (!absl::ConsumePrefix(&number, "cuda:")) return absl::OkStatus();
   if (options.lane == v1::LANE_QUERY) return absl::InvalidArgumentError("queries are answered on the processor: want the device cpu");
   setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 1);
@@ -126,7 +128,9 @@ absl::Status UseDevice(const WorkerOptions& options) {
   } else if (!absl::SimpleAtoi(number, &device)) {
     return absl::InvalidArgumentError(absl::StrCat("the device is ", options.device, "; want cpu or cuda:N"));
   }
-  const absl::Status status = engine::UseCuda(device, options.gpu_precision);
+  std::error_code error;
+  const absl::StatusOr<std::string> plugin = FindCudaPlugin(std::filesystem::read_symlink("/proc/self/exe", error).string());
+  const absl::Status status = plugin.ok() ? engine::UseCuda(*plugin, device, options.gpu_precision) : plugin.status();
   return status.ok() ? status : absl::Status(status.code(), absl::StrCat(options.device, ": ", status.message()));
 }
 
@@ -159,10 +163,9 @@ absl::Status Serve(Connection& connection, Runner& runner, bool& drained) {
 
 absl::Status RunWorker(const WorkerOptions& options) {
   if (options.route.remote()) EndWhenTold();
-  // Before the cage shuts: CUDA opens its devices and reads its libraries.
+  // All that opens files comes before the cage shuts: CUDA's devices and libraries, what the meter reads, certificates and names.
   if (absl::Status status = UseDevice(options); !status.ok()) return status;
   if (absl::Status status = WarmUp(); !status.ok()) return status;
-  // Before the cage shuts.
   MemoryMeter meter;
   const int64_t most = options.sandbox.max_memory_bytes;
   const int64_t memory_bytes = most > 0 ? most : MachineMemoryBytes();

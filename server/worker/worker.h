@@ -15,7 +15,8 @@ struct WorkerOptions {
   RouteOptions route;
   std::string worker_id;
   std::string version;
-  std::string device = "cpu";          // as the daemon is to know it: `cpu` or `cuda:N`, after NODE/ on another machine
+  std::string node;                    // what this machine is called by a daemon on another one: its devices are NODE/DEVICE; else empty
+  std::string device = "cpu";          // or `cuda:N`
   std::string gpu;                     // the one that `cuda:N` is, by its identifier; empty: the driver's Nth
   std::string gpu_precision = "fp32";  // of gradients of sliced transport
   v1::Lane lane = v1::LANE_FLOW;
@@ -27,8 +28,8 @@ struct WorkerOptions {
 
 // Goes into its cage before it is given anything: from then on the process can do what Sandbox leaves it, and no more.
 // Returns when the stream has ended: OK after the daemon asked for it, otherwise why; it does not attach again, because its cage opens no
-// other connection. One of another machine's daemon ends at once, with exit code 0, when it is told to (SIGTERM, SIGINT). Everything a worker knows the daemon has stored, so a
-// computation that does not stop in time ends with the process (std::_Exit).
+// other connection. One of another machine's daemon ends at once, with exit code 0, when it is told to (SIGTERM, SIGINT). Everything a worker
+// knows the daemon has stored, so a computation that does not stop in time ends with the process (std::_Exit).
 absl::Status RunWorker(const WorkerOptions& options);
 
 }  // namespace sliceflow::worker

@@ -128,7 +128,7 @@ TEST_F(GpuTest, AreLeftAloneWhereThePluginIsNot) {
   DaemonProcess daemon(folder_.path(), {"--gpus", "auto"}, true, With(2, "/nowhere/libsliceflow_cuda.so"));
   ASSERT_TRUE(daemon.ok()) << daemon.Log();
   EXPECT_THAT(Names(Client(daemon.address()).Info()), ElementsAre("cpu"));
-  EXPECT_THAT(daemon.Log(), HasSubstr("2 GPUs are not used: there is no libsliceflow_cuda.so"));
+  EXPECT_THAT(daemon.Log(), HasSubstr("2 GPUs are not used: there is no /nowhere/libsliceflow_cuda.so"));
 }
 
 double Mean(const Tensor& samples) {

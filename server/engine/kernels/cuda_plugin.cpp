@@ -1,9 +1,7 @@
 #include "server/engine/kernels/cuda_plugin.h"
 
 #include <dlfcn.h>
-#include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <vector>
 
@@ -14,16 +12,7 @@
 namespace sliceflow::kernels {
 namespace {
 
-constexpr char kVariable[] = "SLICEFLOW_CUDA_PLUGIN";
-constexpr char kFile[] = "libsliceflow_cuda.so";
 constexpr char kDriver[] = "libcuda.so.1";
-
-std::string FolderOfProgram() {
-  std::array<char, 4096> path{};
-  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
-  const std::string program(path.data(), length > 0 ? static_cast<size_t>(length) : 0);
-  return program.substr(0, program.rfind('/'));
-}
 
 absl::Status ToStatus(const gpu::PluginStatus& status) {
   switch (status.code) {
@@ -70,24 +59,6 @@ class CudaSlicedTransport : public SlicedTransport {
 };
 
 }  // namespace
-
-absl::StatusOr<std::string> FindCudaPlugin() {
-  std::vector<std::string> places;
-  const char* const named = std::getenv(kVariable);
-  if (named != nullptr && *named != '\0') {
-    if (*named != '/') return absl::NotFoundError(absl::StrCat(kVariable, " is ", named, "; want an absolute path"));
-    places.emplace_back(named);
-  } else {
-    const std::string folder = FolderOfProgram();
-    places = {absl::StrCat(folder, "/", kFile), absl::StrCat(folder, "/../lib/sliceflow/", kFile)};
-  }
-  for (const std::string& place : places) {
-    if (access(place.c_str(), R_OK) == 0) return place;
-  }
-  std::string message = absl::StrCat("there is no ", places[0]);
-  if (places.size() > 1) absl::StrAppend(&message, " and no ", places[1], "; ", kVariable, " may name another place");
-  return absl::NotFoundError(message);
-}
 
 absl::StatusOr<std::unique_ptr<CudaPlugin>> CudaPlugin::Load(const std::string& path) {
   // Kernels are read with the device's context: neither while calls are recorded nor once files can no longer be opened.

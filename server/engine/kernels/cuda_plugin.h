@@ -1,4 +1,4 @@
-// Sliced transport on a GPU, by a plugin that is looked for when the program runs: one build serves machines with and without.
+// Sliced transport on a GPU, by a plugin that is loaded when the program runs: one build serves machines with and without.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,6 @@
 #include "server/engine/kernels/sliced_transport.h"
 
 namespace sliceflow::kernels {
-
-// Where libsliceflow_cuda.so is: what SLICEFLOW_CUDA_PLUGIN names, by an absolute path; else beside the program that runs; else in
-// ../lib/sliceflow from there, where `cmake --install` lays it. NotFound naming the places.
-absl::StatusOr<std::string> FindCudaPlugin();
 
 struct CudaDevice {
   std::string name;
