@@ -51,7 +51,8 @@ int main(int argc, char** argv) {
   app.add_option("--key", options.route.key, "Private key of --cert in PEM");
   app.add_option("--server-name", options.route.server_name,
                  "Name that the daemon's certificate is for; the host of --connect if not given");
-  app.add_option("--name", options.node, "Name of this machine, before its devices on another one: NODE/cpu. Up to 63 of a-z, 0-9, . and -");
+  app.add_option("--name", options.node,
+                 "Name of this machine, before its devices on another one: NODE/cpu. Up to 63 of a-z, 0-9, . and -");
   app.add_option("--attach-time", attach_time, "Time to find the daemon in, and to be taken by it: 10s, 5m")->capture_default_str();
   app.add_option("--worker-id", options.worker_id, "The name the daemon knows this worker by; NODE-LANE if not given");
   const auto is_device = [](const std::string& name) {

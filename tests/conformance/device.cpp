@@ -11,7 +11,8 @@ namespace sliceflow::engine {
 
 void SkipWithoutDevice() {
   const char* const device = std::getenv("SLICEFLOW_TEST_DEVICE");
-  static const absl::Status& status = *new absl::Status(device == nullptr ? absl::OkStatus() : UseCuda(std::getenv("SLICEFLOW_CUDA_PLUGIN"), 0, "fp32"));
+  static const absl::Status& status =
+      *new absl::Status(device == nullptr ? absl::OkStatus() : UseCuda(std::getenv("SLICEFLOW_CUDA_PLUGIN"), 0, "fp32"));
   if (!status.ok()) GTEST_SKIP() << device << ": " << status.message();
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "hwy/targets.h"
 #include "server/engine/kernels/sliced_transport.h"
@@ -17,22 +18,38 @@ Result Fast(const Cloud& x, const Cloud& y, const std::vector<float>& directions
   return Evaluate(*MakeCpuSlicedTransport(ShapeOf(x, y, directions), threads), x, y, directions);
 }
 
-TEST(CpuSlicedTransport, BitIdenticalOnAnyNumberOfThreads) {
-  const std::vector<float> directions = RandomDirections(601, 5, 83);
-  for (const bool weighted : {false, true}) {
-    const Cloud x = Normal(333, 5, 81, weighted), y = Normal(333, 5, 82);
-    const Result one = Fast(x, y, directions, 1);
-    for (const int threads : {2, 3, 16}) {
-      const auto transport = MakeCpuSlicedTransport(ShapeOf(x, y, directions), threads);
-      for (int repeat = 0; repeat < 3; ++repeat) {
-        const Result many = Evaluate(*transport, x, y, directions);
-        EXPECT_EQ(many.value.value, one.value.value);
-        EXPECT_EQ(many.value.standard_error, one.value.standard_error);
-        EXPECT_EQ(many.gradient, one.gradient) << threads << " threads";
-      }
+// Weights, and sizes beyond one block of directions, or of so many dimensions that many directions are projected together.
+struct Shared {
+  int64_t count;
+  int dimension;
+  int64_t directions;
+  bool weighted;
+};
+
+class BitIdentical : public ::testing::TestWithParam<Shared> {};
+
+TEST_P(BitIdentical, OnAnyNumberOfThreads) {
+  const Shared& shared = GetParam();
+  const std::vector<float> directions = RandomDirections(shared.directions, shared.dimension, 83);
+  const Cloud x = Normal(shared.count, shared.dimension, 81, shared.weighted), y = Normal(shared.count, shared.dimension, 82);
+  const Result one = Fast(x, y, directions, 1);
+  ExpectSame(one, Reference(x, y, directions));
+  for (const int threads : {2, 3, 16}) {
+    const auto transport = MakeCpuSlicedTransport(ShapeOf(x, y, directions), threads);
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      const Result many = Evaluate(*transport, x, y, directions);
+      EXPECT_EQ(many.value.value, one.value.value);
+      EXPECT_EQ(many.value.standard_error, one.value.standard_error);
+      EXPECT_EQ(many.gradient, one.gradient) << threads << " threads";
     }
   }
 }
+INSTANTIATE_TEST_SUITE_P(CpuSlicedTransport, BitIdentical,
+                         ::testing::Values(Shared{333, 5, 2301, false}, Shared{333, 5, 601, true}, Shared{263, 601, 333, false}),
+                         [](const auto& test) {
+                           return absl::StrCat(test.param.count, "_points_", test.param.dimension, "_dimensions",
+                                               test.param.weighted ? "_weighted" : "");
+                         });
 
 TEST(CpuSlicedTransport, EveryInstructionSetOfThisProcessorAgrees) {
   const std::vector<float> directions = RandomDirections(70, 11, 86);

@@ -22,12 +22,22 @@ hwy::AlignedFreeUniquePtr<T[]> Room(int64_t count) {
 // Below this many projections waking the other threads costs more than they bring.
 constexpr int64_t kWorthSharing = 1 << 17;
 
-// Directions a block. One thread wants its differences in the cache; several want to meet seldom, and each a few tiles to do.
-int64_t BlockRows(const SlicedTransportShape& shape, int threads, int64_t tile) {
-  constexpr int64_t kFewest = 64, kMost = 512, kCachedFloats = 1 << 18;
-  if (threads == 1) return kFewest;
-  const int64_t cached = std::clamp(kCachedFloats / Padded(shape.max_x) / tile * tile, kFewest, kMost);
-  return std::max<int64_t>(cached, 2 * tile * threads);
+// Directions are projected in multiples of these, and their part of the gradient summed in blocks of as many as stay in the cache.
+constexpr int64_t kFewestRows = 8, kCachedRows = 64;
+
+// Directions projected together. More read each point once for all of them, which counts where the points do not stay in the cache; but
+// their keys want to stay there until they are sorted.
+int64_t TileRows(const SlicedTransportShape& shape) {
+  constexpr int64_t kCachedPoints = 1 << 17, kCachedKeys = 1 << 16;
+  if (Padded(shape.max_x) * shape.dimension <= kCachedPoints) return kFewestRows;
+  return std::clamp(kCachedKeys / Padded(shape.max_x) / kFewestRows * kFewestRows, kFewestRows, kCachedRows);
+}
+
+// Directions a block. One thread wants its differences in the cache; several want to meet seldom.
+int64_t BlockRows(const SlicedTransportShape& shape, int threads) {
+  constexpr int64_t kMost = 1024, kFloats = 1 << 21;
+  if (threads == 1) return kCachedRows;
+  return std::clamp(kFloats / Padded(shape.max_x) / kCachedRows * kCachedRows, kCachedRows, kMost);
 }
 
 }  // namespace
@@ -35,7 +45,8 @@ int64_t BlockRows(const SlicedTransportShape& shape, int threads, int64_t tile) 
 CpuSlicedTransport::CpuSlicedTransport(const SlicedTransportShape& shape, int threads)
     : shape_(shape),
       pool_(std::max(threads, 1)),
-      block_rows_(BlockRows(shape, pool_.threads(), kTile)),
+      tile_rows_(TileRows(shape)),
+      block_rows_(BlockRows(shape, pool_.threads())),
       x_(MakeSide(shape.max_x, shape.dimension)),
       y_(MakeSide(shape.max_y, shape.dimension)),
       differences_(Room<float>(Padded(shape.max_x) * block_rows_)),
@@ -54,8 +65,8 @@ CpuSlicedTransport::Side CpuSlicedTransport::MakeSide(int64_t max_count, int dim
 
 CpuSlicedTransport::Scratch CpuSlicedTransport::MakeScratch() const {
   Scratch scratch;
-  scratch.x_keys = Room<uint64_t>(Padded(shape_.max_x) * kTile);
-  scratch.y_keys = Room<uint64_t>(Padded(shape_.max_y) * kTile);
+  scratch.x_keys = Room<uint64_t>(Padded(shape_.max_x) * tile_rows_);
+  scratch.y_keys = Room<uint64_t>(Padded(shape_.max_y) * tile_rows_);
   scratch.x_cumulative = Room<double>(shape_.max_x);
   scratch.y_cumulative = Room<double>(shape_.max_y);
   return scratch;
@@ -72,12 +83,13 @@ absl::StatusOr<SlicedValue> CpuSlicedTransport::Evaluate(const PointCloud& x, co
   Load(y, merged_, y_);
   if (wants_gradient_) std::fill_n(gradient_panels_.get(), x_.padded * shape_.dimension, 0.0f);
   threads_ = (x_.padded + y_.padded) * direction_count_ < kWorthSharing ? 1 : pool_.threads();
+  next_row_ = 0;
+  gradient_ = gradient.data();
   if (threads_ == 1) {
     Work(0);
   } else {
     pool_.Run([this](int worker) { Work(worker); });
   }
-  if (wants_gradient_) WriteGradient(gradient);
   return SummaryOfDirections(absl::MakeConstSpan(values_).first(static_cast<size_t>(direction_count_)));
 }
 
@@ -87,9 +99,13 @@ void CpuSlicedTransport::Load(const PointCloud& cloud, bool merged, Side& side) 
   side.padded = Padded(cloud.count);
   side.weighted = !cloud.weights.empty();
   std::fill_n(side.panels.get() + (side.padded - kPanel) * dimension, kPanel * dimension, 0.0f);
-  for (int64_t i = 0; i < cloud.count; ++i) {
-    float* to = side.panels.get() + (i / kPanel) * dimension * kPanel + i % kPanel;
-    for (int64_t k = 0; k < dimension; ++k) to[k * kPanel] = cloud.points[i * dimension + k];
+  for (int64_t first = 0; first < cloud.count; first += kPanel) {
+    const float* from = cloud.points.data() + first * dimension;
+    float* to = side.panels.get() + first * dimension;
+    const int64_t points = std::min(kPanel, cloud.count - first);
+    for (int64_t k = 0; k < dimension; ++k) {
+      for (int64_t i = 0; i < points; ++i) to[k * kPanel + i] = from[i * dimension + k];
+    }
   }
   if (merged && !side.weighted) CumulateEqual(cloud.count, side.equal_cumulative.get());
   if (!side.weighted) return;
@@ -99,19 +115,33 @@ void CpuSlicedTransport::Load(const PointCloud& cloud, bool merged, Side& side) 
 }
 
 void CpuSlicedTransport::Work(int worker) {
-  const int64_t threads = threads_;
-  const int64_t panels = x_.padded / kPanel;
+  const int64_t first = x_.padded / kPanel * worker / threads_, last = x_.padded / kPanel * (worker + 1) / threads_;
   for (int64_t block = 0; block < direction_count_; block += block_rows_) {
-    const int64_t rows = std::min(block_rows_, direction_count_ - block);
-    for (int64_t row = worker * kTile; row < rows; row += threads * kTile) {
-      MatchTile(block + row, std::min(kTile, rows - row), differences_.get() + row * x_.padded, scratch_[worker]);
+    const int64_t end = std::min(block + block_rows_, direction_count_);
+    for (Rows rows = TakeRows(end); rows.count > 0; rows = TakeRows(end)) {
+      MatchTile(rows.first, rows.count, differences_.get() + (rows.first - block) * x_.padded, scratch_[worker]);
     }
     if (!wants_gradient_) continue;
-    if (threads > 1) pool_.Meet();
-    AccumulateGradient(differences_.get(), x_.padded, directions_.data() + block * shape_.dimension, rows, shape_.dimension,
-                       panels * worker / threads, panels * (worker + 1) / threads, gradient_panels_.get());
-    if (threads > 1) pool_.Meet();
+    if (threads_ > 1) pool_.Meet();
+    for (int64_t row = block; row < end; row += kCachedRows) {
+      AccumulateGradient(differences_.get() + (row - block) * x_.padded, x_.padded, directions_.data() + row * shape_.dimension,
+                         std::min(kCachedRows, end - row), shape_.dimension, first, last, gradient_panels_.get());
+    }
+    if (threads_ > 1 && end < direction_count_) pool_.Meet();
   }
+  if (wants_gradient_) WriteGradient(first * kPanel, std::min(last * kPanel, x_.count));
+}
+
+// Several threads take fewer rows as the block comes to its end, so that none waits long for another.
+CpuSlicedTransport::Rows CpuSlicedTransport::TakeRows(int64_t end) {
+  int64_t first = next_row_.load(std::memory_order_relaxed);
+  while (first < end) {
+    const int64_t share = (end - first) / (2 * threads_) / kFewestRows * kFewestRows;
+    const int64_t most = threads_ == 1 ? tile_rows_ : std::clamp(share, kFewestRows, tile_rows_);
+    const int64_t count = std::min(most, end - first);
+    if (next_row_.compare_exchange_weak(first, first + count, std::memory_order_relaxed)) return {first, count};
+  }
+  return {};
 }
 
 void CpuSlicedTransport::MatchTile(int64_t first, int64_t count, float* differences, Scratch& scratch) {
@@ -169,14 +199,14 @@ void CpuSlicedTransport::MatchTileMerged(int64_t first, int64_t count, float* di
   }
 }
 
-void CpuSlicedTransport::WriteGradient(absl::Span<float> gradient) const {
+void CpuSlicedTransport::WriteGradient(int64_t first, int64_t last) const {
   const int64_t dimension = shape_.dimension;
   // The merged path carries the masses in its differences; with equal counts each is 1 / count.
   const double mass = merged_ ? 1.0 : 1.0 / static_cast<double>(x_.count);
   const float scale = static_cast<float>(2.0 * mass / static_cast<double>(direction_count_));
-  for (int64_t i = 0; i < x_.count; ++i) {
+  for (int64_t i = first; i < last; ++i) {
     const float* from = gradient_panels_.get() + (i / kPanel) * dimension * kPanel + i % kPanel;
-    for (int64_t k = 0; k < dimension; ++k) gradient[i * dimension + k] = scale * from[k * kPanel];
+    for (int64_t k = 0; k < dimension; ++k) gradient_[i * dimension + k] = scale * from[k * kPanel];
   }
 }
 

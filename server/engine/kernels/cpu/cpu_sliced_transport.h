@@ -1,6 +1,7 @@
 // The fast sliced transport of the processor; see sliced_transport.h for what it computes.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -25,8 +26,6 @@ class CpuSlicedTransport : public SlicedTransport {
                                        absl::Span<float> gradient) override;
 
  private:
-  static constexpr int64_t kTile = 8;  // directions projected together by one thread
-
   template <class T>
   using Buffer = hwy::AlignedFreeUniquePtr<T[]>;
 
@@ -40,9 +39,15 @@ class CpuSlicedTransport : public SlicedTransport {
     bool weighted = false;
   };
 
+  // Directions of one tile.
+  struct Rows {
+    int64_t first = 0;
+    int64_t count = 0;
+  };
+
   struct Scratch {
     hwy::Sorter sorter;
-    Buffer<uint64_t> x_keys, y_keys;  // kTile rows each; bare keys use the same room
+    Buffer<uint64_t> x_keys, y_keys;  // tile_rows_ rows each; bare keys use the same room
     Buffer<double> x_cumulative, y_cumulative;
   };
 
@@ -50,15 +55,16 @@ class CpuSlicedTransport : public SlicedTransport {
   Scratch MakeScratch() const;
   void Load(const PointCloud& cloud, bool merged, Side& side) const;
   void Work(int worker);
+  Rows TakeRows(int64_t end);
   void MatchTile(int64_t first, int64_t count, float* differences, Scratch& scratch);
   void MatchTileEqual(int64_t first, int64_t count, float* differences, Scratch& scratch);
   void MatchTileValueOnly(int64_t first, int64_t count, Scratch& scratch);
   void MatchTileMerged(int64_t first, int64_t count, float* differences, Scratch& scratch);
-  void WriteGradient(absl::Span<float> gradient) const;
+  void WriteGradient(int64_t first, int64_t last) const;
 
   const SlicedTransportShape shape_;
   WorkerPool pool_;
-  const int64_t block_rows_;
+  const int64_t tile_rows_, block_rows_;
   Side x_, y_;
   std::vector<Scratch> scratch_;  // one a thread
   Buffer<float> differences_;     // block_rows_ rows of x_.padded
@@ -66,7 +72,9 @@ class CpuSlicedTransport : public SlicedTransport {
   std::vector<double> values_;  // one a direction
   absl::Span<const float> directions_;
   int64_t direction_count_ = 0;
-  int threads_ = 1;  // at work on this call
+  std::atomic<int64_t> next_row_ = 0;  // the first direction that no thread has taken
+  float* gradient_ = nullptr;          // the caller's
+  int threads_ = 1;                    // at work on this call
   bool merged_ = false;
   bool wants_gradient_ = false;
 };

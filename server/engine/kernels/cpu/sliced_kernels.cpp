@@ -28,8 +28,6 @@ using Doubles = hn::Repartition<double, Floats>;
 using FloatVec = hn::Vec<Floats>;
 using WordVec = hn::Vec<Words>;
 
-constexpr int kTile = 8;
-
 HWY_INLINE WordVec ToKey(FloatVec value) {
   const Words words;
   const Signed ints;
@@ -70,31 +68,64 @@ struct BareStore {
   static HWY_INLINE void Store(WordVec key, int64_t index, uint32_t* to) { hn::Store(key, Words(), to + index); }
 };
 
-// `kRows` directions at a time over all panels: each coordinate loaded serves all of them from registers.
-template <class KeyStore, int kRows>
-HWY_INLINE void ProjectRows(const Panels& panels, const float* HWY_RESTRICT directions, typename KeyStore::Key* HWY_RESTRICT keys) {
+// A product keeps a tile in registers, kTileRows factors by kTileVectors vectors of points: 24 of 32 registers, or 12 of 16, beside what is
+// loaded. Each load then serves several multiplications, which would else wait for it.
+#if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3) || HWY_ARCH_ARM_A64
+constexpr int kTileRows = 8;
+#else
+constexpr int kTileRows = 4;
+#endif
+constexpr int kTileVectors = 3;
+
+// Where coordinate 0 of point `i`, the first of a vector, lies in panels.
+HWY_INLINE int64_t PlaceOf(int64_t i, int64_t dimension) { return (i / kPanel) * dimension * kPanel + i % kPanel; }
+
+// `kVectors` vectors of points, from point `i` on, projected on `kRows` directions; `row` keys a direction.
+template <class KeyStore, int kRows, int kVectors>
+HWY_INLINE void ProjectTile(const Panels& panels, int64_t i, const float* HWY_RESTRICT directions,
+                            typename KeyStore::Key* HWY_RESTRICT keys) {
   const Floats floats;
   const int64_t lanes = hn::Lanes(floats);
-  const int64_t row = panels.count * kPanel;
-  const int64_t dimension = panels.dimension;
-  for (int64_t i = 0; i < row; i += lanes) {
-    const float* HWY_RESTRICT from = panels.data + (i / kPanel) * dimension * kPanel + i % kPanel;
-    FloatVec sums[kRows];
-    for (int r = 0; r < kRows; ++r) sums[r] = hn::Zero(floats);
-    for (int64_t k = 0; k < dimension; ++k) {
-      const FloatVec coordinate = hn::Load(floats, from + k * kPanel);
-      for (int r = 0; r < kRows; ++r) sums[r] = hn::MulAdd(coordinate, hn::Set(floats, directions[r * dimension + k]), sums[r]);
-    }
-    for (int r = 0; r < kRows; ++r) KeyStore::Store(ToKey(sums[r]), i, keys + r * row);
+  const int64_t dimension = panels.dimension, row = panels.count * kPanel;
+  const float* HWY_RESTRICT from[kVectors];
+  for (int v = 0; v < kVectors; ++v) from[v] = panels.data + PlaceOf(i + v * lanes, dimension);
+  FloatVec sums[kRows][kVectors];
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(floats);
   }
+  for (int64_t k = 0; k < dimension; ++k) {
+    FloatVec coordinate[kVectors];
+    for (int v = 0; v < kVectors; ++v) coordinate[v] = hn::Load(floats, from[v] + k * kPanel);
+    for (int r = 0; r < kRows; ++r) {
+      const FloatVec factor = hn::Set(floats, directions[r * dimension + k]);
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(coordinate[v], factor, sums[r][v]);
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) KeyStore::Store(ToKey(sums[r][v]), i + v * lanes, keys + r * row);
+  }
+}
+
+// Vectors of points on all directions, so that points that many dimensions keep out of the nearest cache come from it but once.
+template <class KeyStore, int kVectors>
+HWY_INLINE void ProjectVectors(const Panels& panels, int64_t i, const float* directions, int64_t count, typename KeyStore::Key* keys) {
+  const int64_t row = panels.count * kPanel;
+  int64_t r = 0;
+  for (; r + kTileRows <= count; r += kTileRows) {
+    ProjectTile<KeyStore, kTileRows, kVectors>(panels, i, directions + r * panels.dimension, keys + r * row);
+  }
+  for (; r < count; ++r) ProjectTile<KeyStore, 1, kVectors>(panels, i, directions + r * panels.dimension, keys + r * row);
 }
 
 template <class KeyStore>
 HWY_INLINE void ProjectAll(const Panels& panels, const float* directions, int64_t count, typename KeyStore::Key* keys) {
-  const int64_t row = panels.count * kPanel;
-  int64_t r = 0;
-  for (; r + kTile <= count; r += kTile) ProjectRows<KeyStore, kTile>(panels, directions + r * panels.dimension, keys + r * row);
-  for (; r < count; ++r) ProjectRows<KeyStore, 1>(panels, directions + r * panels.dimension, keys + r * row);
+  const int64_t lanes = hn::Lanes(Floats());
+  const int64_t points = panels.count * kPanel;
+  int64_t i = 0;
+  for (; i + kTileVectors * lanes <= points; i += kTileVectors * lanes) {
+    ProjectVectors<KeyStore, kTileVectors>(panels, i, directions, count, keys);
+  }
+  for (; i < points; i += lanes) ProjectVectors<KeyStore, 1>(panels, i, directions, count, keys);
 }
 
 void ProjectPackedKeys(const Panels& panels, const float* directions, int64_t count, uint64_t* keys) {
@@ -160,34 +191,56 @@ double Match(const uint32_t* HWY_RESTRICT x_keys, const uint32_t* HWY_RESTRICT y
   return hn::GetLane(hn::SumOfLanes(Doubles(), sum));
 }
 
-// `kColumns` coordinates of one vector of points, summed over all rows in registers.
-template <int kColumns>
-HWY_INLINE void AccumulateColumns(const float* HWY_RESTRICT differences, int64_t stride, const float* HWY_RESTRICT directions,
-                                  int64_t count, int64_t dimension, float* HWY_RESTRICT gradient) {
+// What a block of directions adds to the gradient.
+struct Terms {
+  const float* differences;  // `count` rows of `stride`
+  int64_t stride;
+  const float* directions;
+  int64_t count;
+  int64_t dimension;
+};
+
+// `kColumns` coordinates, from `k` on, of `kVectors` vectors of points, from point `i` on, summed over all rows in registers.
+template <int kColumns, int kVectors>
+HWY_INLINE void AccumulateTile(const Terms& terms, int64_t i, int64_t k, float* HWY_RESTRICT gradient) {
   const Floats floats;
-  FloatVec sums[kColumns];
-  for (int c = 0; c < kColumns; ++c) sums[c] = hn::Load(floats, gradient + c * kPanel);
-  for (int64_t r = 0; r < count; ++r) {
-    const FloatVec difference = hn::Load(floats, differences + r * stride);
-    for (int c = 0; c < kColumns; ++c) sums[c] = hn::MulAdd(difference, hn::Set(floats, directions[r * dimension + c]), sums[c]);
+  const int64_t lanes = hn::Lanes(floats);
+  float* to[kVectors];
+  FloatVec sums[kColumns][kVectors];
+  for (int v = 0; v < kVectors; ++v) to[v] = gradient + PlaceOf(i + v * lanes, terms.dimension) + k * kPanel;
+  for (int c = 0; c < kColumns; ++c) {
+    for (int v = 0; v < kVectors; ++v) sums[c][v] = hn::Load(floats, to[v] + c * kPanel);
   }
-  for (int c = 0; c < kColumns; ++c) hn::Store(sums[c], floats, gradient + c * kPanel);
+  const float* HWY_RESTRICT row = terms.differences + i;
+  const float* HWY_RESTRICT direction = terms.directions + k;
+  for (int64_t r = 0; r < terms.count; ++r, row += terms.stride, direction += terms.dimension) {
+    FloatVec difference[kVectors];
+    for (int v = 0; v < kVectors; ++v) difference[v] = hn::Load(floats, row + v * lanes);
+    for (int c = 0; c < kColumns; ++c) {
+      const FloatVec factor = hn::Set(floats, direction[c]);
+      for (int v = 0; v < kVectors; ++v) sums[c][v] = hn::MulAdd(difference[v], factor, sums[c][v]);
+    }
+  }
+  for (int c = 0; c < kColumns; ++c) {
+    for (int v = 0; v < kVectors; ++v) hn::Store(sums[c][v], floats, to[v] + c * kPanel);
+  }
+}
+
+template <int kVectors>
+HWY_INLINE void AccumulateVectors(const Terms& terms, int64_t i, float* gradient) {
+  int64_t k = 0;
+  for (; k + kTileRows <= terms.dimension; k += kTileRows) AccumulateTile<kTileRows, kVectors>(terms, i, k, gradient);
+  for (; k + 2 <= terms.dimension; k += 2) AccumulateTile<2, kVectors>(terms, i, k, gradient);
+  if (k < terms.dimension) AccumulateTile<1, kVectors>(terms, i, k, gradient);
 }
 
 void AccumulateGradient(const float* differences, int64_t stride, const float* directions, int64_t count, int dimension, int64_t first,
                         int64_t last, float* gradient) {
+  const Terms terms{differences, stride, directions, count, dimension};
   const int64_t lanes = hn::Lanes(Floats());
-  for (int64_t i = first * kPanel; i < last * kPanel; i += lanes) {
-    float* to = gradient + (i / kPanel) * dimension * kPanel + i % kPanel;
-    int k = 0;
-    for (; k + 8 <= dimension; k += 8) {
-      AccumulateColumns<8>(differences + i, stride, directions + k, count, dimension, to + k * kPanel);
-    }
-    for (; k + 2 <= dimension; k += 2) {
-      AccumulateColumns<2>(differences + i, stride, directions + k, count, dimension, to + k * kPanel);
-    }
-    if (k < dimension) AccumulateColumns<1>(differences + i, stride, directions + k, count, dimension, to + k * kPanel);
-  }
+  int64_t i = first * kPanel;
+  for (; i + kTileVectors * lanes <= last * kPanel; i += kTileVectors * lanes) AccumulateVectors<kTileVectors>(terms, i, gradient);
+  for (; i < last * kPanel; i += lanes) AccumulateVectors<1>(terms, i, gradient);
 }
 
 }  // namespace sliceflow::kernels::HWY_NAMESPACE
