@@ -1,5 +1,6 @@
 // A GPU that is none: the plugin's own code on the processor, over a stand-in for CUDA's runtime (cuda_runtime.cpp) and with every thread of
-// a kernel in turn (kernels.cpp). It shows that the host's part and the algorithms are right; of a real GPU it shows nothing.
+// a kernel in turn: part by part (kernels.cpp, quick enough for whole flows), or by the kernels' own sources (device/). It shows that the
+// host's part and the algorithms are right; of a real GPU it shows nothing.
 //
 // A process that loads it where `break_after` lies beside it, a file with a number, loses its device after so many launches. It removes the file,
 // so that the next one does not. A number in a file `memory` there is the bytes of the device's memory.

@@ -89,6 +89,16 @@ TEST_F(CudaPluginTest, ComputesWhatTheProcessorDoes) {
   }
 }
 
+// The sources of the kernels themselves, those for tensor cores among them.
+TEST_F(CudaPluginTest, ItsKernelsComputeWhatTheProcessorDoes) {
+  const auto kernels = PluginOf("kernels");
+  if (!kernels.ok()) GTEST_SKIP() << kernels.status().message();
+  for (const auto precision : {gpu::Precision::kFp32, gpu::Precision::kTf32, gpu::Precision::kBf16}) {
+    const absl::Status status = CheckCudaTransport(**kernels, precision);
+    EXPECT_TRUE(status.ok()) << status;
+  }
+}
+
 TEST_F(CudaPluginTest, OneSizeIsRecordedOnceAndPlayedAgain) {
   const Cloud x = Normal(100, 3, 1), y = Normal(100, 3, 2), fewer = Normal(60, 3, 3);
   const std::vector<float> directions = RandomDirections(40, 3, 4);

@@ -10,7 +10,7 @@ namespace sliceflow::kernels {
 namespace {
 
 absl::StatusOr<std::unique_ptr<CudaPlugin>> LoadAndUse(const std::string& path) {
-  if (path.empty()) return absl::NotFoundError("this build has no GPU plugin: there was no CUDA compiler");
+  if (path.empty()) return absl::NotFoundError("this build has none: it is for a sanitizer, or there was no CUDA compiler");
   auto plugin = CudaPlugin::Load(path);
   if (!plugin.ok()) return plugin;
   if (absl::Status status = (*plugin)->Use(0); !status.ok()) return status;
@@ -21,8 +21,9 @@ absl::StatusOr<std::unique_ptr<CudaPlugin>> LoadAndUse(const std::string& path) 
 
 absl::StatusOr<CudaPlugin*> PluginOf(const std::string& device) {
   static const auto& emulated = *new auto(LoadAndUse(SLICEFLOW_EMULATED_CUDA));
+  static const auto& kernels = *new auto(LoadAndUse(SLICEFLOW_EMULATED_KERNELS));
   static const auto& real = *new auto(LoadAndUse(SLICEFLOW_CUDA_LIBRARY));
-  const auto& plugin = device == "emulated" ? emulated : real;
+  const auto& plugin = device == "emulated" ? emulated : device == "kernels" ? kernels : real;
   if (!plugin.ok()) return plugin.status();
   return plugin->get();
 }

@@ -10,8 +10,9 @@
 
 namespace sliceflow::kernels {
 
-// `cpu`; `emulated`, the GPU plugin's code on the processor (tests/support/emulated_gpu); `cuda:0`.
-inline constexpr const char* kTransportDevices[] = {"cpu", "emulated", "cuda:0"};
+// `cpu`; `emulated` and `kernels`, the GPU plugin's code on the processor, with its kernels part by part or by their own sources
+// (tests/support/emulated_gpu); `cuda:0`.
+inline constexpr const char* kTransportDevices[] = {"cpu", "emulated", "kernels", "cuda:0"};
 
 // The plugin of a device other than `cpu`, with the device in use, loaded once. An error says why there is none here.
 absl::StatusOr<CudaPlugin*> PluginOf(const std::string& device);

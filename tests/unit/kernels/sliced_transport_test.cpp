@@ -301,7 +301,7 @@ TEST_P(RefusesBadInput, NamingIt) {
   ExpectRefused({rows(10), 10, broken}, good, four, {}, "x.weights holds nan");
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RefusesBadInput, ::testing::Values("reference", "cpu", "emulated", "cuda:0"),
+INSTANTIATE_TEST_SUITE_P(All, RefusesBadInput, ::testing::Values("reference", "cpu", "emulated", "kernels", "cuda:0"),
                          [](const ::testing::TestParamInfo<const char*>& info) { return DeviceWord(info.param); });
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cub/device/device_segmented_radix_sort.cuh>
 
 #include "server/engine/kernels/cuda/kernels.h"
+#include "server/engine/kernels/cuda/launch.h"
 
 namespace sliceflow::kernels::gpu {
 namespace {
@@ -128,27 +129,26 @@ cudaError_t SortBytes(int64_t items, int64_t rows, size_t* bytes) {
 
 cudaError_t Transpose(const float* from, int64_t rows, int64_t columns, float* to, cudaStream_t stream) {
   constexpr int64_t kMostColumns = 1024;
-  TransposeKernel<<<Grid(rows, columns < kMostColumns ? columns : kMostColumns), kThreads, 0, stream>>>(from, rows, columns, to);
-  return cudaGetLastError();
+  return Launch(TransposeKernel, Grid(rows, columns < kMostColumns ? columns : kMostColumns), kThreads, stream, from, rows, columns, to);
 }
 
 cudaError_t Batch(const BatchTask& task, cudaStream_t stream) {
-  OffsetsKernel<<<Grid(2 * task.rows + 1, 1), kThreads, 0, stream>>>(task);
-  ProjectKernel<<<Grid(task.x_count + task.y_count, task.rows), kThreads, 0, stream>>>(task);
-  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return error;
-  Sorted sorted{};
-  if (const cudaError_t error = Sort(task, sorted, stream); error != cudaSuccess) return error;
   const auto rows = static_cast<unsigned>(task.rows);
-  const int64_t y_begin = task.rows * task.x_count;
-  if (task.x_masses != nullptr) {
-    CumulateKernel<<<rows, kThreads, 0, stream>>>(sorted.indices, task.x_masses, task.x_count, task.cumulative);
+  const int64_t y_begin = task.rows * task.x_count, costs = CostsOfRow(task.x_count);
+  cudaError_t error = Launch(OffsetsKernel, Grid(2 * task.rows + 1, 1), kThreads, stream, task);
+  if (error == cudaSuccess) error = Launch(ProjectKernel, Grid(task.x_count + task.y_count, task.rows), kThreads, stream, task);
+  Sorted sorted{};
+  if (error == cudaSuccess) error = Sort(task, sorted, stream);
+  if (error == cudaSuccess && task.x_masses != nullptr) {
+    error = Launch(CumulateKernel, rows, kThreads, stream, sorted.indices, task.x_masses, task.x_count, task.cumulative);
   }
-  if (task.y_masses != nullptr) {
-    CumulateKernel<<<rows, kThreads, 0, stream>>>(sorted.indices + y_begin, task.y_masses, task.y_count, task.cumulative + y_begin);
+  if (error == cudaSuccess && task.y_masses != nullptr) {
+    error =
+        Launch(CumulateKernel, rows, kThreads, stream, sorted.indices + y_begin, task.y_masses, task.y_count, task.cumulative + y_begin);
   }
-  MatchKernel<<<Grid(task.x_count, task.rows), kThreads, 0, stream>>>(task, sorted);
-  ValuesKernel<<<Grid(task.rows, 1), kThreads, 0, stream>>>(task, CostsOfRow(task.x_count));
-  return cudaGetLastError();
+  if (error == cudaSuccess) error = Launch(MatchKernel, Grid(task.x_count, task.rows), kThreads, stream, task, sorted);
+  if (error == cudaSuccess) error = Launch(ValuesKernel, Grid(task.rows, 1), kThreads, stream, task, costs);
+  return error;
 }
 
 }  // namespace sliceflow::kernels::gpu

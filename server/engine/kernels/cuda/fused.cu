@@ -2,6 +2,7 @@
 #include <cub/block/block_radix_sort.cuh>
 
 #include "server/engine/kernels/cuda/kernels.h"
+#include "server/engine/kernels/cuda/launch.h"
 
 namespace sliceflow::kernels::gpu {
 namespace {
@@ -61,10 +62,9 @@ __global__ void __launch_bounds__(kThreads) FusedKernel(const FusedTask task) {
 }  // namespace
 
 cudaError_t Fused(const FusedTask& task, int64_t rows, cudaStream_t stream) {
-  WithBlockFor(task.count, [&]<class Size>(Size) {
-    FusedKernel<Size::kThreads, Size::kItems><<<static_cast<unsigned>(rows), Size::kThreads, 0, stream>>>(task);
+  return WithBlockFor(task.count, [&]<class Size>(Size) {
+    return Launch(FusedKernel<Size::kThreads, Size::kItems>, static_cast<unsigned>(rows), Size::kThreads, stream, task);
   });
-  return cudaGetLastError();
 }
 
 }  // namespace sliceflow::kernels::gpu

@@ -3,6 +3,7 @@
 #include <mma.h>
 
 #include "server/engine/kernels/cuda/kernels.h"
+#include "server/engine/kernels/cuda/launch.h"
 
 namespace sliceflow::kernels::gpu {
 namespace {
@@ -105,24 +106,20 @@ cudaError_t AddGradient(Precision precision, const float* differences, int64_t c
                         float* sums, cudaStream_t stream) {
   const dim3 tiles(Pieces(count, kTile * kWarps), Pieces(dimension, kTile));
   switch (precision) {
-    case Precision::kFp32:
-      GradientKernel<<<dim3(Pieces(count, kPoints), Pieces(dimension, kColumns)), dim3(kPoints, kSlices), 0, stream>>>(
-          differences, count, directions, dimension, rows, sums);
-      break;
     case Precision::kTf32:
-      TensorGradientKernel<Tf32><<<tiles, kWarps * kWarp, 0, stream>>>(differences, count, directions, dimension, rows, sums);
-      break;
+      return Launch(TensorGradientKernel<Tf32>, tiles, kWarps * kWarp, stream, differences, count, directions, dimension, rows, sums);
     case Precision::kBf16:
-      TensorGradientKernel<Bf16><<<tiles, kWarps * kWarp, 0, stream>>>(differences, count, directions, dimension, rows, sums);
+      return Launch(TensorGradientKernel<Bf16>, tiles, kWarps * kWarp, stream, differences, count, directions, dimension, rows, sums);
+    case Precision::kFp32:
       break;
   }
-  return cudaGetLastError();
+  return Launch(GradientKernel, dim3(Pieces(count, kPoints), Pieces(dimension, kColumns)), dim3(kPoints, kSlices), stream, differences,
+                count, directions, dimension, rows, sums);
 }
 
 cudaError_t FoldGradient(const float* sums, int64_t entries, float scale, float* gradient, cudaStream_t stream) {
   constexpr int kThreads = 256;
-  FoldKernel<<<Pieces(entries, kThreads), kThreads, 0, stream>>>(sums, entries, scale, gradient);
-  return cudaGetLastError();
+  return Launch(FoldKernel, Pieces(entries, kThreads), kThreads, stream, sums, entries, scale, gradient);
 }
 
 }  // namespace sliceflow::kernels::gpu
