@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/strings/string_view.h"
-
 namespace sliceflow::scheduler {
 
 struct DeviceState {
@@ -20,12 +18,5 @@ struct DeviceState {
   std::string model;                  // what a GPU is called; empty of a processor
   int64_t gpu_memory_bytes = 0;       // of the GPU itself
 };
-
-// Whether a name is one that a device of the daemon's own machine may have: `cpu`, or `cuda:N` without leading zeros.
-bool IsDeviceOfThisMachine(absl::string_view name);
-
-// Whether it is one of another machine: NODE, a slash, and what the machine itself calls it. NODE is up to 63 of the characters a–z, 0–9,
-// `.` and `-`, and begins and ends with a letter or a digit.
-bool IsDeviceOfAnotherMachine(absl::string_view name);
 
 }  // namespace sliceflow::scheduler

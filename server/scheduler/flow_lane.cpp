@@ -314,8 +314,13 @@ void FlowLane::ReportLoss(const Current& lost) {
     return;
   }
   const worker::v1::Hello& hello = session_.hello();
-  const std::string end = worker_end_ && !session_.peer().remote ? worker_end_(hello.worker_id(), hello.pid()) : "";
   const std::string which = session_.peer().remote ? absl::StrCat(" ", hello.worker_id()) : "";
+  if (leaving_) {
+    const jobs::Outcome left{jobs::Outcome::Kind::kStopped, absl::OkStatus(), absl::StrCat("its worker", which, " was told to end")};
+    (void)Insist([&] { return jobs_.Finish(lost.job_id, lost.number, left); });
+    return;
+  }
+  const std::string end = worker_end_ && !session_.peer().remote ? worker_end_(hello.worker_id(), hello.pid()) : "";
   const std::string reason = absl::StrCat("its worker", which, " was lost", end.empty() ? "" : ": it ", end);
   (void)Insist([&] { return jobs_.LoseWorker(lost.job_id, lost.number, reason); });
 }

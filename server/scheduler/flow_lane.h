@@ -37,6 +37,7 @@ class FlowLane : public Lane, private JobQueue::Taker {
   void Pull() override;
   absl::Status Handle(const worker::v1::AttachRequest& message) override;
   void Beat(const worker::v1::Heartbeat& heartbeat) override;
+  void Leave() override { leaving_ = true; }
   void Closed() override;
 
   // Thread-safe.
@@ -90,6 +91,7 @@ class FlowLane : public Lane, private JobQueue::Taker {
   WorkerObserver* const observer_;
   std::optional<Current> current_;
   bool closed_ = false;
+  bool leaving_ = false;
   std::atomic<bool> busy_{false};
   std::atomic<bool> poked_{false};
   mutable absl::Mutex mutex_;

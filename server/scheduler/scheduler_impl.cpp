@@ -4,9 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/clock.h"
+#include "common/device_name.h"
 #include "common/errors.h"
-#include "server/scheduler/device.h"
 
 namespace sliceflow::scheduler {
 namespace {
@@ -20,6 +21,8 @@ constexpr absl::Duration kTick = absl::Milliseconds(200);
 // Longest time that gRPC takes to end a stream that was cut.
 constexpr absl::Duration kCutTimeout = absl::Seconds(2);
 constexpr size_t kMaxSessions = 256;
+// A worker beats every second: one that was heard of so lately is there.
+constexpr absl::Duration kPresent = absl::Seconds(5);
 
 QueueOptions ToQueueOptions(const SchedulerOptions& options) {
   return {.share_half_life = options.share_half_life,
@@ -109,7 +112,9 @@ grpc::ServerBidiReactor<AttachRequest, AttachResponse>* SchedulerImpl::Attach(gr
 
 absl::StatusOr<std::unique_ptr<Lane>> SchedulerImpl::Admit(WorkerSession& session, const Hello& hello) {
   WorkerObserver* const observer = ObserverOf(session);
-  if (absl::Status status = CheckHello(session.peer(), hello); !status.ok()) {
+  absl::Status status = CheckHello(session.peer(), hello);
+  if (status.ok()) status = TakeId(session, hello);
+  if (!status.ok()) {
     if (observer != nullptr) observer->OnRefused(hello.worker_id(), hello.pid(), status);
     TellOfRemote(session, hello, absl::StrCat("was refused: ", status.message()), /*is_warning=*/true);
     return status;
@@ -117,13 +122,26 @@ absl::StatusOr<std::unique_ptr<Lane>> SchedulerImpl::Admit(WorkerSession& sessio
   if (observer != nullptr) observer->OnAdmitted(hello.worker_id(), hello.pid());
   TellOfRemote(session, hello, "attached", /*is_warning=*/false);
   absl::MutexLock lock(&mutex_);
-  // A worker of the same id is a restarted one whose old stream has not been noticed to be dead.
-  for (auto& [other, attached] : sessions_) {
-    if (other != &session && attached.hello.worker_id() == hello.worker_id()) other->Cut();
+  return MakeLane(session, sessions_[&session]);
+}
+
+absl::Status SchedulerImpl::TakeId(WorkerSession& session, const Hello& hello) {
+  const absl::Duration now = options_.uptime();
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [other, attached] : sessions_) {
+    if (other == &session || attached.hello.worker_id() != hello.worker_id()) continue;
+    // Two machines of one name would else throw each other out in turns, and the job with them.
+    const bool is_there = !attached.dead && !other->closing() && now - other->last_heard(now) <= kPresent;
+    if (session.peer().remote && is_there) {
+      return absl::AlreadyExistsError(absl::StrCat("worker_id: a worker ", absl::StripPrefix(hello.worker_id(), kRemoteIds), " of ",
+                                                   hello.device(), " is attached from ", other->peer().address,
+                                                   " and alive; want another name of the machine (--name), or of the worker (--worker-id)"));
+    }
+    // A restarted one, whose old stream has not been noticed to be dead.
+    other->Cut();
   }
-  Attached& attached = sessions_[&session];
-  attached.hello = hello;
-  return MakeLane(session, attached);
+  sessions_[&session].hello = hello;
+  return absl::OkStatus();
 }
 
 void SchedulerImpl::TellOfRemote(const WorkerSession& session, const Hello& hello, absl::string_view what, bool is_warning) const {

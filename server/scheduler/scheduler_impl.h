@@ -52,6 +52,8 @@ class SchedulerImpl : public Scheduler, private SessionHost, private worker::v1:
   void Retire(WorkerSession* session) override;
 
   absl::Status CheckHello(const WorkerPeer& peer, const worker::v1::Hello& hello) const;
+  // The id is the session's from now on, unless another of another machine has it and is alive.
+  absl::Status TakeId(WorkerSession& session, const worker::v1::Hello& hello);
   // Of a worker of this machine; null of another's, or where there is none.
   WorkerObserver* ObserverOf(const WorkerSession& session) const { return session.peer().remote ? nullptr : options_.observer; }
   void TellOfRemote(const WorkerSession& session, const worker::v1::Hello& hello, absl::string_view what, bool is_warning) const;

@@ -9,8 +9,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/device_name.h"
 #include "common/quoted.h"
-#include "server/scheduler/device.h"
 
 namespace sliceflow::scheduler {
 namespace {

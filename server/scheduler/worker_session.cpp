@@ -55,6 +55,11 @@ absl::Duration WorkerSession::last_heard(absl::Duration now) const {
   return handling_ ? now : last_heard_;
 }
 
+bool WorkerSession::closing() const {
+  absl::MutexLock lock(&mutex_);
+  return closing_;
+}
+
 void WorkerSession::OnReadDone(bool ok) {
   absl::MutexLock lock(&mutex_);
   if (!ok) return BeginClose(grpc::Status::OK);
@@ -112,6 +117,11 @@ absl::Status WorkerSession::Dispatch() {
     if (!lane.ok()) return lane.status();
     lane_ = *std::move(lane);
     lane_->Pull();
+    return absl::OkStatus();
+  }
+  if (incoming_.has_goodbye()) {
+    lane_->Leave();
+    Close(grpc::Status::OK);
     return absl::OkStatus();
   }
   if (incoming_.has_blob()) {

@@ -35,6 +35,8 @@ class Lane {
   virtual absl::Status Handle(const worker::v1::AttachRequest& message) = 0;
   // The worker lives.
   virtual void Beat(const worker::v1::Heartbeat& /*heartbeat*/) {}
+  // The worker ends because it was told to: that it takes what it holds with it is no failure. Closed comes next.
+  virtual void Leave() {}
   // The stream is lost: gives back what it holds. Nothing is called afterwards.
   virtual void Closed() = 0;
 };
@@ -69,6 +71,8 @@ class WorkerSession : public grpc::ServerBidiReactor<worker::v1::AttachRequest, 
   void Cut();
   // When the worker was last heard of, of Uptime; now, while a message of it is being handled.
   absl::Duration last_heard(absl::Duration now) const;
+  // Nothing more is taken from it: its stream has ended, or is about to.
+  bool closing() const;
 
   const WorkerPeer& peer() const { return peer_; }
 

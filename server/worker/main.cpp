@@ -2,13 +2,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <regex>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/device_name.h"
 #include "common/failpoint.h"
+#include "common/quoted.h"
 #include "common/version.h"
 #include "server/worker/worker.h"
 
@@ -27,6 +28,10 @@ absl::Status Complete(const std::string& attach_time, WorkerOptions& options) {
   if (options.route.remote() == options.node.empty()) {
     return absl::InvalidArgumentError(options.route.remote() ? "--name: must be given for a daemon on another machine, --connect HOST:PORT"
                                                              : "--name: is for a daemon on another machine, --connect HOST:PORT");
+  }
+  if (!options.node.empty() && !sliceflow::IsNodeName(options.node)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--name: must be up to 63 of a-z, 0-9, . and -, with a letter or a digit first and last, is ", sliceflow::Quoted(options.node)));
   }
   const bool takes_jobs = options.lane == sliceflow::worker::v1::LANE_FLOW;
   if (options.worker_id.empty() && !options.node.empty()) options.worker_id = absl::StrCat(options.node, takes_jobs ? "-flow" : "-query");
@@ -56,8 +61,7 @@ int main(int argc, char** argv) {
   app.add_option("--attach-time", attach_time, "Time to find the daemon in, and to be taken by it: 10s, 5m")->capture_default_str();
   app.add_option("--worker-id", options.worker_id, "The name the daemon knows this worker by; NODE-LANE if not given");
   const auto is_device = [](const std::string& name) {
-    const bool named = name == "cpu" || std::regex_match(name, std::regex("cuda:(0|[1-9][0-9]{0,2})"));
-    return named ? std::string() : "must be cpu or cuda:N, is " + name;
+    return sliceflow::IsDeviceOfThisMachine(name) ? std::string() : "must be cpu or cuda:N, is " + name;
   };
   app.add_option("--device", options.device, "The device to compute on: cpu, or cuda:N for sliced transport on a GPU")->check(is_device);
   app.add_option("--gpu", options.gpu, "Identifier of the GPU that cuda:N is, such as GPU-8932f937; default: the driver's Nth");

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -80,15 +81,14 @@ absl::Status CheckFiles(const RouteOptions& options) {
 }
 
 absl::Status ReadFiles(const RouteOptions& options, Route& route) {
-  if (absl::Status status = CheckFiles(options); !status.ok()) return status;
-  const std::pair<const std::string*, std::string*> files[] = {
-      {&options.ca, &route.ca}, {&options.cert, &route.cert}, {&options.key, &route.key}};
-  for (const auto& [path, text] : files) {
-    absl::StatusOr<std::string> read = RealFileSystem().ReadFile(*path);
-    if (!read.ok()) return read.status();
-    *text = *std::move(read);
+  const std::tuple<const char*, const std::string&, std::string&> files[] = {
+      {"--ca", options.ca, route.ca}, {"--cert", options.cert, route.cert}, {"--key", options.key, route.key}};
+  for (const auto& [option, path, text] : files) {
+    absl::StatusOr<std::string> read = RealFileSystem().ReadFile(path);
+    if (!read.ok()) return absl::Status(read.status().code(), absl::StrCat(option, ": ", read.status().message()));
+    text = *std::move(read);
   }
-  return absl::OkStatus();
+  return CheckFiles(options);
 }
 
 // ---- addresses -----------------------------------------------------------------------------------------------------------------------

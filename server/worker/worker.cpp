@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -35,21 +36,54 @@ namespace sliceflow::worker {
 namespace {
 
 constexpr absl::Duration kHeartbeatInterval = absl::Seconds(1);
+// How often it is looked whether the worker is told to end, and how long the daemon then has to end the stream.
+constexpr absl::Duration kLook = absl::Milliseconds(100);
+constexpr absl::Duration kFarewell = absl::Seconds(2);
 // Data sets and checkpoints that the daemon sends; it keeps to less.
 constexpr int64_t kMaxBlobBytes = int64_t{4} << 30;
 
-// Beats until it is destroyed.
+// Whoever started a worker of another machine wants it gone: a service manager, to which only 0 is an end as it should be. A container's
+// first process would ignore the signal otherwise.
+std::atomic<bool> told_to_end{false};
+std::atomic<bool> has_heart{false};
+
+// The first signal has the heart say goodbye, where there is one.
+void EndWhenTold() {
+  struct sigaction action = {};
+  action.sa_handler = [](int /*signal*/) {
+    if (told_to_end.exchange(true) || !has_heart) _exit(EXIT_SUCCESS);
+  };
+  for (const int signal : {SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+}
+
+// Beats until it is destroyed. Where the worker is told to end it says goodbye, on which the daemon ends the stream.
 class Heart {
  public:
-  Heart(Connection& connection, MemoryMeter& meter) : thread_([this, &connection, &meter] { Beat(connection, meter); }) {}
+  Heart(Connection& connection, MemoryMeter& meter) : thread_([this, &connection, &meter] { Beat(connection, meter); }) {
+    has_heart = true;
+  }
   ~Heart() {
+    has_heart = false;
     stop_.Notify();
     thread_.join();
   }
 
  private:
   void Beat(Connection& connection, MemoryMeter& meter) {
-    while (!stop_.WaitForNotificationWithTimeout(kHeartbeatInterval)) connection.Send(MakeHeartbeat(meter));
+    absl::Duration next_beat = Uptime() + kHeartbeatInterval, end = absl::InfiniteDuration();
+    while (!stop_.WaitForNotificationWithTimeout(kLook)) {
+      const absl::Duration now = Uptime();
+      if (now >= end) _exit(EXIT_SUCCESS);
+      if (told_to_end && end == absl::InfiniteDuration()) {
+        v1::AttachRequest message;
+        message.mutable_goodbye();
+        connection.Send(message);
+        end = now + kFarewell;
+      }
+      if (now < next_beat) continue;
+      connection.Send(MakeHeartbeat(meter));
+      next_beat = now + kHeartbeatInterval;
+    }
   }
 
   SteadyNotification stop_;
@@ -92,14 +126,6 @@ class Holdings {
 std::unique_ptr<Runner> MakeRunner(v1::Lane lane, Connection& connection, MemoryMeter& meter, int64_t idle_bytes) {
   if (lane == v1::LANE_QUERY) return std::make_unique<QueryRunner>(connection);
   return std::make_unique<FlowRunner>(connection, meter, idle_bytes);
-}
-
-// Whoever started it wants it gone: a service manager, to which only 0 is an end as it should be. A container's first process would ignore
-// the signal otherwise. What it computes goes on in another worker, from the last step that is stored.
-void EndWhenTold() {
-  struct sigaction action = {};
-  action.sa_handler = [](int /*signal*/) { _exit(EXIT_SUCCESS); };
-  for (const int signal : {SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
 }
 
 v1::AttachRequest MakeHello(const WorkerOptions& options, int64_t memory_bytes, int64_t idle_bytes) {
@@ -194,15 +220,19 @@ absl::Status RunWorker(const WorkerOptions& options) {
     const std::unique_ptr<Runner> runner = MakeRunner(options.lane, connection, meter, idle_bytes);
     served = Serve(connection, *runner, drained);
     if (!served.ok()) context.TryCancel();
-    if (!runner->Stop(options.stop_timeout)) std::_Exit(EXIT_FAILURE);
+    if (!runner->Stop(options.stop_timeout)) std::_Exit(told_to_end ? EXIT_SUCCESS : EXIT_FAILURE);
   }
   if (!served.ok()) return served;
-  if (drained) {
+  if (drained || told_to_end) {
     stream->WritesDone();
     context.TryCancel();
     return absl::OkStatus();
   }
   const absl::Status ended = FromGrpcStatus(stream->Finish());
+  if (absl::IsUnimplemented(ended)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(route->address, " is another port of a daemon, or none of one: want that of its setting workers.listen"));
+  }
   if (absl::IsUnavailable(ended))
     return absl::UnavailableError(absl::StrCat("the daemon at ", route->address, " is lost: ", ended.message()));
   return ended.ok() ? absl::UnavailableError("the daemon ended the stream") : ended;

@@ -28,7 +28,7 @@ struct WorkerOptions {
 
 // Goes into its cage before it is given anything: from then on the process can do what Sandbox leaves it, and no more.
 // Returns when the stream has ended: OK after the daemon asked for it, otherwise why; it does not attach again, because its cage opens no
-// other connection. One of another machine's daemon ends at once, with exit code 0, when it is told to (SIGTERM, SIGINT). Everything a worker
+// other connection. One of another machine's daemon says goodbye when it is told to end (SIGTERM, SIGINT), and ends with exit code 0. Everything a worker
 // knows the daemon has stored, so a computation that does not stop in time ends with the process (std::_Exit).
 absl::Status RunWorker(const WorkerOptions& options);
 

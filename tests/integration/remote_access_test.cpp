@@ -102,6 +102,7 @@ TEST_F(RemoteAccessTest, FilesAndOptionsThatAreOfNoUseAreNamed) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> mistakes{
       {{"--connect", "server:1"}, "--name: must be given"},
       {{"--connect", "server:1", "--name", "a"}, "--ca: must be given"},
+      {{"--connect", "server:1", "--name", "Node_1"}, "--name: must be up to 63 of a-z, 0-9, . and -"},
       {{"--connect", "server", "--name", "a", "--ca", "a", "--cert", "a", "--key", "a"}, "--connect: must be unix:PATH, or HOST:PORT"},
       {{"--connect", "unix:a"}, "--worker-id: must be given"},
       {{"--connect", "unix:a", "--worker-id", "a", "--cert", "a"}, "--cert: is for a daemon on another machine"},
@@ -179,6 +180,10 @@ TEST_F(RemoteAccessTest, NeitherPortServesWhatIsTheOthers) {
   const grpc::Status status = v1::ServerService::NewStub(WorkersChannel())->GetServerInfo(&context, {}, &info);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << status.error_message();
   EXPECT_EQ(Play(PublicChannel(), GoodHello())->stream->Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  workers_listen_ = daemon_->address();
+  const auto worker = StartWorker("gpu1");
+  EXPECT_EQ(worker->Wait(), 1);
+  EXPECT_THAT(worker->Log(), HasSubstr("is another port of a daemon, or none of one: want that of its setting workers.listen"));
 }
 
 // A renewed authority is taken without a restart: what it has signed gets in.

@@ -52,6 +52,13 @@ class RemoteWorkerTest : public RemoteFixture {
     EXPECT_EQ(next, client_->Get(name).progress().total_steps() + 1);
   }
 
+  // Why it changed its state, each time.
+  std::vector<std::string> ReasonsOf(const std::string& name) {
+    std::vector<std::string> reasons;
+    for (const v1::JobEvent& event : client_->Watch(name)) reasons.push_back(event.state_changed().reason());
+    return reasons;
+  }
+
   std::string StartedJob() {
     const std::string name = client_->Create(RealNvpJob()).name();
     client_->WaitForStep(name, 2);
@@ -105,6 +112,7 @@ TEST_F(RemoteWorkerTest, ADeviceIsThereWhileItsWorkerIs) {
   const auto again = StartWorker("gpu1");
   EXPECT_EQ(client_->WaitForEnd(name).state(), v1::Job::SUCCEEDED) << daemon_->Log();
   ExpectEachStepOnce(name);
+  EXPECT_THAT(ReasonsOf(name), Contains("its worker remote/gpu1-flow was told to end"));
 }
 
 TEST_F(RemoteWorkerTest, OfAKilledOneAnotherGoesOnFromTheLastStoredStep) {
@@ -117,9 +125,7 @@ TEST_F(RemoteWorkerTest, OfAKilledOneAnotherGoesOnFromTheLastStoredStep) {
   const std::vector<Tensor> samples = SamplesOf(name);
   EXPECT_EQ(client_->Get(name).progress().assignments(), 2) << "it was not interrupted";
   ExpectEachStepOnce(name);
-  std::vector<std::string> reasons;
-  for (const v1::JobEvent& event : client_->Watch(name)) reasons.push_back(event.state_changed().reason());
-  EXPECT_THAT(reasons, Contains(HasSubstr("its worker remote/gpu1-flow was lost")));
+  EXPECT_THAT(ReasonsOf(name), Contains(HasSubstr("its worker remote/gpu1-flow was lost")));
   ExpectSameBits(samples, SamplesOfALocalRun());
 }
 
@@ -145,6 +151,16 @@ TEST_F(RemoteWorkerTest, AnOrderlyEndOfTheDaemonIsOneOfItsWorkers) {
   ASSERT_TRUE(WaitForDevice("gpu1/cpu", true));
   EXPECT_EQ(daemon_->Terminate(), 0) << daemon_->Log();
   EXPECT_EQ(worker->Wait(), 0) << worker->Log();
+}
+
+TEST_F(RemoteWorkerTest, OfTwoMachinesOfOneNameTheSecondIsRefused) {
+  Serve("queries");
+  const auto first = StartWorker("gpu1");
+  ASSERT_TRUE(WaitForDevice("gpu1/cpu", true));
+  const auto second = StartWorker("gpu1");
+  EXPECT_EQ(second->Wait(), 1);
+  EXPECT_THAT(second->Log(), HasSubstr("a worker gpu1-flow of gpu1/cpu is attached from "));
+  EXPECT_TRUE(Device("gpu1/cpu").ready());
 }
 
 // Takes the scheduler's heartbeat timeout of 15 s.

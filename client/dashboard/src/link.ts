@@ -19,10 +19,19 @@ let writing: ReturnType<typeof setTimeout> | undefined;
 // The address that `link` is of. Another one there means that somebody is on the way to it, and the event that says so is still to come.
 let known = location.hash;
 
+// An address that somebody has mangled leads nowhere, and is no error.
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 function parse(hash: string): Link {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const parameters = new Map(new URLSearchParams(query));
-  const [collection, id] = path.split("/").map(decodeURIComponent);
+  const [collection, id] = path.split("/").map(decoded);
   if (collection === "jobs" && id !== undefined && id !== "") return { page: "job", job: `jobs/${id}`, parameters };
   if (collection === "new" || collection === "compare") return { page: collection, job: "", parameters };
   return { page: "jobs", job: "", parameters };

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "common/device_name.h"
 #include "common/quoted.h"
 #include "server/jobs/memory_estimate.h"
 
@@ -48,7 +49,7 @@ void CheckLimits(Findings& findings, const v1::JobLimits& limits) {
 }  // namespace
 
 bool IsDevice(absl::string_view name) {
-  return name == kAnyDevice || scheduler::IsDeviceOfThisMachine(name) || scheduler::IsDeviceOfAnotherMachine(name);
+  return name == kAnyDevice || IsDeviceOfThisMachine(name) || IsDeviceOfAnotherMachine(name);
 }
 
 void CheckPlacement(Findings& findings, v1::Job& job, const std::vector<scheduler::DeviceState>& devices) {

@@ -86,6 +86,24 @@ test("a job is forked at a step", async () => {
   await leave(seen);
 });
 
+test("a job that failed says why, keeps its file, and makes way for the next", async () => {
+  const name = await create(daemon, { ...flowOf("Out of time", 20_000), limits: { maxRunSeconds: 1 } });
+  const seen = await open(`#/${name}`);
+  const { page } = seen;
+  await untilState(page, "FAILED");
+  await page.getByText("The job failed: the job was computed for as long as limits.max_run_seconds allows").waitFor();
+  await page.getByRole("region", { name: "Text of the job file" }).getByText('"maxRunSeconds": 1').waitFor();
+  await picture(page, "job-failed");
+
+  await page.evaluate(() => (window.location.hash = "#/jobs/%E0%A4%A"));
+  await page.getByRole("heading", { name: "The server does not show this job" }).waitFor();
+  const next = await create(daemon, flowOf("The next", 2));
+  await page.evaluate((address) => (window.location.hash = address), `#/${next}`);
+  await page.getByRole("heading", { name: "The next" }).waitFor();
+  assert.equal(await page.getByRole("heading", { name: "Out of time" }).count(), 0);
+  await leave(seen);
+});
+
 for (const colorScheme of ["light", "dark"] as const) {
   test(`everybody can use a job's page in ${colorScheme}`, async () => {
     const name = await create(daemon, flowOf("For everybody", 6));

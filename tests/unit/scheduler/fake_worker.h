@@ -107,6 +107,12 @@ class FakeWorker {
     stream_->Write(message);
   }
 
+  void SayGoodbye() {
+    worker::v1::AttachRequest message;
+    message.mutable_goodbye();
+    stream_->Write(message);
+  }
+
   // As when the process dies.
   void Drop() {
     context_.TryCancel();

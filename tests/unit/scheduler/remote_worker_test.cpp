@@ -1,7 +1,6 @@
 // Workers that come over the network, as the scheduler sees them: set apart from those of this machine.
 #include <gmock/gmock.h>
 
-#include "server/scheduler/device.h"
 #include "tests/unit/scheduler/scheduler_fixture.h"
 
 namespace sliceflow::scheduler {
@@ -45,17 +44,6 @@ class RemoteWorkers : public SchedulerFixture {
   }
 };
 
-TEST(DeviceNames, AreOfThisMachineOrOfAnother) {
-  for (const char* name : {"cpu", "cuda:0", "cuda:12"}) EXPECT_TRUE(IsDeviceOfThisMachine(name)) << name;
-  for (const char* name : {"", "any", "cuda:", "cuda:01", "cuda:1234", "a/cpu"}) EXPECT_FALSE(IsDeviceOfThisMachine(name)) << name;
-  for (const char* name : {"a/cpu", "gpu-1.example.org/cuda:3", "0/cpu"}) EXPECT_TRUE(IsDeviceOfAnotherMachine(name)) << name;
-  EXPECT_TRUE(IsDeviceOfAnotherMachine(std::string(63, 'a') + "/cpu"));
-  for (const char* name : {"cpu", "/cpu", "a/", "a/any", "A/cpu", "a_b/cpu", "a-/cpu", ".a/cpu", "a/b/cpu", "a,b/cpu", "a/cpu/"}) {
-    EXPECT_FALSE(IsDeviceOfAnotherMachine(name)) << name;
-  }
-  EXPECT_FALSE(IsDeviceOfAnotherMachine(std::string(64, 'a') + "/cpu"));
-}
-
 TEST_F(RemoteWorkers, NeitherEndsNorReplacesTheLocalOneOfItsIdAndProcess) {
   SchedulerOptions options = Options();
   options.heartbeat_timeout = absl::Milliseconds(300);
@@ -97,6 +85,40 @@ TEST_F(RemoteWorkers, ItsDeviceGoesWithItsLastWorkerForJobsAndWhatWaitsForItWait
   const worker::v1::Assign assign = again->NextAssign();
   EXPECT_EQ(assign.job(), "jobs/" + id);
   EXPECT_EQ(assign.checkpoint_step(), 0);
+}
+
+// More often than a job may lose its worker.
+TEST_F(RemoteWorkers, ThatSayGoodbyeHaveNotFailed) {
+  Serve(Options());
+  const std::string id = Create(1);
+  for (int i = 0; i < 7; ++i) {
+    const auto worker = AttachRemote("a", "gpu1/cpu");
+    (void)worker->NextAssign();
+    worker->SayGoodbye();
+    EXPECT_FALSE(worker->Next().has_cancel());
+    const grpc::Status end = worker->Finish();
+    EXPECT_TRUE(end.ok()) << end.error_message();
+  }
+  WaitForDevices({"cpu"});
+  const v1::Job job = Get(id);
+  EXPECT_EQ(job.state(), v1::Job::QUEUED) << job.ShortDebugString();
+  EXPECT_FALSE(job.has_retry_time());
+  const auto local = Attach("cpu-flow");
+  EXPECT_EQ(local->NextAssign().job(), "jobs/" + id);
+}
+
+TEST_F(RemoteWorkers, OfOneIdTheFirstStaysWhileItLives) {
+  Serve(Options());
+  const std::string id = Create(1);
+  const auto first = AttachRemote("a", "gpu1/cpu");
+  const int64_t assignment = first->NextAssign().assignment();
+  const grpc::Status refused = AttachRemote("a", "gpu1/cpu")->Finish();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_THAT(refused.error_message(), HasSubstr("a worker a of gpu1/cpu is attached from ipv4:127.0.0.1"));
+  first->CompleteStep(assignment, 0);
+  first->Drop();
+  WaitForDevices({"cpu"});
+  EXPECT_EQ(AttachRemote("a", "gpu1/cpu")->NextAssign().job(), "jobs/" + id);
 }
 
 TEST_F(RemoteWorkers, IsToldWithDeviceAndAddressAndAsAWarningWhereItIsRefused) {

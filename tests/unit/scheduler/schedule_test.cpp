@@ -164,7 +164,7 @@ TEST_F(ScheduleTest, AJobThatKillsItsWorkersFailsWithWhatIsKnownWhileOthersGoOn)
   const absl::Status error = FromRpcStatus(WaitForState(poison, v1::Job::FAILED).error());
   EXPECT_EQ(Reason(error), "WORKER_LOST");
   EXPECT_THAT(error.message(), HasSubstr("it was killed by signal 11, w 4711"));
-  for (const std::string& other : others) EXPECT_EQ(Get(other).state(), v1::Job::FAILED);
+  for (const std::string& other : others) WaitForState(other, v1::Job::FAILED);
 }
 
 TEST_F(ScheduleTest, MemoryLimitGoesToTheWorkerAndItsPeakIsKept) {

@@ -1,12 +1,15 @@
-import { toJson } from "@bufbuild/protobuf";
+import { clearField, clone, toJson } from "@bufbuild/protobuf";
 import { useComputed, useSignal } from "@preact/signals";
 import { type Job, JobSchema } from "contract/sliceflow/v1/job_pb";
 import { save } from "../export/save";
 import type { JsonObject } from "@bufbuild/protobuf";
 
 // What a user would write to have this job: the fields that CreateJob reads. JSON is YAML too, so that the command line takes it as it is.
+// Its error is left out before, whose details are of types that only gRPC's messages know.
 export function jobFile(job: Job): JsonObject {
-  const { displayName, spec, labels, priority, device, limits } = toJson(JobSchema, job) as JsonObject;
+  const asked = clone(JobSchema, job);
+  clearField(asked, JobSchema.field.error);
+  const { displayName, spec, labels, priority, device, limits } = toJson(JobSchema, asked) as JsonObject;
   const all = { displayName, labels, priority, device, limits, spec };
   return Object.fromEntries(
     Object.entries(all).filter((entry): entry is [string, NonNullable<(typeof entry)[1]>] => entry[1] !== undefined),

@@ -1,11 +1,11 @@
-#include "server/scheduler/device.h"
+#include "common/device_name.h"
 
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
 
-namespace sliceflow::scheduler {
+namespace sliceflow {
 namespace {
 
 constexpr size_t kMaxDeviceDigits = 3;
@@ -13,11 +13,6 @@ constexpr size_t kLongestNode = 63;
 
 bool IsLowerOrDigit(char c) {
   return absl::ascii_islower(static_cast<unsigned char>(c)) || absl::ascii_isdigit(static_cast<unsigned char>(c));
-}
-
-bool IsNode(absl::string_view name) {
-  if (name.empty() || name.size() > kLongestNode || !IsLowerOrDigit(name.front()) || !IsLowerOrDigit(name.back())) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) { return IsLowerOrDigit(c) || c == '.' || c == '-'; });
 }
 
 }  // namespace
@@ -30,7 +25,12 @@ bool IsDeviceOfThisMachine(absl::string_view name) {
 
 bool IsDeviceOfAnotherMachine(absl::string_view name) {
   const size_t slash = name.find('/');
-  return slash != absl::string_view::npos && IsNode(name.substr(0, slash)) && IsDeviceOfThisMachine(name.substr(slash + 1));
+  return slash != absl::string_view::npos && IsNodeName(name.substr(0, slash)) && IsDeviceOfThisMachine(name.substr(slash + 1));
 }
 
-}  // namespace sliceflow::scheduler
+bool IsNodeName(absl::string_view name) {
+  if (name.empty() || name.size() > kLongestNode || !IsLowerOrDigit(name.front()) || !IsLowerOrDigit(name.back())) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) { return IsLowerOrDigit(c) || c == '.' || c == '-'; });
+}
+
+}  // namespace sliceflow
