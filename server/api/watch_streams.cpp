@@ -115,7 +115,8 @@ class WatchStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>, public st
     if (ready_) {
       ready_ = false;
       writing_ = true;
-      return StartWrite(&message_);
+      // With samples to follow at once, an event need not go alone.
+      return StartWrite(&message_, samples_.has_value() ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions());
     }
     if (complete_) End(absl::OkStatus());
   }

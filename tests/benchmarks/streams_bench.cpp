@@ -1,13 +1,11 @@
 // Streams out of the daemon: stored samples beside bare bytes over gRPC, and a job that a thousand watch.
-#include <algorithm>
-#include <cstdio>
-#include <ctime>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <grpcpp/grpcpp.h>
 
@@ -17,6 +15,7 @@
 #include "common/tensor.h"
 #include "tests/benchmarks/bare_chunks.h"
 #include "tests/benchmarks/jobs.h"
+#include "tests/benchmarks/processor_time.h"
 #include "tests/benchmarks/report.h"
 #include "tests/benchmarks/timing.h"
 #include "tests/benchmarks/watchers.h"
@@ -93,14 +92,6 @@ void MeasureSamples(Report& report) {
   report.Inform("samples of 10^5 x 2, streamed from the daemon", Median(ours), "MB/s");
   report.Inform("as many bytes over bare gRPC", Median(theirs), "MB/s");
   report.AtLeast("samples of 10^5 x 2 over bare gRPC", Median(ours) / Median(theirs), 0.6, "ratio");
-}
-
-// Processor time of a process so far, of all its threads. Unit: seconds.
-double ProcessorSeconds(pid_t pid) {
-  clockid_t clock{};
-  timespec time{};
-  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 // The most memory that a process has had. Unit: megabytes.
