@@ -16,7 +16,7 @@
 namespace sliceflow::api {
 namespace {
 
-constexpr int kBatch = 64;         // events fetched at once: the most a stream holds beside one message
+constexpr int kBatch = 64;          // events fetched at once: the most a stream holds beside one message
 constexpr size_t kSentEvents = 16;  // whose bytes are kept
 
 absl::Status ShuttingDown() {
