@@ -215,14 +215,14 @@ grpc::ByteBuffer WatchStreams::BytesOf(const events::EventPtr& event) {
 absl::StatusOr<Caller> WatchStreams::Admit(const grpc::CallbackServerContext& context, const v1::WatchJobRequest& request) {
   absl::StatusOr<Call> call = access_.Enter(context, {"JobService.WatchJob", Permission::kRead, request.name()});
   if (!call.ok()) return call.status();
-  const absl::Status status = access_.EnterWatch(call->caller().owner);
+  absl::Status status = access_.EnterWatch(call->caller().owner);
   if (status.ok()) return call->caller();
   call->Refuse(status);
   return status;
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStreams::Open(const grpc::CallbackServerContext& context, grpc::ByteBuffer bytes) {
-  const absl::StatusOr<v1::WatchJobRequest> request = ReadRequest(std::move(bytes));
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStreams::Open(const grpc::CallbackServerContext& context, const grpc::ByteBuffer& bytes) {
+  const absl::StatusOr<v1::WatchJobRequest> request = ReadRequest(bytes);
   absl::StatusOr<Caller> caller = request.ok() ? Admit(context, *request) : request.status();
   auto stream = std::make_shared<WatchStream>(*this, std::move(caller), request.ok() ? *request : v1::WatchJobRequest());
   const absl::MutexLock lock(&mutex_);

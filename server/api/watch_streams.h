@@ -36,7 +36,7 @@ class WatchStreams {
 
   // The reactor of a new stream; it ends by itself, at once where the door or the owner's quota refuses it. Both the request and what the
   // stream writes are serialized: WatchJobRequest and WatchJobResponse.
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* Open(const grpc::CallbackServerContext& context, grpc::ByteBuffer request);
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Open(const grpc::CallbackServerContext& context, const grpc::ByteBuffer& request);
   // Ends every stream, and each that is opened from now on, with UNAVAILABLE and reason SHUTTING_DOWN.
   void Shutdown();
 

@@ -145,7 +145,6 @@ int Run(const std::string& folder) {
 }  // namespace sliceflow::benchmarks
 
 int main(int argc, char** argv) {
-  using namespace sliceflow::benchmarks;
-  if (IsStartedAsWorker(argc, argv)) return RunStandInWorker(argc, argv);
-  return Run(argc > 1 ? argv[1] : ".");
+  if (sliceflow::benchmarks::IsStartedAsWorker(argc, argv)) return sliceflow::benchmarks::RunStandInWorker(argc, argv);
+  return sliceflow::benchmarks::Run(argc > 1 ? argv[1] : ".");
 }
