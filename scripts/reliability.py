@@ -36,7 +36,7 @@ def benchmark_rows():
         return []
     lines = ["", "## What it costs", "", "Measured by `make bench`.", "", "<!-- --8<-- [start:cost] -->", "| figure | target | measured |", "|---|---|---|"]
     for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
-        if row["suite"] in ("service", "short_jobs"):
+        if row["suite"] in ("service", "short_jobs", "streams", "worker"):
             lines.append(f"| {row['name']} | {row['target'] or '–'} | {row['measured']:.3g} {row['unit']} |")
     return [*lines, "<!-- --8<-- [end:cost] -->"]
 

@@ -205,8 +205,8 @@ grpc::ServerUnaryReactor* JobServiceImpl::ForkJob(grpc::CallbackServerContext* c
   return AfterExpressions(context, call, ExpressionsOf("overrides", replaced), create, response);
 }
 
-grpc::ServerWriteReactor<v1::WatchJobResponse>* JobServiceImpl::WatchJob(grpc::CallbackServerContext* context,
-                                                                         const v1::WatchJobRequest* request) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* JobServiceImpl::WatchJob(grpc::CallbackServerContext* context,
+                                                                     const grpc::ByteBuffer* request) {
   return watches_.Open(*context, *request);
 }
 

@@ -17,8 +17,9 @@
 
 namespace sliceflow::api {
 
-// Handlers go through the door, check, delegate, and convert the status once. All that is handed in must outlive the service.
-class JobServiceImpl final : public v1::JobService::CallbackService {
+// Handlers go through the door, check, delegate, and convert the status once. All that is handed in must outlive the service. Watches are
+// written as bytes, so that many streams can share them.
+class JobServiceImpl final : public v1::JobService::WithRawCallbackMethod_WatchJob<v1::JobService::CallbackService> {
  public:
   JobServiceImpl(Access& access, jobs::Jobs& jobs, jobs::Datasets& datasets, scheduler::Scheduler& scheduler, WatchStreams& watches,
                  const Limits& limits);
@@ -38,8 +39,7 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
   grpc::ServerUnaryReactor* ResumeJob(grpc::CallbackServerContext* context, const v1::ResumeJobRequest* request,
                                       v1::Job* response) override;
   grpc::ServerUnaryReactor* ForkJob(grpc::CallbackServerContext* context, const v1::ForkJobRequest* request, v1::Job* response) override;
-  grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchJob(grpc::CallbackServerContext* context,
-                                                           const v1::WatchJobRequest* request) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchJob(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
   grpc::ServerWriteReactor<v1::TensorChunk>* SampleJob(grpc::CallbackServerContext* context, const v1::SampleJobRequest* request) override;
   grpc::ServerBidiReactor<v1::EvaluateDensityRequest, v1::TensorChunk>* EvaluateDensity(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* ComputeDistance(grpc::CallbackServerContext* context, const v1::ComputeDistanceRequest* request,

@@ -1,6 +1,9 @@
 #include "server/api/watch_streams.h"
 
-#include <deque>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/support/slice.h>
+
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -13,7 +16,8 @@
 namespace sliceflow::api {
 namespace {
 
-constexpr int kBatch = 64;  // events fetched at once: the most a stream holds beside one message
+constexpr int kBatch = 64;          // events fetched at once: the most a stream holds beside one message
+constexpr size_t kSentEvents = 16;  // whose bytes are kept
 
 absl::Status ShuttingDown() {
   return WithRetry(
@@ -21,10 +25,22 @@ absl::Status ShuttingDown() {
       absl::Seconds(2));
 }
 
+grpc::ByteBuffer Serialize(const v1::WatchJobResponse& message) {
+  const grpc::Slice bytes(message.SerializeAsString());
+  return {&bytes, 1};
+}
+
+absl::StatusOr<v1::WatchJobRequest> ReadRequest(grpc::ByteBuffer bytes) {
+  v1::WatchJobRequest request;
+  const grpc::Status status = grpc::SerializationTraits<v1::WatchJobRequest>::Deserialize(&bytes, &request);
+  if (!status.ok()) return FromGrpcStatus(status);
+  return request;
+}
+
 }  // namespace
 
 // Everything but the reactions of gRPC runs on the executor, one thing after the other, so there is nothing to lock.
-class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, public std::enable_shared_from_this<WatchStream> {
+class WatchStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>, public std::enable_shared_from_this<WatchStream> {
  public:
   // `caller`: who was let in, or why nobody was.
   WatchStream(WatchStreams& streams, absl::StatusOr<Caller> caller, v1::WatchJobRequest request)
@@ -57,6 +73,12 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, publi
   }
 
  private:
+  // What is still to be sent: an event, shared with all who watch the job, or a message of this stream's own.
+  struct Pending {
+    events::EventPtr event;
+    v1::WatchJobResponse message;
+  };
+
   template <typename Work>
   void Post(Work work) {
     streams_.executor_.Post([weak = weak_from_this(), work = std::move(work)] {
@@ -93,7 +115,8 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, publi
     if (ready_) {
       ready_ = false;
       writing_ = true;
-      return StartWrite(&message_);
+      // With samples to follow at once, an event need not go alone.
+      return StartWrite(&message_, samples_.has_value() ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions());
     }
     if (complete_) End(absl::OkStatus());
   }
@@ -101,7 +124,7 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, publi
   // Puts what comes next into message_ and sets ready_; leaves it unset where there is nothing.
   absl::Status Prepare() {
     if (samples_.has_value()) {
-      *message_.mutable_samples() = samples_->Next();
+      message_ = samples_->NextIn(v1::WatchJobResponse::kSamplesFieldNumber);
       if (samples_->done()) samples_.reset();
       ready_ = true;
       return absl::OkStatus();
@@ -110,23 +133,24 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, publi
       if (absl::Status status = Fetch(); !status.ok()) return status;
     }
     if (pending_.empty()) return absl::OkStatus();
-    message_ = std::move(pending_.front());
+    const Pending next = std::move(pending_.front());
     pending_.pop_front();
     ready_ = true;
-    return message_.has_event() ? OpenSamples(message_.event()) : absl::OkStatus();
+    message_ = next.event ? streams_.BytesOf(next.event) : Serialize(next.message);
+    return next.event ? OpenSamples(*next.event) : absl::OkStatus();
   }
 
   absl::Status Fetch() {
     absl::StatusOr<events::Watch::Batch> batch = watch_->Next(kBatch);
     if (!batch.ok()) return batch.status();
     if (batch->compacted_to.has_value()) {
-      pending_.emplace_back().mutable_compacted()->set_earliest_sequence(*batch->compacted_to);
+      pending_.emplace_back().message.mutable_compacted()->set_earliest_sequence(*batch->compacted_to);
       absl::StatusOr<v1::Job> job = streams_.jobs_.Get(caller_->scope(), job_id_);
       if (!job.ok()) return job.status();
-      *pending_.emplace_back().mutable_snapshot() = *std::move(job);
+      *pending_.emplace_back().message.mutable_snapshot() = *std::move(job);
     }
-    for (const events::EventPtr& event : batch->events) *pending_.emplace_back().mutable_event() = *event;
-    if (batch->progress) *pending_.emplace_back().mutable_event() = *batch->progress;
+    for (const events::EventPtr& event : batch->events) pending_.emplace_back().event = event;
+    if (batch->progress) pending_.emplace_back().event = batch->progress;
     complete_ = batch->ended;
     return absl::OkStatus();
   }
@@ -150,9 +174,9 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchJobResponse>, publi
   const v1::WatchJobRequest request_;
   std::string job_id_;
   std::unique_ptr<events::Watch> watch_;
-  std::deque<v1::WatchJobResponse> pending_;
+  std::deque<Pending> pending_;
   std::optional<TensorChunks> samples_;
-  v1::WatchJobResponse message_;
+  grpc::ByteBuffer message_;
   bool ready_ = false;
   bool writing_ = false;
   bool complete_ = false;
@@ -179,15 +203,28 @@ void WatchStreams::CheckTokens() {
   }
 }
 
-grpc::ServerWriteReactor<v1::WatchJobResponse>* WatchStreams::Open(const grpc::CallbackServerContext& context,
-                                                                   const v1::WatchJobRequest& request) {
+grpc::ByteBuffer WatchStreams::BytesOf(const events::EventPtr& event) {
+  const auto found = std::find_if(sent_.begin(), sent_.end(), [&](const auto& sent) { return sent.first == event; });
+  if (found != sent_.end()) return found->second;
+  v1::WatchJobResponse message;
+  *message.mutable_event() = *event;
+  if (sent_.size() == kSentEvents) sent_.pop_front();
+  return sent_.emplace_back(event, Serialize(message)).second;
+}
+
+absl::StatusOr<Caller> WatchStreams::Admit(const grpc::CallbackServerContext& context, const v1::WatchJobRequest& request) {
   absl::StatusOr<Call> call = access_.Enter(context, {"JobService.WatchJob", Permission::kRead, request.name()});
-  absl::Status status = call.status();
-  if (status.ok()) {
-    status = access_.EnterWatch(call->caller().owner);
-    if (!status.ok()) call->Refuse(status);
-  }
-  auto stream = std::make_shared<WatchStream>(*this, status.ok() ? absl::StatusOr<Caller>(call->caller()) : status, request);
+  if (!call.ok()) return call.status();
+  absl::Status status = access_.EnterWatch(call->caller().owner);
+  if (status.ok()) return call->caller();
+  call->Refuse(status);
+  return status;
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStreams::Open(const grpc::CallbackServerContext& context, const grpc::ByteBuffer& bytes) {
+  const absl::StatusOr<v1::WatchJobRequest> request = ReadRequest(bytes);
+  absl::StatusOr<Caller> caller = request.ok() ? Admit(context, *request) : request.status();
+  auto stream = std::make_shared<WatchStream>(*this, std::move(caller), request.ok() ? *request : v1::WatchJobRequest());
   const absl::MutexLock lock(&mutex_);
   streams_.insert(stream);
   if (shut_down_) {

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/benchmarks/jobs.h"
 #include "tests/benchmarks/report.h"
 #include "tests/integration/client.h"
 #include "tests/integration/processes.h"
@@ -21,16 +22,6 @@ constexpr int kJobs = 200;
 constexpr int kClients = 4;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-v1::Job ShortJob() {
-  v1::Job job = testing::ParticlesJob();
-  job.mutable_spec()->mutable_model()->mutable_particles()->set_count(32);
-  job.mutable_spec()->mutable_output()->set_samples_per_step(32);
-  job.mutable_spec()->mutable_solver()->mutable_sw_jko()->set_inner_iterations(2);
-  job.mutable_spec()->mutable_solver()->mutable_sw_jko()->set_num_projections(8);
-  job.mutable_spec()->mutable_schedule()->set_num_steps(1);
-  return job;
-}
 
 void InParallel(const std::function<void(int)>& work) {
   std::vector<std::thread> threads;

@@ -142,6 +142,16 @@ TEST_F(ServicesTest, HowManyRowsOfADataSetAreAskedForIsChecked) {
   EXPECT_TRUE(absl::IsInvalidArgument(rows(1, chunk)));
 }
 
+TEST_F(ServicesTest, AWatchOfBytesThatAreNoRequestIsRefused) {
+  using Factory = grpc::internal::ClientReaderFactory<v1::WatchJobResponse>;
+  const grpc::internal::RpcMethod watch("/sliceflow.v1.JobService/WatchJob", grpc::internal::RpcMethod::SERVER_STREAMING);
+  const grpc::Slice bytes("\xff\xff\xff");
+  const auto context = As("");
+  const std::unique_ptr<grpc::ClientReader<v1::WatchJobResponse>> reader(
+      Factory::Create(channel_.get(), watch, context.get(), grpc::ByteBuffer(&bytes, 1)));
+  EXPECT_EQ(Drain(*reader, v1::WatchJobResponse()).code(), absl::StatusCode::kInternal);
+}
+
 TEST_F(ServicesTest, AStreamThatEndsEarlyIsToldWithAReason) {
   const absl::Status density = Evaluate(2, /*whole=*/false);
   EXPECT_TRUE(absl::IsInvalidArgument(density)) << density;
