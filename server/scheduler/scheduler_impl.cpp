@@ -133,9 +133,9 @@ absl::Status SchedulerImpl::TakeId(WorkerSession& session, const Hello& hello) {
     // Two machines of one name would else throw each other out in turns, and the job with them.
     const bool is_there = !attached.dead && !other->closing() && now - other->last_heard(now) <= kPresent;
     if (session.peer().remote && is_there) {
-      return absl::AlreadyExistsError(absl::StrCat("worker_id: a worker ", absl::StripPrefix(hello.worker_id(), kRemoteIds), " of ",
-                                                   hello.device(), " is attached from ", other->peer().address,
-                                                   " and alive; want another name of the machine (--name), or of the worker (--worker-id)"));
+      return absl::AlreadyExistsError(absl::StrCat(
+          "worker_id: a worker ", absl::StripPrefix(hello.worker_id(), kRemoteIds), " of ", hello.device(), " is attached from ",
+          other->peer().address, " and alive; want another name of the machine (--name), or of the worker (--worker-id)"));
     }
     // A restarted one, whose old stream has not been noticed to be dead.
     other->Cut();
