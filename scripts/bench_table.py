@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints what the benchmarks left in build/bench as a table and writes build/bench.json: {machine, rows}.
 
-With --write the table of sliced transport and of the inner iteration goes into docs/performance.md too.
+With --write the table of sliced transport and of inner iterations goes into docs/performance.md too.
 """
 
 import json
@@ -14,7 +14,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
-SHOWN = ("sliced_transport", "inner_iteration")
+SHOWN = ("sliced_transport", "inner_iteration", "jko_icnn")
 HOLDS = {True: "yes", False: "NO", None: ""}
 
 

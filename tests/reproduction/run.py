@@ -3,10 +3,13 @@
 Exit code 0 when every figure of the experiments asked for is there and within its target, 1 otherwise, 130 on Ctrl-C.
 """
 
+import dataclasses
 import json
 import pathlib
+import shutil
 import signal
 import sys
+import tempfile
 
 from closed_forms import ClosedForms
 from high_dimension import HighDimension
@@ -15,7 +18,7 @@ from logistic_regression import LogisticRegression
 from mixture import Mixture
 from options import Options, read_options
 from ornstein_uhlenbeck import OrnsteinUhlenbeck
-from report import page
+from report import Section, page, pictures_of_page, rows_of_page
 from ring import Ring
 from schemes import SchemesCompared
 from service import ROOT, Server
@@ -46,12 +49,32 @@ def run_all(units: list[Unit], server: Server, store: Store) -> dict[str, str]:
     return reasons
 
 
+class EarlierPage:
+    """What the page said before this run, for what is not stored; nothing where that is not `kept`."""
+
+    def __init__(self, path: pathlib.Path, *, kept: bool):
+        text = path.read_text() if kept and path.exists() else ""
+        self.rows, self.pictures = rows_of_page(text), pictures_of_page(text)
+
+    def complete(self, section: Section, drawn: pathlib.Path, pictures: pathlib.Path) -> Section:
+        """The section with rows that have nothing stored as they were. Pictures are then left as they were too: new ones would miss those rows."""
+        rows = [row.or_earlier(self.rows.get((section.title, *row.labels))) for row in section.rows]
+        if any(row.earlier for row in rows):
+            return dataclasses.replace(section, rows=rows, pictures=self.pictures.get(section.title, []))
+        for file, _ in section.pictures:
+            shutil.copyfile(drawn / file, pictures / file)
+        return section
+
+
 def write_page(experiments: list, store: Store, reasons: dict[str, str], options: Options, published: dict, version: str) -> list:
     """The page of all experiments, from what is stored; answers its sections."""
     page_path = ROOT / ("build/reproduction/quick/reproduction.md" if options.quick else "docs/reproduction.md")
     pictures = page_path.parent / "images/reproduction"
     pictures.mkdir(parents=True, exist_ok=True)
-    sections = [experiment.section(store, reasons, pictures) for experiment in experiments if experiment.units()]
+    earlier = EarlierPage(page_path, kept=not options.quick)
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = pathlib.Path(folder)
+        sections = [earlier.complete(experiment.section(store, reasons, drawn), drawn, pictures) for experiment in experiments if experiment.units()]
     how = "QUICK=1 make reproduce" if options.quick else f"SEEDS={options.seeds} THREADS={options.threads} make reproduce"
     page_path.write_text(page(sections, "images/reproduction", published["sources"], how, version))
     print(page_path.relative_to(ROOT))

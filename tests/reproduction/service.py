@@ -27,10 +27,10 @@ def value_of(message: dict, name: str) -> float:
 
 
 class FinishedJob:
-    """Name, specification and step reports of a job that succeeded."""
+    """Name, specification and step reports of a job that succeeded; `processor_seconds` is what the workers took, all threads together."""
 
-    def __init__(self, name: str, spec: dict, reports: list[dict]):
-        self.name, self.spec, self.reports = name, spec, reports
+    def __init__(self, name: str, spec: dict, reports: list[dict], processor_seconds: float):
+        self.name, self.spec, self.reports, self.processor_seconds = name, spec, reports, processor_seconds
 
     @property
     def seconds(self) -> float:
@@ -112,8 +112,21 @@ class Server:
         self.cli("upload", path, "--id", dataset, *options)
         self.uploaded.add(dataset)
 
+    def processor_seconds(self) -> float:
+        """What the server's workers have taken until now."""
+        ticks = 0
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rsplit(")", 1)[1].split()
+            except OSError:  # it has ended
+                continue
+            if int(fields[1]) == self.process.pid:
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def run(self, job: dict, progress, samples: pathlib.Path | None = None) -> FinishedJob:
         """Submits a job and follows it to its end; `progress` is called with each event's line of text."""
+        before = self.processor_seconds()
         name = self.cli("submit", self.write(job, "job.yaml"))["name"]
         keep = ["--save-samples", str(samples)] if samples else []
         watch = subprocess.Popen([BIN / "sliceflow", "watch", name, "--json", *keep], env=self.environment, stdout=subprocess.PIPE,
@@ -136,7 +149,7 @@ class Server:
         final = self.cli("get", name)
         if final.get("state") != "SUCCEEDED":
             raise JobFailed(f"{name} ended as {final.get('state')}: {final.get('error', {}).get('message', watch.stderr.read())}")
-        return FinishedJob(name, final["spec"], reports)
+        return FinishedJob(name, final["spec"], reports, self.processor_seconds() - before)
 
     def distance(self, first: str | dict, second: str | dict, kind: str, samples: int, *options) -> float:
         """ComputeDistance; a dict is a known law as job files write it; options as of the command."""

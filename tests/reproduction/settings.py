@@ -12,18 +12,24 @@ from service import ROOT, FinishedJob, Server
 from units import Store, Unit, changed
 
 SAMPLES = 30000
-SEEDS = 3  # one flow of the published settings takes a minute
+SEEDS = 3  # one flow of the published settings takes half a minute of processor time
+DIMENSIONS = (2, 8, 12)
 # The published code's own ratio is larger still: its previous model is not detached, and equal sizes take a general weighted path.
-ITERATION_RATIO, SETTINGS_RATIO = 3, 20
+ITERATION_RATIO, SETTINGS_RATIO, ACCURACY = 3, 20, 0.01
 # Of the law of the sliced flow, by first-order steps so small that their own error is far below what is measured.
 FINE = 0.01
+PUBLISHED, DEFAULTS, SHORT, EXACT = "published settings", "defaults", "defaults but 50 iterations", "defaults but 100 iterations, steps of 0.2"
+# Iterations a step and step size; none: the default. In the plane all of them are as exact as EXACT is for.
+OURS = {DEFAULTS: (None, 0.4, DIMENSIONS), SHORT: (50, 0.4, DIMENSIONS), EXACT: (100, 0.2, (8, 12))}
 
-TEXT = """Ornstein–Uhlenbeck in the plane by SW-JKO to t = 0.8. Symmetric KL is to the law of the sliced flow itself, by the oracle at steps of 0.01, so that
-neither order is favoured. Learning rate and step size are ours, the other settings the published ones. An iteration at
-the published settings is timed on one thread, in turns with the same written plainly with LibTorch
-(`tests/benchmarks`); seconds are of whole flows, reports included. Defaults are `swJko: {}` and `realNvp: {}` at four times the
-step size, which second order allows; the ratio counts only if their symmetric KL is no larger than that of the published settings for
-every seed."""
+TEXT = """Ornstein–Uhlenbeck by SW-JKO to t = 0.8. Symmetric KL is to the law of the sliced flow itself, by the oracle at steps of 0.01, so that
+neither order is favoured. The published code has the same settings in every dimension; learning rate and step size are ours. An iteration at
+the published settings is timed on one thread, in turns with the same written plainly with LibTorch (`tests/benchmarks`). *Defaults* are
+`swJko: {}` and `realNvp: {}` at four times the step size, which second order allows; rows below them name what differs from that, and
+have the default directions, tolerance, order and model. Seconds of a flow, reports included, are the workers' processor time, which other
+work on the same cores disturbs less than the clock's. A ratio to the same symmetric KL counts only if ours is no larger than that of the
+published settings for every seed. In 8 and 12 dimensions these do not come to 0.01 at all: beside what does stands how many times its
+seconds they have taken without coming there."""
 
 
 def law_at_end(server: Server, job: dict) -> dict:
@@ -41,10 +47,21 @@ def plain_over_ours(server: Server) -> float:
 def measure(plain: bool, job: dict, server: Server, finished: FinishedJob) -> dict:
     iterations = sum(report.get("innerIterations", 0) for report in finished.reports)
     result = {"symmetric KL": server.distance(f"{finished.name}@{len(finished.reports) - 1}", law_at_end(server, job), "symmetric-kl", SAMPLES),
-              "iteration": finished.seconds / iterations}
+              "processor seconds": finished.processor_seconds, "iteration": finished.processor_seconds / iterations}
     if plain:
         result["plain over ours"] = plain_over_ours(server)
     return result
+
+
+def unit_of(name: str, dimension: int, seed: int) -> Unit:
+    job = job_of("sliced_settings", dimension, seed)
+    if name in OURS:
+        iterations, step, _ = OURS[name]
+        solver = {} if iterations is None else {"innerIterations": iterations}
+        job = changed(job, solver={"swJko": solver}, model={"realNvp": {}}, schedule={"stepSize": step, "endTime": 0.8})
+    plain = name == PUBLISHED and dimension == 2
+    return Unit("settings", f"SW-JKO, {name}, d = {dimension}, seed {seed}", job, functools.partial(measure, plain, job),
+                3 if name in OURS else 45, {"samples": SAMPLES})
 
 
 class Settings:
@@ -52,28 +69,52 @@ class Settings:
     title = "9. Published settings against defaults"
 
     def __init__(self, options: Options, _published: dict):
-        seeds = () if options.quick else range(1, min(options.seeds, SEEDS) + 1)
-        published = [job_of("sliced_settings", 2, seed) for seed in seeds]
-        defaults = [changed(job, solver={"swJko": {}}, model={"realNvp": {}}, schedule={"stepSize": 0.4, "endTime": 0.8}) for job in published]
-        self.published, self.defaults = (
-            [Unit("settings", f"SW-JKO, {name}, seed {seed}", job, functools.partial(measure, name != "defaults", job), seconds,
-                  {"samples": SAMPLES}) for seed, job in zip(seeds, jobs)]
-            for name, jobs, seconds in (("published settings", published, 45), ("defaults", defaults, 5)))
+        self.seeds = () if options.quick else range(1, min(options.seeds, SEEDS) + 1)
+        names = {PUBLISHED: DIMENSIONS, **{name: dimensions for name, (_, _, dimensions) in OURS.items()}}
+        # What is compared runs one after the other.
+        self.all = {(name, d, seed): unit_of(name, d, seed) for seed in self.seeds for d in DIMENSIONS for name, where in names.items() if d in where}
 
     def units(self) -> list[Unit]:
-        return [*self.published, *self.defaults]
+        return list(self.all.values())
+
+    def of(self, name: str, dimension: int) -> list[Unit]:
+        return [unit for (kind, d, _), unit in self.all.items() if (kind, d) == (name, dimension)]
 
     def section(self, store: Store, reasons: dict[str, str], _pictures: pathlib.Path) -> Section:
         rows = []
-        for name, units in (("published settings", self.published), ("defaults", self.defaults)):
-            for what, figure in (("symmetric KL", "symmetric KL"), ("seconds of the flow", "seconds"), ("seconds of an iteration", "iteration")):
-                rows.append(Row.of((name, what), "", units, figure, store, reasons))
-        rows.append(Row.of(("published settings", "a plain LibTorch iteration over ours"), "", self.published, "plain over ours", store, reasons,
-                           Target(ITERATION_RATIO, at_most=False)))
-        pairs = [(a, b) for first, second in zip(self.published, self.defaults) if (a := store.get(first)) and (b := store.get(second))]
+        for dimension in DIMENSIONS:
+            for name in (PUBLISHED, *OURS):
+                rows += self.rows_of(name, dimension, store, reasons)
+        return Section(self.title, TEXT, ("", "d", ""), rows)
+
+    def rows_of(self, name: str, dimension: int, store: Store, reasons: dict[str, str]) -> list[Row]:
+        units = self.of(name, dimension)
+        if not units:
+            return []
+        accuracy = Target(ACCURACY) if name == (SHORT if dimension == 2 else EXACT) else None
+        rows = []
+
+        def add(what: str, figure: str, target: Target | None = None) -> None:
+            rows.append(Row.of((name, str(dimension), what), "", units, figure, store, reasons, target))
+
+        add("symmetric KL", "symmetric KL", accuracy)
+        add("processor seconds of the flow", "processor seconds")
+        add("processor seconds of an iteration", "iteration")
+        if name == PUBLISHED:
+            if dimension == 2:
+                add("a plain LibTorch iteration over ours", "plain over ours", Target(ITERATION_RATIO, at_most=False))
+            return rows
+        rows.append(self.ratio(name, dimension, store, reasons))
+        return rows
+
+    def ratio(self, name: str, dimension: int, store: Store, reasons: dict[str, str]) -> Row:
+        """Published seconds over ours."""
+        pairs = [(a, b) for first, second in zip(self.of(PUBLISHED, dimension), self.of(name, dimension))
+                 if (a := store.get(first)) and (b := store.get(second))]
         reached = all(b["symmetric KL"] <= a["symmetric KL"] for a, b in pairs)
-        why = next((reasons[unit.key] for unit in self.units() if unit.key in reasons), "the defaults did not reach the same symmetric KL")
-        ratios = tuple(a["seconds"] / b["seconds"] for a, b in pairs if reached)
-        rows.append(Row(("defaults", "published seconds over ours, to the same symmetric KL"), "", ratios,
-                        target=Target(SETTINGS_RATIO, at_most=False), not_run=why))
-        return Section(self.title, TEXT, ("", ""), rows)
+        why = next((reasons[unit.key] for unit in self.units() if unit.key in reasons), "the published symmetric KL was not reached")
+        values = tuple(a["processor seconds"] / b["processor seconds"] for a, b in pairs if reached)
+        if name == EXACT:
+            return Row((name, str(dimension), f"published seconds, which do not come to {ACCURACY}, over ours"), "", values, not_run=why)
+        return Row((name, str(dimension), "published seconds over ours, to the same symmetric KL"), "", values,
+                   target=Target(SETTINGS_RATIO, at_most=False), not_run=why)

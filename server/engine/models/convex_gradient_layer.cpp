@@ -48,21 +48,24 @@ ConvexGradientLayer::Derivatives ConvexGradientLayer::At(absl::Span<const at::Te
   const int64_t n = u.size(0);
   const int64_t d = dimension_;
   std::vector<at::Tensor> slopes;     // s′(a_l), n × width
-  std::vector<at::Tensor> jacobians;  // J_l: width × d for the first layer, which is the same everywhere; then n × width × d
+  std::vector<at::Tensor> jacobians;  // J_lᵀ: d × width for the first layer, which is the same everywhere; then n × d × width
   std::vector<at::Tensor> weights;    // W_l
   at::Tensor z;
   for (int layer = 0; layer < layers_; ++layer) {
     const at::Tensor& input = parameters[FirstTensor(layer)];
     at::Tensor a = at::addmm(parameters[FirstTensor(layer) + 1], u, input.t());
+    const at::Tensor turned = input.t().contiguous();
     if (layer == 0) {
-      jacobians.push_back(input);
+      jacobians.push_back(turned);
     } else {
       weights.push_back(at::softplus(parameters[FirstTensor(layer) + 2]) / width_);
       a = a + at::matmul(z, weights.back().t());
-      jacobians.push_back(at::matmul(weights.back(), slopes.back().unsqueeze(2) * jacobians.back()) + input);
+      // Turned so that W_l meets the Jacobians of all points in one product, in place of a small one for each.
+      const at::Tensor through = (slopes.back().unsqueeze(1) * jacobians.back()).view({n * d, width_});
+      jacobians.push_back(at::mm(through, weights.back().t()).view({n, d, width_}) + turned);
     }
     slopes.push_back(at::sigmoid(a));
-    z = at::softplus(a);
+    if (layer + 1 < layers_) z = at::softplus(a);
   }
 
   const at::Tensor& root = parameters[0];
@@ -72,17 +75,18 @@ ConvexGradientLayer::Derivatives ConvexGradientLayer::At(absl::Span<const at::Te
   for (int layer = layers_ - 1; layer >= 0; --layer) {
     const auto index = static_cast<size_t>(layer);
     const at::Tensor& slope = slopes[index];
-    const at::Tensor& jacobian = jacobians[index];
     const at::Tensor through = adjoint * slope;
     const at::Tensor curvature = through * (1 - slope);
     at.gradient = at.gradient + at::matmul(through, parameters[FirstTensor(layer)]);
     if (layer == 0) {
       // One Jacobian for all points: a single product with its rows' outer squares.
-      const at::Tensor squares = (jacobian.unsqueeze(2) * jacobian.unsqueeze(1)).view({width_, d * d});
+      const at::Tensor& input = parameters[FirstTensor(0)];
+      const at::Tensor squares = (input.unsqueeze(2) * input.unsqueeze(1)).view({width_, d * d});
       at.hessian = at.hessian + at::matmul(curvature, squares).view({n, d, d});
       break;
     }
-    at.hessian = at.hessian + at::matmul(jacobian.transpose(1, 2), curvature.unsqueeze(2) * jacobian);
+    const at::Tensor& jacobian = jacobians[index];
+    at.hessian = at.hessian + at::matmul(curvature.unsqueeze(1) * jacobian, jacobian.transpose(1, 2));
     adjoint = at::matmul(through, weights[index - 1]);
   }
   return at;

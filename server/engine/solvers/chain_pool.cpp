@@ -9,10 +9,10 @@
 namespace sliceflow::engine {
 namespace {
 
-// Links are pushed through in blocks, whose Jacobians are the most memory that this takes.
-constexpr int64_t kBlock = 4096;
-constexpr int64_t kFewest = 4 * kBlock;
-constexpr int64_t kMost = 32 * kBlock;
+// Links are pushed through in blocks: their Jacobians are the most memory that this takes, and are to stay in the processor's cache.
+constexpr int64_t kBlock = 1024;
+constexpr int64_t kFewest = 16 * kBlock;
+constexpr int64_t kMost = 128 * kBlock;
 constexpr int64_t kUses = 4;  // of a row in a step, on average
 
 int64_t PoolSize(int64_t iterations, int64_t batch_size) {
