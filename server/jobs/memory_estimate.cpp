@@ -24,11 +24,8 @@ constexpr double kNeighbours = 16 << 20;
 constexpr double kNodeCopies = 24;
 constexpr double kReportedSamples = 4096;
 constexpr double kHalvedFlows = 3;
-// Pools of a step's samples and their images: server/engine/solvers/pool_rows.h, and candidate.cpp for those of a whole model.
-constexpr double kFewestPoolRows = 1 << 14;
-constexpr double kMostPoolRows = 1 << 17;
-constexpr double kPoolUses = 4;
-constexpr double kMostPoolNumbers = 1 << 22;
+// The pool of a chain and its images: server/engine/solvers/chain_pool.h.
+constexpr double kPoolRows = 1 << 17;
 constexpr double kPoolCopies = 5;
 // Far above any machine, and far from where a double no longer fits an int64.
 constexpr double kMost = 1e18;
@@ -129,16 +126,7 @@ double OfTerm(const v1::FlowSpec& spec, const v1::FunctionalTerm& term, double d
   return kFloat * kRegressionCopies * rows * drawn;
 }
 
-double OfPool(const v1::FlowSpec& spec, double d) {
-  const v1::Solver& solver = spec.solver();
-  const double taken = 1.0 * solver.sw_jko().inner_iterations() * solver.sw_jko().batch_size() +
-                       1.0 * solver.paired_jko().inner_iterations() * solver.paired_jko().batch_size() +
-                       1.0 * solver.jko_icnn().inner_iterations() * solver.jko_icnn().batch_size();
-  if (taken == 0 || spec.model().has_particles()) return 0;
-  const double rows = std::clamp(taken / kPoolUses, kFewestPoolRows, kMostPoolRows);
-  if (!solver.has_jko_icnn() && rows * d > kMostPoolNumbers) return 0;
-  return kFloat * kPoolCopies * rows * (d + 1);
-}
+double OfPool(const v1::FlowSpec& spec, double d) { return spec.solver().has_jko_icnn() ? kFloat * kPoolCopies * kPoolRows * (d + 1) : 0; }
 
 double OfGrid(const v1::FlowSpec& spec) {
   if (!spec.model().has_grid()) return 0;

@@ -25,7 +25,6 @@ struct TableSize {
 //                                   which nothing is differentiated by, a layer or two at a time
 //   transport   4 B · 6 L · B       L directions, batch B: projections of both clouds, their 64-bit keys, differences
 //   points      4 B · 8 d · (N + S) of dimension d, N = max(B, 4096) samples of a report, S samples a step
-//   pool        4 B · 5 (d + 1) n   n rows that a minimising step picks its batches from, where there is such a pool
 //   data        4 B · 2 D           D numbers of data sets: held, and on their way or picked from
 //   regression  4 B · 4 R · N       R rows of the table of a logistic regression
 //   neighbours  16 MiB              of particles with an entropy: tiles of distances

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
@@ -40,14 +39,11 @@ class Candidate {
   virtual int64_t ParameterCount(int step) const = 0;
 };
 
-class StepPool;
-
-// All parameters of the model, warm-started where they were. Samples come from a pool of the step's, where that is not too large.
+// All parameters of the model, warm-started where they were.
 class WholeModel final : public Candidate {
  public:
-  // Borrows `model`, of `dimension`. `iterations` of `batch_size` is what a step takes.
-  WholeModel(const Model& model, int dimension, int64_t iterations, int64_t batch_size);
-  ~WholeModel() override;
+  // Borrows `model`.
+  explicit WholeModel(const Model& model) : model_(model) {}
 
   at::Tensor Start(const Position& before) const override { return before.parameters; }
   Drawn Draw(const Position& before, int64_t count, at::Generator& random) override;
@@ -57,7 +53,6 @@ class WholeModel final : public Candidate {
 
  private:
   const Model& model_;
-  const std::unique_ptr<StepPool> pool_;  // null: every draw is a fresh one
 };
 
 }  // namespace sliceflow::engine

@@ -38,8 +38,7 @@ struct Maker {
 
   double WassersteinStep() const { return context.dimension * context.sliced_step_size; }
   std::unique_ptr<Solver> Proximal(const InnerMinimisation& inner, int order, double tau, std::unique_ptr<Proximity> proximity) const {
-    auto candidate = std::make_unique<WholeModel>(context.model, context.dimension, inner.iterations, inner.batch_size);
-    return std::make_unique<ProximalSolver>(inner, order, tau, std::move(proximity), std::move(candidate), context);
+    return std::make_unique<ProximalSolver>(inner, order, tau, std::move(proximity), std::make_unique<WholeModel>(context.model), context);
   }
   std::unique_ptr<Proximity> Sliced(const SwJkoSolver& spec) const {
     switch (spec.variant) {
