@@ -48,9 +48,7 @@ void CheckLimits(Findings& findings, const v1::JobLimits& limits) {
 
 }  // namespace
 
-bool IsDevice(absl::string_view name) {
-  return name == kAnyDevice || IsDeviceOfThisMachine(name) || IsDeviceOfAnotherMachine(name);
-}
+bool IsDevice(absl::string_view name) { return name == kAnyDevice || IsDeviceOfThisMachine(name) || IsDeviceOfAnotherMachine(name); }
 
 void CheckPlacement(Findings& findings, v1::Job& job, const std::vector<scheduler::DeviceState>& devices) {
   if (job.priority() < kLeastPriority || job.priority() > kLargestPriority) {
