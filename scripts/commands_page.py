@@ -15,8 +15,9 @@ BIN = pathlib.Path(os.environ.get("SLICEFLOW_BIN") or ROOT / "build" / "bin")
 PAGE = ROOT / "docs" / "commands.md"
 HEAD = """# Commands and options
 
-What `sliceflow --help` and `sliceflowd --help` say of every command, written by `scripts/commands_page.py`. What the commands mean together is told in
-[the command line](cli.md), the settings of `sliceflowd` in [operating a server](operations.md#configuration).
+What `sliceflow --help`, `sliceflowd --help` and `sliceflow-worker --help` say of every command, written by `scripts/commands_page.py`.
+What the commands mean together is told in [the command line](cli.md), the settings of `sliceflowd` in
+[operating a server](operations.md#configuration), workers that people start in [deploy a server](howto/deploy.md#workers-on-other-machines).
 """
 # The same below every command of sliceflow.
 TAIL = re.compile(r"\n+Data go to standard output, messages to standard error\.\nExit codes:.*", re.DOTALL)
@@ -44,7 +45,7 @@ def subcommands(text: str) -> list[str]:
 
 def page() -> str:
     text = HEAD
-    for program in ("sliceflow", "sliceflowd"):
+    for program in ("sliceflow", "sliceflowd", "sliceflow-worker"):
         text += section(program)
         for name in subcommands(say(program)):
             text += section(program, name)

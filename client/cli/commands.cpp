@@ -27,4 +27,10 @@ client::Client Context::MakeClient() const {
   return client::Client(channel_, options);
 }
 
+client::Client Context::MakeHastyClient(absl::Duration timeout) const {
+  client::ClientOptions options;
+  options.timeout = options.transfer_timeout = timeout;
+  return client::Client(channel_, options);
+}
+
 }  // namespace sliceflow::cli

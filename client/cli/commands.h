@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "client/cli/console.h"
 #include "client/cpp/channel.h"
 #include "client/cpp/client.h"
@@ -26,6 +27,8 @@ struct Context {
   // Reads the token and the files of the options; an error is one of usage. Before `run`.
   absl::Status OpenChannel();
   client::Client MakeClient() const;
+  // One whose calls take no longer than `timeout`, for what is worth little waiting.
+  client::Client MakeHastyClient(absl::Duration timeout) const;
 
  private:
   std::shared_ptr<grpc::Channel> channel_;

@@ -27,6 +27,9 @@ struct ExportArguments {
 
 // Asked before the work whose result goes there.
 absl::Status CheckOutput(const ExportArguments& arguments) {
+  if (arguments.output == "-") {
+    return absl::InvalidArgumentError("--output: must be the name of a file; a model is not written to standard output (-)");
+  }
   const std::filesystem::path path(arguments.output);
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return absl::InvalidArgumentError(absl::StrCat(arguments.output, ": is a folder"));

@@ -56,9 +56,12 @@ int Fork(Context& context, const ForkArguments& arguments) {
     if (!read.ok()) return ReportUsage(context.console, read.status());
     file = *std::move(read);
   }
-  if (!file.reading.problems.empty()) return ReportBadFile(context, file);
-  if (!context.console.json()) PrintProblems(context.console, file, file.reading.ignored);
   Apply(arguments, file.request);
+  if (!file.reading.problems.empty()) {
+    file.request.set_validate_only(true);
+    return ReportBadFile(context, file, [&](client::Client& client) { return client.ForkJob(file.request).status(); });
+  }
+  if (!context.console.json()) PrintProblems(context.console, file, file.reading.ignored);
   const absl::StatusOr<v1::Job> job = context.MakeClient().ForkJob(file.request);
   if (job.ok()) return Show(context, arguments, *job);
   return arguments.file.empty() ? ReportError(context, job.status()) : ReportRefusal(context, file, job.status());

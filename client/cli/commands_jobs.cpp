@@ -1,6 +1,7 @@
 // get and list.
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -22,15 +23,23 @@ struct ListArguments {
   bool deleted = false;
 };
 
+// Empty too where the server says nothing of its devices: the job itself is what was asked for.
+std::string WhyWaiting(client::Client& client, const v1::Job& job) {
+  if (job.state() != v1::Job::QUEUED) return "";
+  const absl::StatusOr<v1::ServerInfo> server = client.GetServerInfo();
+  return server.ok() ? WhyItWaits(job, *server) : "";
+}
+
 int Get(Context& context, const std::string& name) {
   v1::GetJobRequest request;
   request.set_name(FullName("jobs", name));
-  absl::StatusOr<v1::Job> job = context.MakeClient().GetJob(request);
+  client::Client client = context.MakeClient();
+  absl::StatusOr<v1::Job> job = client.GetJob(request);
   if (!job.ok()) return ReportError(context, job.status());
   if (context.console.json()) {
     context.console.Json(*job, false);
   } else {
-    context.console.Data(absl::StrCat(JobText(*job), "\n\n", YamlText("spec", job->spec())));
+    context.console.Data(absl::StrCat(JobText(*job, WhyWaiting(client, *job)), "\n\n", YamlText("spec", job->spec())));
   }
   return kExitSuccess;
 }

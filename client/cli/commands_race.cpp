@@ -243,7 +243,7 @@ int RunRace(Context& context, const RaceArguments& arguments) {
   if (!solvers.ok()) return ReportUsage(context.console, solvers.status());
   absl::StatusOr<JobFile> file = ReadJobFile(arguments.file);
   if (!file.ok()) return ReportUsage(context.console, file.status());
-  if (!file->reading.problems.empty()) return ReportBadFile(context, *file);
+  if (!file->reading.problems.empty()) return ReportBadJobFile(context, *file);
   if (absl::Status status = CheckMetric(arguments.metric, file->job.spec()); !status.ok()) return ReportUsage(context.console, status);
   return Race(context, arguments).Run(file->job, *solvers);
 }

@@ -30,7 +30,7 @@ absl::StatusOr<absl::Duration> ReadTime(absl::string_view text) {
   if (absl::ConsumeSuffix(&number, "d") && absl::SimpleAtoi(number, &days) && days > 0 && days <= kMostDays) return absl::Hours(24) * days;
   const bool read = absl::ParseDuration(text, &time) && time > absl::ZeroDuration() && time <= absl::Hours(24) * kMostDays;
   if (read) return time;
-  return absl::InvalidArgumentError(absl::StrCat("--lasts ", Printable(text), ": must be such as 7d, 12h or 30m"));
+  return absl::InvalidArgumentError(absl::StrCat("--lasts ", Printable(text), ": must be such as 7d, 12h or 30m, and at most 90d"));
 }
 
 absl::Status CheckPage(absl::string_view page) {

@@ -22,7 +22,7 @@ struct SubmitArguments {
 int Send(Context& context, const SubmitArguments& arguments, bool validate_only, const std::function<int(const v1::Job&)>& done) {
   absl::StatusOr<JobFile> file = ReadJobFile(arguments.file);
   if (!file.ok()) return ReportUsage(context.console, file.status());
-  if (!file->reading.problems.empty()) return ReportBadFile(context, *file);
+  if (!file->reading.problems.empty()) return ReportBadJobFile(context, *file);
   if (!context.console.json()) PrintProblems(context.console, *file, file->reading.ignored);
   v1::CreateJobRequest request;
   *request.mutable_job() = file->job;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -14,6 +15,7 @@
 #include "client/cli/errors.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/progress_view.h"
+#include "client/cli/source_text.h"
 #include "client/cli/table_files.h"
 #include "common/clock.h"
 #include "common/table/npy.h"
@@ -23,6 +25,10 @@ namespace {
 
 // Points enough for a drawing of some thousand dots.
 constexpr int kDrawnSamples = 1000;
+// A job that waits longer is asked about: one whose turn it is, and the past that a watch begins with, are through sooner.
+constexpr absl::Duration kWaitsLong = absl::Seconds(1);
+constexpr absl::Duration kBetweenQuestions = absl::Seconds(10);
+constexpr absl::Duration kQuestionTimeout = absl::Seconds(2);
 
 // The samples of the steps seen, for --save-samples.
 class SampleArchive {
@@ -75,7 +81,10 @@ class Watch {
     options.include_inner_progress = view_.has_value() || console_.json();
     options.patience = absl::Seconds(arguments_.patience_seconds);
     options.stop = &Interrupted();
-    options.on_idle = [this] { Draw(false); };
+    options.on_idle = [this] {
+      AskWhyItWaits();
+      Draw(false);
+    };
     options.on_lost = [this](const absl::Status& reason, absl::Duration pause) { Lost(reason, pause); };
     absl::StatusOr<client::WatchEnd> end =
         client.Watch(state_.job.name(), options, [this](const client::WatchUpdate& update) { return Take(update); });
@@ -91,6 +100,8 @@ class Watch {
  private:
   absl::Status Take(const client::WatchUpdate& update) {
     state_.Apply(update);
+    why_waiting_.clear();
+    next_question_ = Uptime() + kWaitsLong;
     if (update.response.has_event() && update.response.event().sequence() > 0) last_sequence_ = update.response.event().sequence();
     if (!arguments_.save_samples.empty()) archive_.Add(update);
     if (console_.json()) {
@@ -101,6 +112,22 @@ class Watch {
       ShowAsLine(update);
     }
     return console_.output_closed() ? absl::CancelledError("nobody reads the output") : absl::OkStatus();
+  }
+
+  // Told once for as long as it stays the same.
+  void AskWhyItWaits() {
+    if (console_.json() || state_.job.state() != v1::Job::QUEUED || Uptime() < next_question_) return;
+    const absl::StatusOr<v1::ServerInfo> server = context_.MakeHastyClient(kQuestionTimeout).GetServerInfo();
+    next_question_ = Uptime() + kBetweenQuestions;
+    if (!server.ok()) return;  // a lost connection is the watch's to tell
+    std::string why = WhyItWaits(state_.job, *server);
+    if (why == why_waiting_) return;
+    why_waiting_ = std::move(why);
+    if (view_) {
+      state_.notice = why_waiting_;
+    } else if (!why_waiting_.empty()) {
+      console_.Message(Printable(why_waiting_));
+    }
   }
 
   void ShowInView(const client::WatchUpdate& update) {
@@ -174,6 +201,8 @@ class Watch {
   SampleArchive archive_;
   std::optional<ProgressView> view_;
   int64_t last_sequence_ = 0;
+  std::string why_waiting_;  // as it was told last
+  absl::Duration next_question_ = Uptime() + kWaitsLong;
   bool said_lost_ = false;
 };
 

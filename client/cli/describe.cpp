@@ -121,11 +121,27 @@ std::string DatasetTable(const std::vector<v1::Dataset>& datasets) {
   return Table(rows);
 }
 
-std::string JobText(const v1::Job& job) {
+std::string WhyItWaits(const v1::Job& job, const v1::ServerInfo& server) {
+  if (job.state() != v1::Job::QUEUED) return "";
+  const std::string wanted = job.device().empty() ? "any" : job.device();
+  std::string problems;
+  for (const v1::Device& device : server.devices()) {
+    if (wanted != "any" && device.name() != wanted) continue;
+    if (device.ready()) return "";
+    if (!device.problem().empty()) absl::StrAppend(&problems, "; ", device.name(), ": ", device.problem());
+  }
+  return absl::StrCat("no worker for `", wanted, "` is attached: the job waits for one", problems);
+}
+
+std::string JobText(const v1::Job& job, absl::string_view waits) {
   std::vector<std::vector<std::string>> rows = {{"name", job.name()}};
   if (!job.display_name().empty()) rows.push_back({"title", Printable(job.display_name())});
   if (!job.owner().empty()) rows.push_back({"owner", Printable(job.owner())});
   rows.push_back({"state", StateName(job.state())});
+  if (!waits.empty()) rows.push_back({"waiting", Printable(waits)});
+  if (!job.run_device().empty()) {
+    rows.push_back({job.state() == v1::Job::RUNNING ? "runs on" : "ran on", Printable(job.run_device())});
+  }
   if (job.has_delete_time()) {
     rows.push_back({"deleted", absl::StrCat(TimeText(job.delete_time()), ", to be removed ", TimeText(job.purge_time()))});
   }
@@ -185,6 +201,7 @@ std::string ServerText(const v1::ServerInfo& info) {
     absl::StrAppend(&text, "  ", device.name(), ": ", device.model(), device.model().empty() ? "" : ", ", device.threads(), " threads, ",
                     device.ready() ? "ready" : "no worker attached", ", ", device.running_jobs(), " jobs running\n");
   }
+  if (info.devices().empty()) absl::StrAppend(&text, "  none: no worker for jobs is attached, so jobs wait for one\n");
   AppendKinds(&text, "initial distributions", info.initial_distributions());
   AppendKinds(&text, "functionals", info.functionals());
   AppendKinds(&text, "models", info.models());
@@ -237,6 +254,7 @@ std::string EventLine(const v1::JobEvent& event, int total_steps) {
     case v1::JobEvent::kStateChanged: {
       const v1::StateChanged& change = event.state_changed();
       std::string line = StateName(change.state());
+      if (!change.device().empty()) absl::StrAppend(&line, " on ", Printable(change.device()));
       if (!change.reason().empty()) absl::StrAppend(&line, ": ", Printable(change.reason()));
       if (change.has_error() && change.error().message() != change.reason())
         absl::StrAppend(&line, ": ", Printable(change.error().message()));

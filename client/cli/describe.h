@@ -28,8 +28,11 @@ std::string Table(const std::vector<std::vector<std::string>>& rows);
 
 std::string JobTable(const std::vector<v1::Job>& jobs);
 std::string DatasetTable(const std::vector<v1::Dataset>& datasets);
-// Several lines about one job.
-std::string JobText(const v1::Job& job);
+// Why a queued job cannot be begun as things stand: no worker is attached that would take it. Empty where one is, and of a job that is not
+// queued.
+std::string WhyItWaits(const v1::Job& job, const v1::ServerInfo& server);
+// Several lines about one job; `waits` is what WhyItWaits says.
+std::string JobText(const v1::Job& job, absl::string_view waits);
 std::string DatasetLine(const v1::Dataset& dataset);
 std::string ServerText(const v1::ServerInfo& info);
 // `valid` and what the job would do.

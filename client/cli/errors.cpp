@@ -3,6 +3,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -105,7 +106,15 @@ void PrintProblems(Console& console, const MessageFile& file, const std::vector<
   }
 }
 
-ExitCode ReportBadFile(Context& context, const MessageFile& file) {
+ExitCode ReportBadFile(Context& context, MessageFile& file, absl::FunctionRef<absl::Status(client::Client&)> judge) {
+  if (CanBeJudged(file)) {
+    client::Client client = context.MakeClient();
+    const absl::Status judged = judge(client);
+    AddViolations(file, judged);
+    const bool asked = judged.ok() || !ViolationsOf(judged).empty();
+    if (!asked && !context.console.json())
+      context.console.Message("what the server would refuse besides is not known: it could not be asked");
+  }
   if (!context.console.json()) {
     PrintProblems(context.console, file, file.reading.problems);
     return kExitRefused;
@@ -116,6 +125,15 @@ ExitCode ReportBadFile(Context& context, const MessageFile& file) {
                    absl::StrCat(file.source.name(), ":", problem.position.line, ":", problem.position.column, ": ", problem.description));
   }
   return ReportError(context, violations.ToStatus());
+}
+
+ExitCode ReportBadJobFile(Context& context, JobFile& file) {
+  return ReportBadFile(context, file, [&](client::Client& client) {
+    v1::CreateJobRequest request;
+    *request.mutable_job() = file.job;
+    request.set_validate_only(true);
+    return client.CreateJob(std::move(request)).status();
+  });
 }
 
 ExitCode ReportRefusal(Context& context, const MessageFile& file, const absl::Status& status) {

@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "client/cpp/channel.h"
+#include "client/cpp/client.h"
 
 namespace sliceflow::cli {
 
@@ -20,6 +22,7 @@ enum ExitCode {
 };
 
 struct Context;
+struct JobFile;
 struct MessageFile;
 struct Problem;
 class Console;
@@ -42,7 +45,11 @@ ExitCode ReportError(Context& context, const absl::Status& status);
 void PrintProblems(Console& console, const MessageFile& file, const std::vector<Problem>& problems);
 
 // Prints what is wrong with a file whose reading has problems, and answers the exit code. With --json it looks like what a server says.
-ExitCode ReportBadFile(Context& context, const MessageFile& file);
+// `judge` asks a server about what could be read, without any effect: called at most once, where its answer means something. What it says
+// against the file is told as well; a server that is not there keeps nothing back.
+ExitCode ReportBadFile(Context& context, MessageFile& file, absl::FunctionRef<absl::Status(client::Client&)> judge);
+// The same of a job file, which CreateJob judges.
+ExitCode ReportBadJobFile(Context& context, JobFile& file);
 
 // Prints why a server refused what a file asks for, field violations beside their places, and answers the exit code.
 ExitCode ReportRefusal(Context& context, const MessageFile& file, const absl::Status& status);

@@ -8,7 +8,9 @@
 #include <iostream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/errors.h"
 
 namespace sliceflow::cli {
@@ -23,6 +25,17 @@ absl::StatusOr<std::string> ReadAtMost(std::istream& stream, const std::string& 
   text.resize(stream.gcount());
   if (text.size() > kMaxBytes) return absl::InvalidArgumentError(absl::StrCat(name, ": is larger than 1 MiB, the limit of such a file"));
   return text;
+}
+
+void SortByPlace(std::vector<Problem>& problems) {
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return std::pair(a.position.line, a.position.column) < std::pair(b.position.line, b.position.column);
+  });
+}
+
+// Whether `path` is `whole` or a part of it.
+bool IsWithin(absl::string_view path, absl::string_view whole) {
+  return absl::ConsumePrefix(&path, whole) && (path.empty() || whole.empty() || path[0] == '.' || path[0] == '[');
 }
 
 std::string NameOf(const std::string& path) { return path == "-" ? "(standard input)" : path; }
@@ -80,10 +93,26 @@ std::vector<Problem> LocateViolations(const MessageFile& file, const absl::Statu
   for (const FieldViolation& violation : ViolationsOf(status)) {
     problems.push_back({PlaceOf(file.reading, violation.field), JsonPath(violation.field), violation.description});
   }
-  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
-    return std::pair(a.position.line, a.position.column) < std::pair(b.position.line, b.position.column);
-  });
+  SortByPlace(problems);
   return problems;
+}
+
+bool CanBeJudged(const MessageFile& file) {
+  const std::vector<Problem>& problems = file.reading.problems;
+  return file.reading.only_values && std::none_of(problems.begin(), problems.end(), [](const Problem& problem) {
+           return problem.position.line == 0 || absl::EndsWithIgnoreCase(problem.field, "dimension");
+         });
+}
+
+void AddViolations(MessageFile& file, const absl::Status& status) {
+  std::vector<Problem>& problems = file.reading.problems;
+  const size_t own = problems.size();
+  for (Problem& told : LocateViolations(file, status)) {
+    const auto concerns = [&](const Problem& unread) { return IsWithin(unread.field, told.field) || IsWithin(told.field, unread.field); };
+    if (std::any_of(problems.begin(), problems.begin() + static_cast<std::ptrdiff_t>(own), concerns)) continue;
+    problems.push_back(std::move(told));
+  }
+  SortByPlace(problems);
 }
 
 }  // namespace sliceflow::cli

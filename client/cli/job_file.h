@@ -41,4 +41,12 @@ absl::StatusOr<SourceText> ReadSource(const std::string& path);
 // The field violations of a server's answer, each beside the place of the file that it speaks of, in the order of the file.
 std::vector<Problem> LocateViolations(const MessageFile& file, const absl::Status& status);
 
+// Whether what was read of a file with problems can still be judged by a server: each problem is one value, of a field on which nothing
+// else depends as it does on a dimension.
+bool CanBeJudged(const MessageFile& file);
+
+// Adds what a server says of what could be read to the file's own problems, in the order of the file. What it says of a field that was not
+// read, or of what that field is part of, counts for nothing.
+void AddViolations(MessageFile& file, const absl::Status& status);
+
 }  // namespace sliceflow::cli

@@ -60,6 +60,15 @@ class Reader {
 
  private:
   void Complain(const YAML::Mark& mark, const std::string& path, std::string description) {
+    reading_.only_values = false;
+    Add(mark, path, std::move(description));
+  }
+
+  void ComplainOfValue(const YAML::Mark& mark, const std::string& path, std::string description) {
+    Add(mark, path, std::move(description));
+  }
+
+  void Add(const YAML::Mark& mark, const std::string& path, std::string description) {
     if (reading_.problems.size() < kMaxProblems) reading_.problems.push_back({At(mark), JsonPath(path), std::move(description)});
   }
 
@@ -136,7 +145,7 @@ class Reader {
     if (!Enter(node, path, depth)) return;
     if (!node.IsScalar()) return Complain(node.Mark(), path, node.IsNull() ? "has no value" : "must be a single value");
     const std::string wrong = SetScalar(node, field, message);
-    if (!wrong.empty()) Complain(node.Mark(), path, wrong);
+    if (!wrong.empty()) ComplainOfValue(node.Mark(), path, wrong);
   }
 
   void ReadOwnForm(const YAML::Node& node, const std::string& path, int depth, Message* message) {
@@ -191,15 +200,19 @@ YamlReading ReadYaml(const std::string& text, Message* message) {
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.empty() || documents[0].IsNull()) {
+      reading.only_values = false;
       reading.problems.push_back({{1, 1}, "", "the file is empty"});
     } else if (documents.size() > 1) {
+      reading.only_values = false;
       reading.problems.push_back({At(documents[1].Mark()), "", "the file holds more than one document; one job a file"});
     } else {
       Reader(&reading).ReadMessage(documents[0], "", 0, message);
     }
   } catch (const YAML::DeepRecursion& error) {
+    reading.only_values = false;
     reading.problems.push_back({At(error.mark), "", absl::StrCat("is nested too deeply; job files have at most ", kMaxDepth, " levels")});
   } catch (const YAML::Exception& error) {
+    reading.only_values = false;
     reading.problems.push_back({error.mark.is_null() ? Position{1, 1} : At(error.mark), "", absl::StrCat("this is not YAML: ", error.msg)});
   }
   std::stable_sort(reading.problems.begin(), reading.problems.end(), [](const Problem& a, const Problem& b) {

@@ -22,6 +22,8 @@ struct FieldPlace {
 struct YamlReading {
   // What is wrong, in the order of the text; empty when the message was filled.
   std::vector<Problem> problems;
+  // Whether each problem is a single value that its field cannot take. The message then holds all the rest, those fields being unset.
+  bool only_values = true;
   // Fields that only the server sets and that were therefore left out.
   std::vector<Problem> ignored;
   // By path in proto field names: spec.functional.terms[1].potential.quadratic.precision.

@@ -60,12 +60,14 @@ absl::StatusOr<std::vector<GpuDevice>> ChooseGpus(const Settings& settings) {
   if (settings.gpus == kNone) return std::vector<GpuDevice>();
   if (settings.gpus == kAuto) return AllThatThereAre(settings);
   const absl::StatusOr<std::vector<Gpu>> gpus = ListGpus();
-  if (!gpus.ok()) return absl::FailedPreconditionError(gpus.status().message());
+  const std::string instead = absl::StrCat("; give ", kNone, ", or ", kAuto, " for those that are there");
+  if (!gpus.ok()) return absl::FailedPreconditionError(absl::StrCat(settings.gpus, ": ", gpus.status().message(), instead));
   const std::vector<GpuDevice> all = Numbered(*gpus);
   std::vector<GpuDevice> chosen;
   for (const int number : Numbers(settings.gpus)) {
     if (number >= static_cast<int>(all.size())) {
-      return absl::FailedPreconditionError(absl::StrCat("there is no GPU ", number, "; this machine has ", all.size()));
+      return absl::FailedPreconditionError(
+          absl::StrCat(settings.gpus, ": there is no GPU ", number, "; this machine has ", all.size(), instead));
     }
     chosen.push_back(all[static_cast<size_t>(number)]);
   }

@@ -24,7 +24,8 @@ std::string SolverOf(const v1::Job& job) {
 
 std::string Describe(const v1::StateChanged& change) {
   const std::string because = change.has_error() ? change.error().message() : change.reason();
-  return absl::StrCat("the job is ", v1::Job::State_Name(change.state()), because.empty() ? "" : ": ", because);
+  return absl::StrCat("the job is ", v1::Job::State_Name(change.state()), change.device().empty() ? "" : " on ", change.device(),
+                      because.empty() ? "" : ": ", because);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 #include "common/version.h"
 #include "server/daemon/command_line.h"
 #include "server/daemon/daemon.h"
-#include "server/daemon/grpc_log.h"
+#include "server/daemon/library_logs.h"
 #include "server/daemon/listener.h"
 #include "server/daemon/signals.h"
 
@@ -43,7 +43,7 @@ int Serve(const ResolvedSettings& resolved) {
   SetUpLog(LevelOf(settings.log_level), settings.log_format == "json" ? LogFormat::kJson : LogFormat::kText);
   StartLogThread();
   const absl::Cleanup flush = [] { (void)FlushLog(kLogTime); };
-  TakeGrpcLog();
+  TakeLibraryLogs();
   if (const char* failpoints = std::getenv(kFailpointsVariable)) {
     if (const absl::Status status = ArmFailpoints(failpoints); !status.ok()) return Fail(status, kUsage);
     Log(LogLevel::kWarn, absl::StrCat(kFailpointsVariable, "=", failpoints, ": this process and its workers kill themselves there"));

@@ -20,6 +20,7 @@
 #include "common/suggestion.h"
 #include "server/daemon/ready_file.h"
 #include "server/daemon/settings_table.h"
+#include "server/daemon/tls.h"
 #include "server/jobs/tokens.h"
 #include "server/store/data_folder.h"
 
@@ -150,6 +151,12 @@ std::string ReadOwnerQuota(const GivenSetting& given, Settings& settings) {
   return status.ok() ? "" : Wrong(given, status);
 }
 
+// The setting whose file holds the authority of workers too; null where none does.
+const char* SameAuthority(const TlsTexts& own, const std::string& of_workers) {
+  if (of_workers == own.client_ca) return "tls.client_ca";
+  return of_workers == own.cert ? "tls.cert" : nullptr;
+}
+
 // What is wrong with what is said of workers of other machines, as name and what would be right.
 std::vector<std::pair<const char*, std::string>> CheckWorkers(const Settings& settings) {
   std::vector<std::pair<const char*, std::string>> problems;
@@ -168,9 +175,16 @@ std::vector<std::pair<const char*, std::string>> CheckWorkers(const Settings& se
   if (settings.workers_client_ca.empty()) missing.emplace_back("workers.client_ca");
   if (!missing.empty()) {
     problems.emplace_back("workers.listen", absl::StrCat("takes TLS, and certificates of workers: give ", absl::StrJoin(missing, ", ")));
-  } else if (CheckTlsFiles(settings.tls).ok()) {
-    const absl::Status status = CheckTlsFiles(settings.WorkersTls());
-    if (!status.ok()) problems.emplace_back("workers.listen", std::string(status.message()));
+  } else if (const absl::StatusOr<TlsTexts> own = ReadTlsFiles(settings.tls); own.ok()) {
+    const absl::StatusOr<TlsTexts> of_workers = ReadTlsFiles(settings.WorkersTls());
+    if (!of_workers.ok()) {
+      problems.emplace_back("workers.listen", std::string(of_workers.status().message()));
+    } else if (const char* same = SameAuthority(*own, of_workers->client_ca); same != nullptr) {
+      problems.emplace_back("workers.client_ca",
+                            absl::StrCat(settings.workers_client_ca, " holds the same as ", same,
+                                         ": whoever that is for could attach as a worker, and see every job; give an authority that signs "
+                                         "workers alone"));
+    }
   }
   for (const auto& [name, other] : {std::pair{"listen", std::optional(settings.listen)}, std::pair{"http", settings.http}}) {
     if (!other.has_value() || other->port == 0 || other->ToString() != settings.workers_listen->ToString()) continue;

@@ -5,9 +5,11 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 
 #include <ctime>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -26,6 +28,12 @@ using Certificate = std::unique_ptr<X509, Deleter<X509, X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY, EVP_PKEY_free>>;
 using Bio = std::unique_ptr<BIO, Deleter<BIO, BIO_vfree>>;
 using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX, SSL_CTX_free>>;
+using Store = std::unique_ptr<X509_STORE, Deleter<X509_STORE, X509_STORE_free>>;
+using Verification = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX, X509_STORE_CTX_free>>;
+struct StackDeleter {
+  void operator()(STACK_OF(X509) * stack) const { sk_X509_free(stack); }  // what it holds belongs to others
+};
+using Stack = std::unique_ptr<STACK_OF(X509), StackDeleter>;
 
 // A password would be asked for at a terminal that a daemon does not have.
 int NoPassword(char*, int, int, void*) { return -1; }
@@ -43,13 +51,19 @@ absl::StatusOr<std::string> Read(const char* setting, const std::string& path) {
 
 Bio Open(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
 
-// All in a file, of which there is at least one.
-absl::StatusOr<std::vector<Certificate>> ReadCertificates(const char* setting, const std::string& path, const std::string& text) {
+// Those of a text up to what is none.
+std::vector<Certificate> CertificatesIn(const std::string& text) {
   std::vector<Certificate> certificates;
   const Bio bio = Open(text);
-  ERR_clear_error();
   while (Certificate next = Certificate(PEM_read_bio_X509(bio.get(), nullptr, NoPassword, nullptr)))
     certificates.push_back(std::move(next));
+  return certificates;
+}
+
+// All in a file, of which there is at least one.
+absl::StatusOr<std::vector<Certificate>> ReadCertificates(const char* setting, const std::string& path, const std::string& text) {
+  ERR_clear_error();
+  std::vector<Certificate> certificates = CertificatesIn(text);
   // What ends a file that is in order.
   const bool whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   ERR_clear_error();
@@ -105,6 +119,25 @@ absl::StatusOr<TlsTexts> ReadTlsFiles(const TlsFiles& files) {
   absl::Status status = ReadCertificates(files.client_ca_setting, files.client_ca, texts.client_ca).status();
   if (!status.ok()) return status;
   return texts;
+}
+
+absl::Status CheckSigned(const std::string& chain, const std::string& authorities) {
+  const Store trusted(X509_STORE_new());
+  X509_STORE_set_flags(trusted.get(), X509_V_FLAG_PARTIAL_CHAIN);
+  for (const Certificate& authority : CertificatesIn(authorities)) X509_STORE_add_cert(trusted.get(), authority.get());
+  const std::vector<Certificate> shown = CertificatesIn(chain);
+  ERR_clear_error();  // of the ends of the texts
+  if (shown.empty()) return absl::PermissionDeniedError("it showed no certificate");
+  const Stack others(sk_X509_new_null());
+  for (size_t i = 1; i < shown.size(); ++i) sk_X509_push(others.get(), shown[i].get());
+  const Verification verification(X509_STORE_CTX_new());
+  if (X509_STORE_CTX_init(verification.get(), trusted.get(), shown.front().get(), others.get()) != 1) {
+    return absl::ResourceExhaustedError("no memory to verify a certificate");
+  }
+  const bool is_signed = X509_verify_cert(verification.get()) == 1;
+  ERR_clear_error();
+  if (is_signed) return absl::OkStatus();
+  return absl::PermissionDeniedError(X509_verify_cert_error_string(X509_STORE_CTX_get_error(verification.get())));
 }
 
 absl::Status CheckTlsFiles(const TlsFiles& files) { return files.enabled() ? ReadTlsFiles(files).status() : absl::OkStatus(); }

@@ -32,7 +32,11 @@ struct TlsTexts {
 // InvalidArgument naming the file that is missing, cannot be read, is none of its kind or too weak, or a key that is not the certificate's.
 absl::StatusOr<TlsTexts> ReadTlsFiles(const TlsFiles& files);
 
-// The same; Ok without TLS.
+// Whether a certificate in PEM, with those that it came with behind it, is of today and signed by one of `authorities`, in PEM too.
+// PermissionDenied with OpenSSL's reason.
+absl::Status CheckSigned(const std::string& chain, const std::string& authorities);
+
+// The same as ReadTlsFiles; Ok without TLS.
 absl::Status CheckTlsFiles(const TlsFiles& files);
 
 }  // namespace sliceflow::daemon

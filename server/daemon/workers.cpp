@@ -13,10 +13,13 @@
 #include "common/quoted.h"
 #include "common/version.h"
 #include "server/daemon/server_bounds.h"
+#include "server/daemon/tls.h"
+#include "server/scheduler/worker_peer.h"
 
 namespace sliceflow::daemon {
 namespace {
 
+constexpr int kLooksAfterRenewal = 5;  // a second apart
 constexpr char kFlowWorker[] = "cpu-flow";
 constexpr char kQueryWorker[] = "cpu-query";
 constexpr absl::string_view kFlowLane = "flow";
@@ -159,8 +162,25 @@ absl::Status Workers::RefreshCertificates() {
   if (certificates_ == nullptr) return absl::OkStatus();
   const absl::Time before = certificates_->load_time();
   absl::Status status = certificates_->Refresh();
-  if (certificates_->load_time() != before) Log(LogLevel::kInfo, "took renewed certificates for workers of other machines");
+  if (certificates_->load_time() != before) {
+    Log(LogLevel::kInfo, "took renewed certificates for workers of other machines");
+    // At more than this look: gRPC takes them over a second later, and until then lets in whom the old authority has signed.
+    looks_at_workers_ = kLooksAfterRenewal;
+  }
+  if (looks_at_workers_ > 0) {
+    --looks_at_workers_;
+    CutOffUnsigned();
+  }
   return status;
+}
+
+void Workers::CutOffUnsigned() {
+  const std::string authorities = certificates_->texts().client_ca;
+  scheduler_->CutOff([&](const scheduler::WorkerPeer& peer) {
+    const absl::Status status = CheckSigned(peer.chain, authorities);
+    if (!absl::IsPermissionDenied(status)) return absl::OkStatus();
+    return absl::PermissionDeniedError(absl::StrCat("the renewed workers.client_ca does not hold for its certificate: ", status.message()));
+  });
 }
 
 void Workers::Stop(absl::Duration time) {

@@ -62,7 +62,8 @@ class Workers {
   std::vector<std::string> local_devices() const;
   absl::Status device_health(const std::string& device) const { return supervisor_->device_health(device); }
 
-  // As Certificates::Refresh, of the port for other machines. OK without one.
+  // As Certificates::Refresh, of the port for other machines, on one thread. OK without one. Workers whose certificates the renewed authority
+  // has not signed, and expired ones, are cut off.
   absl::Status RefreshCertificates();
 
   // In the order of a daemon's end. Workers are asked to end, and killed when the time is up.
@@ -75,6 +76,7 @@ class Workers {
   bool has_local() const { return sources_.settings.workers_local != "none"; }
   bool computes_jobs() const { return sources_.settings.workers_local == "all"; }
   absl::Status Listen();
+  void CutOffUnsigned();
   std::vector<scheduler::WorkerProgram> LocalPrograms() const;
   scheduler::SchedulerOptions OptionsOfScheduler();
 
@@ -84,6 +86,7 @@ class Workers {
   std::unique_ptr<scheduler::Supervisor> supervisor_;
   std::unique_ptr<scheduler::Scheduler> scheduler_;
   std::unique_ptr<Certificates> certificates_;  // null without workers.listen, as the listener
+  int looks_at_workers_ = 0;                    // that are still to come after a renewal
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Listener> listener_;
   std::string address_;

@@ -107,7 +107,7 @@ bool Calls::IsStream(const RequestHead& call) {
 
 void Calls::Answer(const RequestReader::Request& request, const ClientSocket& client) {
   const std::optional<Wire> wire = WireOf(request.head.Field("content-type"));
-  if (!wire.has_value()) return Responder::Refuse(client, "415 Unsupported Media Type");
+  if (!wire.has_value()) return Responder::Refuse(client, "415 Unsupported Media Type", ContentTypes());
   Responder responder(client, *wire);
   const auto refuse = [&](const absl::Status& status) { (void)responder.End(ToGrpcStatus(status)); };
   if (const absl::Status status = CheckOrigin(request.head, on_loopback_); !status.ok()) return refuse(status);

@@ -25,17 +25,26 @@ constexpr size_t kMaxTargetBytes = size_t{8} << 10;
 constexpr absl::Duration kHeadTime = absl::Seconds(2);
 constexpr absl::Duration kBodyTime = absl::Seconds(10);
 constexpr absl::string_view kEnd = "\r\n\r\n";
-constexpr absl::string_view kBad = "400 Bad Request";
-constexpr absl::string_view kNoCall = "405 Method Not Allowed\r\nAllow: POST";  // which the answer has to say (RFC 9110, section 15.5.6)
-constexpr absl::string_view kTooLarge = "413 Payload Too Large";
+constexpr Refusal kHalf{"400 Bad Request", "the request ended before it was whole"};
+constexpr Refusal kBad{"400 Bad Request", "this is no request of HTTP/1"};
+// Which methods there are, the answer has to say (RFC 9110, section 15.5.6).
+constexpr Refusal kNoCall{"405 Method Not Allowed\r\nAllow: POST", "methods of the contract are called by POST"};
+constexpr Refusal kNoBody{"413 Payload Too Large", "what is at this path takes no body"};
+constexpr Refusal kTooLarge{"413 Payload Too Large", "the body is larger than a message may be, 4 MiB"};
+constexpr Refusal kCoded{"415 Unsupported Media Type", "a body must come as it is: no content-encoding, or identity"};
+constexpr Refusal kLongTarget{"414 URI Too Long", "the target of the request is longer than 8 KiB"};
+constexpr Refusal kLongHead{"431 Request Header Fields Too Large", "the head of the request is longer than 64 KiB"};
+constexpr Refusal kNoLength{"411 Length Required", "a call says the length of its body (content-length), and does not come in chunks"};
+constexpr Refusal kBusy{"503 Service Unavailable", "too many large requests come in at once; try again in a moment"};
 
 bool IsCall(const RequestHead& head) { return absl::StartsWith(head.path, kContractPath); }
 
 void Say(int socket, absl::string_view text) { (void)send(socket, text.data(), text.size(), MSG_NOSIGNAL); }
 
-// `status`: the status line after the version, with fields that belong to it.
-void Answer(int socket, absl::string_view status) {
-  Say(socket, absl::StrCat("HTTP/1.1 ", status, "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
+void Answer(int socket, const Refusal& refusal) {
+  Say(socket,
+      absl::StrCat("HTTP/1.1 ", refusal.status, "\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ",
+                   refusal.reason.size() + 1, "\r\n\r\n", refusal.reason, "\n"));
   shutdown(socket, SHUT_WR);
 }
 
@@ -132,15 +141,15 @@ bool RequestReader::Read(Connection& connection) {
   if (count <= 0) {
     // A client that only ended its side may read why nothing comes of half a request.
     const bool is_half = count == 0 && !connection.answered && !request.text.empty();
-    if (is_half) Answer(request.socket, kBad);
+    if (is_half) Answer(request.socket, kHalf);
     close(request.socket);
     return false;
   }
   if (connection.answered) return true;
   request.text.append(buffer, static_cast<size_t>(count));
-  const absl::string_view refusal = connection.head_bytes == 0 ? TakeHead(connection) : absl::string_view();
-  if (!refusal.empty()) {
-    Answer(request.socket, refusal);
+  const std::optional<Refusal> refusal = connection.head_bytes == 0 ? TakeHead(connection) : std::nullopt;
+  if (refusal.has_value()) {
+    Answer(request.socket, *refusal);
     connection.answered = true;
     request.is_call = false;
     request.text.clear();
@@ -156,35 +165,37 @@ bool RequestReader::Read(Connection& connection) {
   return false;
 }
 
-absl::string_view RequestReader::TakeHead(Connection& connection) {
+std::optional<Refusal> RequestReader::TakeHead(Connection& connection) {
   const absl::string_view text = connection.request.text;
-  if (text.substr(0, text.find('\n')).size() > kMaxTargetBytes) return "414 URI Too Long";
+  if (text.substr(0, text.find('\n')).size() > kMaxTargetBytes) return kLongTarget;
   const size_t end = text.find(kEnd);
-  if (end == absl::string_view::npos) return text.size() >= kMaxHeadBytes ? "431 Request Header Fields Too Large" : "";
+  if (end == absl::string_view::npos && text.size() >= kMaxHeadBytes) return kLongHead;
+  if (end == absl::string_view::npos) return std::nullopt;
   const size_t head_bytes = end + kEnd.size();
   absl::StatusOr<RequestHead> head = ReadHead(text.substr(0, head_bytes));
   if (!head.ok()) return kBad;
   connection.request.head = *std::move(head);
-  if (const absl::string_view refusal = TakeCall(connection); !refusal.empty()) return refusal;
+  if (const std::optional<Refusal> refusal = TakeCall(connection); refusal.has_value()) return refusal;
   connection.head_bytes = head_bytes;
-  return "";
+  return std::nullopt;
 }
 
-absl::string_view RequestReader::TakeCall(Connection& connection) {
+std::optional<Refusal> RequestReader::TakeCall(Connection& connection) {
   const RequestHead& head = connection.request.head;
   const bool is_chunked = !head.Field("transfer-encoding").empty();
-  if (!IsCall(head)) return head.content_length > 0 || is_chunked ? kTooLarge : "";  // no page asks for a body
+  if (!IsCall(head) && (head.content_length > 0 || is_chunked)) return kNoBody;
+  if (!IsCall(head)) return std::nullopt;
   if (head.method != "POST") return kNoCall;
-  if (head.content_length < 0 || is_chunked) return "411 Length Required";
+  if (head.content_length < 0 || is_chunked) return kNoLength;
   if (head.content_length > kMaxBodyBytes) return kTooLarge;
   if (const absl::string_view encoding = head.Field("content-encoding"); !encoding.empty() && encoding != "identity") {
-    return "415 Unsupported Media Type";
+    return kCoded;
   }
-  if (AnnouncedBytes() + head.content_length > kMostBodyBytes) return "503 Service Unavailable";
+  if (AnnouncedBytes() + head.content_length > kMostBodyBytes) return kBusy;
   if (absl::EqualsIgnoreCase(head.Field("expect"), "100-continue")) Say(connection.request.socket, "HTTP/1.1 100 Continue\r\n\r\n");
   connection.request.is_call = true;
   connection.deadline = connection.request.arrival + kBodyTime;
-  return "";
+  return std::nullopt;
 }
 
 int64_t RequestReader::AnnouncedBytes() const {

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -13,6 +14,12 @@
 #include "server/gateway/request_head.h"
 
 namespace sliceflow::gateway {
+
+// Why a request is not taken.
+struct Refusal {
+  absl::string_view status;  // the status line after the version, with fields that belong to it
+  absl::string_view reason;  // the answer's body, for people
+};
 
 // One thread waits for all connections. A head has two seconds and 64 KiB. A body follows only that of a call (below kContractPath, POST): its
 // length is announced and at most `kMaxBodyBytes`, all bodies together are at most `kMostBodyBytes`, and it has ten seconds. What does not
@@ -66,9 +73,9 @@ class RequestReader {
   absl::Duration NextDeadline() const;
   // Reads what is there; false when the connection is not waited for any longer.
   bool Read(Connection& connection);
-  // Looks at a head once it is whole. The status line of a refusal, and fields that belong to it, or nothing.
-  absl::string_view TakeHead(Connection& connection);
-  absl::string_view TakeCall(Connection& connection);
+  // Looks at a head once it is whole.
+  std::optional<Refusal> TakeHead(Connection& connection);
+  std::optional<Refusal> TakeCall(Connection& connection);
   void HandOver(Connection& connection);
   int64_t AnnouncedBytes() const;
   void Wake() const;

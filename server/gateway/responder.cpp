@@ -43,8 +43,8 @@ bool Responder::End(const grpc::Status& status) {
   return client_.Send(WithLength("200 OK", ContentTypeOf(wire_), only_), kStall);
 }
 
-void Responder::Refuse(const ClientSocket& client, absl::string_view status_line) {
-  (void)client.Send(Head(status_line, "Content-Length: 0\r\n"), kStall);
+void Responder::Refuse(const ClientSocket& client, absl::string_view status_line, absl::string_view reason) {
+  (void)client.Send(WithLength(status_line, "text/plain; charset=utf-8", absl::StrCat(reason, "\n")), kStall);
 }
 
 }  // namespace sliceflow::gateway

@@ -21,7 +21,7 @@ class Responder {
   bool End(const grpc::Status& status);
 
   // In place of both: an answer without a body, such as "415 Unsupported Media Type".
-  static void Refuse(const ClientSocket& client, absl::string_view status_line);
+  static void Refuse(const ClientSocket& client, absl::string_view status_line, absl::string_view reason);
 
  private:
   const ClientSocket& client_;

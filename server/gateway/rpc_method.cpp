@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/errors.h"
+#include "common/json.h"
 
 namespace sliceflow::gateway {
 namespace {
@@ -15,6 +17,8 @@ namespace {
 std::unique_ptr<google::protobuf::Message> NewMessage(const google::protobuf::Descriptor& type) {
   return std::unique_ptr<google::protobuf::Message>(google::protobuf::MessageFactory::generated_factory()->GetPrototype(&type)->New());
 }
+
+absl::Status Malformed(absl::string_view why) { return WithReason(absl::InvalidArgumentError(why), "MALFORMED_MESSAGE"); }
 
 }  // namespace
 
@@ -28,16 +32,18 @@ absl::StatusOr<std::string> BytesOfJson(const google::protobuf::Descriptor& type
   const std::unique_ptr<google::protobuf::Message> message = NewMessage(type);
   // Connect sends nothing where a message has nothing.
   if (json.empty()) return std::string();
+  if (const size_t valid = ValidUtf8Prefix(json); valid < json.size()) {
+    return Malformed(absl::StrCat("the message is no JSON of ", type.full_name(), ": byte ", valid, " is not UTF-8"));
+  }
   const auto status = google::protobuf::util::JsonStringToMessage({json.data(), json.size()}, message.get());
-  if (!status.ok())
-    return absl::InvalidArgumentError(absl::StrCat("the message is no JSON of ", type.full_name(), ": ", status.ToString()));
+  if (!status.ok()) return Malformed(absl::StrCat("the message is no JSON of ", type.full_name(), ": ", status.ToString()));
   return message->SerializeAsString();
 }
 
 absl::Status CheckBytes(const google::protobuf::Descriptor& type, absl::string_view bytes) {
   const std::unique_ptr<google::protobuf::Message> message = NewMessage(type);
   if (message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the message is no ", type.full_name(), " in protobuf's bytes"));
+  return Malformed(absl::StrCat("the message is no ", type.full_name(), " in protobuf's bytes"));
 }
 
 absl::StatusOr<std::string> JsonOfBytes(const google::protobuf::Descriptor& type, const std::string& bytes) {

@@ -142,6 +142,11 @@ std::optional<Wire> WireOf(absl::string_view content_type) {
   return std::nullopt;
 }
 
+std::string ContentTypes() {
+  const auto add = [](std::string* out, const NamedWire& named) { absl::StrAppend(out, named.content_type); };
+  return absl::StrCat("the content type must be one of ", absl::StrJoin(kWires, ", ", add));
+}
+
 absl::string_view ContentTypeOf(const Wire& wire) {
   const auto is_it = [&](const NamedWire& named) { return named.wire.framing == wire.framing && named.wire.codec == wire.codec; };
   return std::find_if(kWires.begin(), kWires.end(), is_it)->content_type;

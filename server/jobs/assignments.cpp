@@ -78,7 +78,7 @@ absl::StatusOr<Jobs::GoodCheckpoint> Jobs::FindGoodCheckpoint(const std::string&
   return good;
 }
 
-absl::StatusOr<Assignment> Jobs::Start(const std::string& job_id) {
+absl::StatusOr<Assignment> Jobs::Start(const std::string& job_id, const std::string& device) {
   GoodCheckpoint good;
   std::optional<v1::Job> made_from;
   absl::StatusOr<Applied> applied = Apply(job_id, [&](const events::JobView& view) -> Decision {
@@ -101,7 +101,10 @@ absl::StatusOr<Assignment> Jobs::Start(const std::string& job_id) {
     }
     change.dropped_checkpoints = good.damaged;
     absl::Status status = Transition(change, v1::Job::RUNNING, "", now);
-    if (status.ok() && LostOrigin(view.job, good.step)) {
+    if (!status.ok()) return status;
+    change.events.back().mutable_state_changed()->set_device(device);
+    change.job.set_run_device(device);
+    if (LostOrigin(view.job, good.step)) {
       status = Transition(change, v1::Job::FAILED, kOriginLost, now, OriginLost(view.job));
     }
     if (!status.ok()) return status;

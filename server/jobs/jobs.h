@@ -97,9 +97,9 @@ class Jobs {
   absl::StatusOr<std::unique_ptr<events::Watch>> StartWatch(const Scope& scope, const std::string& job_id, int64_t after_sequence,
                                                             bool inner_progress, std::function<void()> wake);
 
-  // QUEUED → RUNNING. FailedPrecondition when it is not queued any more. Where checkpoints are damaged, the newest good one is taken and
-  // a warning logged to the job.
-  absl::StatusOr<Assignment> Start(const std::string& job_id);
+  // QUEUED → RUNNING on `device`, such as `NODE/cpu`. FailedPrecondition when it is not queued any more. Where checkpoints are damaged, the
+  // newest good one is taken and a warning logged to the job.
+  absl::StatusOr<Assignment> Start(const std::string& job_id, const std::string& device);
   // A step was computed: blobs first, then event and projection in one commit. Repeated reports of a stored step change nothing, except
   // that a checkpoint which was dropped as damaged is put back. FailedPrecondition (reason STEP_OUT_OF_ORDER) for a step that skips one.
   // The first step that an assignment adds ends the row of worker failures.

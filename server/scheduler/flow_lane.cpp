@@ -107,7 +107,7 @@ void FlowLane::Pull() {
 }
 
 bool FlowLane::Begin(const std::string& job_id) {
-  absl::StatusOr<jobs::Assignment> assignment = jobs_.Start(job_id);
+  absl::StatusOr<jobs::Assignment> assignment = jobs_.Start(job_id, session_.hello().device());
   if (!assignment.ok()) {
     if (MayPass(assignment.status())) {
       queue_.PutBack(this);

@@ -31,8 +31,12 @@ absl::Status TooMany(absl::string_view which) {
 
 }  // namespace
 
-QueryDesk::QueryDesk(Bounds bounds, absl::Duration timeout, std::function<void()> wake)
-    : bounds_{std::max(1, bounds.all), std::max(1, bounds.of_owner)}, timeout_(timeout), wake_(std::move(wake)) {}
+QueryDesk::QueryDesk(Bounds bounds, absl::Duration timeout, absl::Duration patience, std::function<void()> wake)
+    : bounds_{std::max(1, bounds.all), std::max(1, bounds.of_owner)},
+      timeout_(timeout),
+      patience_(patience),
+      wake_(std::move(wake)),
+      alone_since_(Uptime()) {}
 
 void QueryDesk::Add(Taker* taker) {
   absl::MutexLock lock(&mutex_);
@@ -42,6 +46,7 @@ void QueryDesk::Add(Taker* taker) {
 void QueryDesk::Remove(Taker* taker) {
   absl::MutexLock lock(&mutex_);
   takers_.erase(taker);
+  if (takers_.empty()) alone_since_ = Uptime();
   for (const PendingPtr& pending : taken_) {
     if (pending->taker_ == taker) pending->taker_ = nullptr;
   }
@@ -127,14 +132,24 @@ void QueryDesk::Lose(const PendingPtr& pending) {
   if (give_up) wake_();
 }
 
+absl::Status QueryDesk::EndOfWait(const Pending& pending, absl::Duration now) const {
+  const absl::Duration asked = pending.deadline_ - pending.timeout_;
+  if (takers_.empty() && now - std::max(asked, alone_since_) >= patience_) {
+    return NoWorker(
+        absl::StrCat("no worker for short requests (draws, densities, distances, checks, exports) is attached to the server, nor was for ",
+                     absl::FormatDuration(patience_)));
+  }
+  if (pending.deadline_ > now) return absl::OkStatus();
+  return NoWorker(absl::StrCat("no worker took the query within ", absl::FormatDuration(pending.timeout_)));
+}
+
 void QueryDesk::Tick(absl::Duration now) {
   std::vector<Reply> replies;
   {
     absl::MutexLock lock(&mutex_);
     for (const auto& [owner, line] : waiting_) {
       for (const PendingPtr& pending : line) {
-        if (pending->deadline_ > now) continue;
-        ReplyLater(*pending, NoWorker(absl::StrCat("no worker took the query within ", absl::FormatDuration(pending->timeout_))));
+        if (absl::Status end = EndOfWait(*pending, now); !end.ok()) ReplyLater(*pending, std::move(end));
       }
     }
     for (const PendingPtr& pending : taken_) {

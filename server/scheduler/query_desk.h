@@ -53,7 +53,8 @@ class QueryDesk {
     int of_owner = 1;
   };
   // `wake` is called, under no lock, when Tick has something to do at once.
-  QueryDesk(Bounds bounds, absl::Duration timeout, std::function<void()> wake);
+  // While no taker is there, a query waits `patience` for one, and otherwise `timeout`.
+  QueryDesk(Bounds bounds, absl::Duration timeout, absl::Duration patience, std::function<void()> wake);
 
   void Add(Taker* taker);
   void Remove(Taker* taker);
@@ -82,11 +83,14 @@ class QueryDesk {
   void Cancel(const PendingPtr& pending);
   void DropAnswered() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PokeAllLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Why a waiting query is answered by `now`; OK where it waits on.
+  absl::Status EndOfWait(const Pending& pending, absl::Duration now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // OK where one more query of the owner may wait.
   absl::Status CheckRoom(const std::string& owner) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Bounds bounds_;
   const absl::Duration timeout_;
+  const absl::Duration patience_;
   const std::function<void()> wake_;
   absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
@@ -96,6 +100,7 @@ class QueryDesk {
   std::set<PendingPtr> taken_ ABSL_GUARDED_BY(mutex_);
   std::vector<Reply> replies_ ABSL_GUARDED_BY(mutex_);
   std::set<Taker*> takers_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration alone_since_ ABSL_GUARDED_BY(mutex_);  // when the last taker went, of Uptime
 };
 
 }  // namespace sliceflow::scheduler

@@ -20,6 +20,7 @@
 #include "server/jobs/jobs.h"
 #include "server/scheduler/device.h"
 #include "server/scheduler/worker_observer.h"
+#include "server/scheduler/worker_peer.h"
 #include "sliceflow/v1/distance.pb.h"
 #include "sliceflow/v1/job_service.pb.h"
 #include "sliceflow/v1/server_service.pb.h"
@@ -33,6 +34,7 @@ struct SchedulerOptions {
   int max_waiting_queries = 256;
   int max_waiting_queries_of_owner = 32;
   absl::Duration query_timeout = absl::Seconds(60);
+  absl::Duration query_patience = absl::Seconds(20);    // that a query waits while no worker for queries is attached
   absl::Duration share_half_life = absl::Hours(1);      // after which a second of computing counts half of an owner's share
   absl::Duration stop_timeout = absl::Seconds(30);      // a worker that goes on for longer with what it was told to give up is killed
   int64_t max_blob_bytes = int64_t{2} << 30;            // most bytes of samples, checkpoint or answer that a worker may have in flight
@@ -105,6 +107,10 @@ class Scheduler : public jobs::Listener {
   virtual std::function<void()> Ask(Query query, QueryCallback callback) = 0;
 
   virtual std::vector<DeviceState> devices() const = 0;
+
+  // Ends the streams of those workers of other machines that `judge` says something against; their jobs go on elsewhere. `judge` is short and
+  // calls nothing here.
+  virtual void CutOff(const std::function<absl::Status(const WorkerPeer&)>& judge) = 0;
 
   // Hands out nothing more, asks workers to stop, and returns when they have gone or the time is up (then their streams are cut).
   // Jobs that were running stay so in the store: Jobs::Recover queues them again. To be called before the server of worker_service is

@@ -42,7 +42,8 @@ SchedulerImpl::SchedulerImpl(jobs::Jobs& jobs, jobs::Datasets& datasets, Schedul
       datasets_(datasets),
       options_(std::move(options)),
       queue_(ToQueueOptions(options_)),
-      desk_({options_.max_waiting_queries, options_.max_waiting_queries_of_owner}, options_.query_timeout, [this] { Wake(); }),
+      desk_({options_.max_waiting_queries, options_.max_waiting_queries_of_owner}, options_.query_timeout, options_.query_patience,
+            [this] { Wake(); }),
       devices_(options_.devices) {
   for (const DeviceState& device : devices_) queue_.SetDevice(device.name, device.memory_bytes);
   caretaker_ = std::thread([this] { LookAfter(); });
@@ -83,6 +84,19 @@ std::vector<DeviceState> SchedulerImpl::devices() const {
   for (DeviceState& device : devices)
     device.problem = options_.device_health ? std::string(options_.device_health(device.name).message()) : "";
   return devices;
+}
+
+void SchedulerImpl::CutOff(const std::function<absl::Status(const WorkerPeer&)>& judge) {
+  absl::MutexLock lock(&mutex_);
+  for (auto& [session, attached] : sessions_) {
+    if (!session->peer().remote || attached.dead) continue;
+    const absl::Status status = judge(session->peer());
+    if (status.ok()) continue;
+    attached.dead = true;
+    session->Cut();
+    if (attached.hello.worker_id().empty()) continue;  // it never said who it is
+    TellOfRemote(*session, attached.hello, absl::StrCat("is cut off: ", status.message()), /*is_warning=*/true);
+  }
 }
 
 void SchedulerImpl::Shutdown(absl::Duration time) {

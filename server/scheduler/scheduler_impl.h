@@ -33,6 +33,7 @@ class SchedulerImpl : public Scheduler, private SessionHost, private worker::v1:
   grpc::Service* worker_service() override { return this; }
   std::function<void()> Ask(Query query, QueryCallback callback) override;
   std::vector<DeviceState> devices() const override;
+  void CutOff(const std::function<absl::Status(const WorkerPeer&)>& judge) override;
   void Shutdown(absl::Duration time) override;
   void OnQueued(const jobs::WaitingJob& job) override { queue_.Push(job); }
   void OnStopRequested(const std::string& job_id, int64_t sequence) override { queue_.RequestStop(job_id, sequence); }

@@ -63,6 +63,10 @@ WorkerPeer PeerOf(const grpc::CallbackServerContext& context) {
   if (security == nullptr) return peer;
   const std::vector<grpc::string_ref> names = security->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
   if (!names.empty()) peer.subject = std::string(names.front().data(), names.front().size());
+  for (const char* part : {GRPC_X509_PEM_CERT_PROPERTY_NAME, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME}) {
+    for (const grpc::string_ref& text : security->FindPropertyValues(part))
+      absl::StrAppend(&peer.chain, absl::string_view(text.data(), text.size()));
+  }
   return peer;
 }
 

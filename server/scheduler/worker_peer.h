@@ -18,6 +18,7 @@ struct WorkerPeer {
   bool remote = false;  // it came over the network, and so over TLS
   std::string address;  // where from, such as `ipv4:10.0.0.7:41234`
   std::string subject;  // the common name in its certificate, which its authority vouches for; may be empty
+  std::string chain;    // its certificate and those it came with, in PEM; empty where it showed none
 };
 
 // What is not known to have come over the daemon's own socket is remote.

@@ -142,7 +142,10 @@ void Sandbox::ChooseUser() {
 }
 
 absl::Status Sandbox::BecomeUser() {
-  if (uid_ < 0) return absl::FailedPreconditionError("there is no such user, or it is root");
+  if (uid_ < 0) {
+    return absl::FailedPreconditionError(absl::StrCat("--user: ", "'", options_.user.empty() ? kNobody : options_.user,
+                                                      "' is no user of this machine, or is root; want the name or number of another one"));
+  }
   int parents_end = 0;
   prctl(PR_GET_PDEATHSIG, &parents_end);
   // The C library does it on every thread.

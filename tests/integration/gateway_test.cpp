@@ -131,11 +131,16 @@ TEST_F(GatewayTest, ErrorsAreThoseOfTheServer) {
     const auto refused = Call(kGetJob, wrong);
     EXPECT_EQ(refused->status, 400) << wrong;
     EXPECT_THAT(refused->body, HasSubstr("invalid_argument")) << wrong;
+    EXPECT_THAT(refused->body, HasSubstr("google.rpc.ErrorInfo")) << wrong;
   }
+  EXPECT_THAT(Call(kGetJob, "{\"name\": \"\xff\"}")->body, HasSubstr("byte 10 is not UTF-8"));
+  EXPECT_EQ(daemon_->Log().find("[libprotobuf"), std::string::npos) << daemon_->Log();
   EXPECT_EQ(Call("/sliceflow.v1.JobService/Made", "{}")->status, 501);
   EXPECT_EQ(Call("/sliceflow.v1.DatasetService/UploadDataset", "{}")->status, 501);
   EXPECT_EQ(Call(kWatchJob, "{}")->status, 501) << "a stream in the form of a single answer";
-  EXPECT_EQ(http_->Post(kGetJob, "{}", "text/plain")->status, 415);
+  const auto plain = http_->Post(kGetJob, "{}", "text/plain");
+  EXPECT_EQ(plain->status, 415);
+  EXPECT_THAT(plain->body, HasSubstr("the content type must be one of application/grpc-web+proto, "));
   EXPECT_EQ(Call("/sliceflow.worker.v1.WorkerService/Attach", "{}")->status, 413) << "bodies belong to the public contract alone";
 }
 

@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "google/rpc/error_details.pb.h"
 #include "tests/integration/client.h"
@@ -20,6 +23,7 @@ namespace sliceflow::testing {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
@@ -36,6 +40,12 @@ class JobTest : public ::testing::Test {
     delete folder_;
   }
   void SetUp() override { ASSERT_TRUE(daemon_->ok()) << daemon_->Log(); }
+
+  static CommandResult Cli(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), SLICEFLOW_BIN_DIR "/sliceflow");
+    arguments.insert(arguments.end(), {"--server", daemon_->address()});
+    return RunCommand(arguments);
+  }
 
   static v1::Job Quick(v1::Job job, int steps) {
     job.mutable_spec()->mutable_schedule()->set_num_steps(steps);
@@ -278,6 +288,48 @@ TEST_F(JobTest, EventsReachAWatcherWithinATenthOfASecond) {
   std::sort(delays.begin(), delays.end());
   RecordProperty("median_ms", std::to_string(delays[5]));
   EXPECT_LT(delays[5], 100) << "worst: " << delays.back();
+}
+
+// The command line: where a job ran.
+TEST_F(JobTest, WhereItIsComputedIsTold) {
+  const std::string name = Client(daemon_->address()).Create(Quick(ParticlesJob(), 2)).name();
+  EXPECT_THAT(Cli({"watch", name}).output, HasSubstr("\nRUNNING on cpu\n"));
+  EXPECT_THAT(Cli({"get", name}).output, HasSubstr("\nran on         cpu\n"));
+  EXPECT_THAT(Cli({"get", name, "--json"}).output, HasSubstr(R"("runDevice": "cpu")"));
+  EXPECT_THAT(daemon_->Log(), HasSubstr("the job is RUNNING on cpu"));
+}
+
+// What the file's reader finds, and what the server does, in the order of the file.
+TEST_F(JobTest, EveryWrongValueOfAJobFileIsToldInOneGo) {
+  const std::string file = folder_->path() + "/worse.yaml";
+  std::ofstream(file) << "spec:\n"
+                         "  dimension: 2\n"
+                         "  functional: {terms: [{potential: {quadratic: {center: [.nan, 0]}}}]}\n"
+                         "  schedule: {stepSize: 0, numSteps: 0}\n"
+                         "  seed: -1\n";
+  const CommandResult told = Cli({"submit", file});
+  EXPECT_EQ(told.exit_code, 4);
+  std::vector<std::string> fields;
+  for (absl::string_view line : absl::StrSplit(told.output, '\n')) {
+    const std::vector<std::string> parts = absl::StrSplit(line, ": ");
+    if (absl::StartsWith(line, file)) fields.push_back(parts[1]);
+  }
+  EXPECT_THAT(fields, ElementsAre("spec.functional.terms[0].potential.quadratic.center[0]", "spec.schedule.stepSize",
+                                  "spec.schedule.numSteps", "spec.seed"))
+      << told.output;
+  const CommandResult alone = RunCommand({SLICEFLOW_BIN_DIR "/sliceflow", "submit", file, "--server", "127.0.0.1:1", "--timeout", "1"});
+  EXPECT_EQ(alone.exit_code, 4);
+  EXPECT_THAT(alone.output, HasSubstr("it could not be asked"));
+  EXPECT_THAT(alone.output, HasSubstr(":5:9: spec.seed: must be a whole number between 0 and"));
+}
+
+TEST_F(JobTest, ArgumentsThatCannotBeMeantAreRefusedWithWhatWouldBeRight) {
+  const CommandResult shared = Cli({"share", "jobs/a", "--lasts", "1000000d"});
+  EXPECT_EQ(shared.exit_code, 2);
+  EXPECT_THAT(shared.output, HasSubstr("--lasts 1000000d: must be such as 7d, 12h or 30m, and at most 90d"));
+  const CommandResult exported = Cli({"export", "jobs/a", "-o", "-"});
+  EXPECT_EQ(exported.exit_code, 2);
+  EXPECT_THAT(exported.output, HasSubstr("--output: must be the name of a file"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 
@@ -186,13 +187,26 @@ TEST_F(RemoteAccessTest, NeitherPortServesWhatIsTheOthers) {
   EXPECT_THAT(worker->Log(), HasSubstr("is another port of a daemon, or none of one: want that of its setting workers.listen"));
 }
 
-// A renewed authority is taken without a restart: what it has signed gets in.
+// A renewed authority is taken without a restart: what it has signed gets in, and what it has not, leaves.
 TEST_F(RemoteAccessTest, ARenewedAuthorityIsTakenOver) {
   Serve("queries");
   EXPECT_THAT(WordsOfOneThatIsTurnedAway(Showing("stranger")), HasSubstr("no daemon takes this worker"));
   std::ofstream(certificates_.Path("workers.pem"), std::ios::app) << Read(certificates_.Path("strangers.pem"));
   const auto worker = StartWorker("gpu1", {"--attach-time", "1m"}, Showing("stranger"));
   EXPECT_TRUE(WaitForDevice("gpu1/cpu", true)) << worker->Log();
+  const auto revoked = StartWorker("gpu2");
+  EXPECT_TRUE(WaitForDevice("gpu2/cpu", true)) << revoked->Log();
+  v1::Job job = RealNvpJob();
+  job.set_device("gpu2/cpu");
+  const std::string name = client_->Create(job).name();
+  client_->WaitForStep(name, 0);
+  const std::string renewed = certificates_.Path("renewed.pem");
+  std::ofstream(renewed) << Read(certificates_.Path("strangers.pem"));
+  ASSERT_EQ(std::rename(renewed.c_str(), certificates_.Path("workers.pem").c_str()), 0);
+  EXPECT_TRUE(WaitForLine("is cut off: the renewed workers.client_ca does not hold for its certificate")) << revoked->Log();
+  EXPECT_TRUE(WaitForDevice("gpu2/cpu", false));
+  EXPECT_NE(revoked->Wait(), 0);
+  EXPECT_TRUE(Device("gpu1/cpu").ready()) << worker->Log();
 }
 
 }  // namespace

@@ -52,6 +52,13 @@ class RemoteWorkerTest : public RemoteFixture {
     EXPECT_EQ(next, client_->Get(name).progress().total_steps() + 1);
   }
 
+  // `sliceflow` with these arguments.
+  CommandResult Cli(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), SLICEFLOW_BIN_DIR "/sliceflow");
+    arguments.insert(arguments.end(), {"--server", daemon_->address(), "--tls-ca", certificates_.Path("servers.pem")});
+    return RunCommand(arguments);
+  }
+
   // Why it changed its state, each time.
   std::vector<std::string> ReasonsOf(const std::string& name) {
     std::vector<std::string> reasons;
@@ -73,6 +80,8 @@ TEST_F(RemoteWorkerTest, AJobForAnyIsComputedElsewhereWithTheBitsOfALocalRun) {
   EXPECT_EQ(client_->Get(name).state(), v1::Job::QUEUED) << "nobody is there who could compute it";
   const auto worker = StartWorker("gpu1", {"--max-memory", "4000000000"});
   const std::vector<Tensor> samples = SamplesOf(name);
+  EXPECT_EQ(client_->Get(name).run_device(), "gpu1/cpu");
+  EXPECT_TRUE(WaitForLine("the job is RUNNING on gpu1/cpu"));
   EXPECT_THAT(worker->Log(), HasSubstr(WorkersAreCaged() ? "system-call filter" : "turned off"));
   const v1::Device device = Device("gpu1/cpu");
   EXPECT_TRUE(device.ready());
@@ -80,6 +89,24 @@ TEST_F(RemoteWorkerTest, AJobForAnyIsComputedElsewhereWithTheBitsOfALocalRun) {
   EXPECT_EQ(device.threads(), 1);
   EXPECT_EQ(device.memory_bytes(), 4'000'000'000);
   ExpectSameBits(samples, SamplesOfALocalRun());
+}
+
+TEST_F(RemoteWorkerTest, AJobThatNobodyIsThereForSaysSo) {
+  Serve("queries");
+  EXPECT_THAT(Cli({"info"}).output, HasSubstr("devices\n  none: no worker for jobs is attached"));
+  const std::string name = client_->Create(RealNvpJob()).name();
+  const std::string why = "no worker for `any` is attached: the job waits for one";
+  EXPECT_THAT(Cli({"get", name}).output, HasSubstr(why + "\n"));
+  const ProgramProcess watch(
+      {SLICEFLOW_BIN_DIR "/sliceflow", "watch", name, "--server", daemon_->address(), "--tls-ca", certificates_.Path("servers.pem")});
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (!absl::StrContains(watch.Log(), why) && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(20));
+  EXPECT_THAT(watch.Log(), HasSubstr(why + "\n"));
+  const auto worker = StartWorker("gpu1");
+  EXPECT_EQ(client_->WaitForEnd(name).state(), v1::Job::SUCCEEDED) << daemon_->Log();
+  const std::string after = Cli({"get", name}).output;
+  EXPECT_EQ(after.find(why), std::string::npos) << after;
+  EXPECT_THAT(after, HasSubstr("ran on         gpu1/cpu\n"));
 }
 
 TEST_F(RemoteWorkerTest, ADeviceIsThereWhileItsWorkerIs) {

@@ -415,7 +415,7 @@ TEST(SandboxPrivilegesTest, RootThatStaysRootKeepsNoCapability) {
 TEST(SandboxPrivilegesTest, AUserThatIsAskedForIsRequired) {
   const Ended ended = InCage([] { return kEscaped; }, {.user = "no such user"});
   EXPECT_EQ(ended.exit_code, kNotCaged);
-  EXPECT_THAT(ended.output, HasSubstr(geteuid() == 0 ? "there is no such user" : "only root"));
+  EXPECT_THAT(ended.output, HasSubstr(geteuid() == 0 ? "--user: 'no such user' is no user of this machine" : "only root"));
 }
 
 // ---- what is left -------------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -16,6 +18,7 @@
 #include "tests/integration/certificates.h"
 #include "tests/integration/client.h"
 #include "tests/integration/processes.h"
+#include "tests/integration/sockets.h"
 #include "tests/support/temp_folder.h"
 
 namespace sliceflow::testing {
@@ -81,6 +84,27 @@ TEST_F(TlsTest, WhatTheLibrarySaysOfABadHandshakeIsALineLikeAnyOther) {
     google::protobuf::Struct fields;
     EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(line, &fields).ok()) << line;
   }
+}
+
+// Whoever reaches the port brings them about.
+TEST_F(TlsTest, BadHandshakesDoNotFillTheLog) {
+  certificates_.MakeAuthority("old");
+  certificates_.Make("first", "old");
+  certificates_.Install("first");
+  DaemonProcess daemon(data_.path(), certificates_.Flags());
+  ASSERT_TRUE(daemon.ok()) << daemon.Log();
+  for (int i = 0; i < 60; ++i) {
+    const int stranger = ConnectTcp(daemon.address());
+    ASSERT_GE(stranger, 0);
+    EXPECT_EQ(send(stranger, "no handshake\n", 13, MSG_NOSIGNAL), 13);
+    char byte = 0;
+    while (recv(stranger, &byte, 1, 0) > 0) continue;  // until the daemon has ended it
+    close(stranger);
+  }
+  EXPECT_EQ(daemon.Terminate(), 0);
+  EXPECT_THAT(daemon.Log(), HasSubstr("10 lines of this source left out in this minute"));
+  const std::vector<std::string> lines = absl::StrSplit(daemon.Log(), "Handshake failed");
+  EXPECT_LE(lines.size(), 31U) << "ten of each of two places, and some more of a second minute";
 }
 
 TEST_F(TlsTest, ABadRenewalLeavesTheOldCertificateInUse) {

@@ -64,6 +64,10 @@ def test_the_history_of_a_job_that_waits_is_empty(client):
     running, waiting = client.submit(slow()), client.submit(small())
     history = waiting.history()
     assert history.info.state == sf.JobState.QUEUED and history.steps == ()
+    assert waiting.info.run_device == "" and ": QUEUED, " in repr(waiting)
+    with running.watch() as watch:
+        next(watch)
+    assert running.refresh().run_device == "cpu" and ": RUNNING on cpu, " in repr(running)
     with pytest.raises(ValueError, match="has no steps"):
         _ = history.samples
     for job in (running, waiting):

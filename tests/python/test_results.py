@@ -53,6 +53,21 @@ def test_large_draws_and_densities_travel_in_pieces(correlated):
     np.testing.assert_allclose(correlated.log_density(x[-10:]), correlated.log_density(x)[-10:], rtol=1e-6)
 
 
+def test_wrong_arguments_are_told_by_name_value_and_what_would_be_right(correlated):
+    for call, kind, words in (
+        (lambda: correlated.sample(3, seed=-1), ValueError, "seed must be a whole number from 0 to 18446744073709551615; it is -1"),
+        (lambda: correlated.sample(2**40), ValueError, "n must be a whole number of at most 2147483647; it is 1099511627776"),
+        (lambda: correlated.sample("5"), TypeError, "n must be a whole number of at most 2147483647; it is '5'"),
+        (lambda: correlated.sample(5, step=1.5), TypeError, "step must be a whole number of at most 2147483647; it is 1.5"),
+        (lambda: correlated.log_density([[0, 1j]]), TypeError, "points must be real numbers; these are of type complex128"),
+        (lambda: correlated.log_density([[0, 0], [1, 1e300]]), ValueError, r"points\[1, 1\] is 1e\+300; .* at most 3.4e38"),
+        (lambda: correlated.fork(1, tau=0), errors.InvalidArgumentError, "must be above 0; it is 0, or not given"),
+    ):
+        with pytest.raises(kind, match=words):
+            call()
+    assert correlated.sample(np.int64(3), seed=np.uint8(1)).shape == (3, 2)
+
+
 def test_points_have_two_axes_of_the_right_length(correlated):
     with pytest.raises(ValueError, match=r"two axes, \[count, dimension\]"):
         correlated.log_density([1, 2])

@@ -43,6 +43,7 @@ def test_events_tell_states_and_progress(client):
     events = list(client.submit(small()).events(inner_progress=True, timeout=PATIENCE))
     states = [event.state for event in events if isinstance(event, sf.StateChanged)]
     assert states == [sf.JobState.QUEUED, sf.JobState.RUNNING, sf.JobState.SUCCEEDED]
+    assert [event.device for event in events if isinstance(event, sf.StateChanged)] == ["", "cpu", ""]
     durable = [event.sequence for event in events if not isinstance(event, sf.InnerProgress)]
     assert durable == list(range(1, len(durable) + 1))
 

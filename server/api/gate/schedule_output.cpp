@@ -47,7 +47,7 @@ void CheckSchedule(Context& context, const std::string& path, v1::FlowSpec& spec
   const Range positive{.low = 0, .low_open = true, .high = kMaxStepSize};
   if (schedule.step_size() == 0 && absl::StartsWith(path, "overrides.")) {
     context.findings.Invalid(absl::StrCat(path, ".step_size"),
-                             "is required: a part is replaced whole, what it leaves out is not the parent's");
+                             "must be above 0; it is 0, or not given: a part is replaced whole, what it leaves out is not the parent's");
   } else {
     CheckNumber(context.findings, absl::StrCat(path, ".step_size"), schedule.step_size(), positive);
   }

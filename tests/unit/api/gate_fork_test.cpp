@@ -99,7 +99,7 @@ TEST_F(GateForkTest, WholeItIsCheckedLikeAJob) {
   const Mistake mistakes[] = {
       {"overrides { schedule { step_size: -1 num_steps: 5 } }", StatusCode::kInvalidArgument, "overrides.schedule.step_size", "must be"},
       {"overrides { schedule { num_steps: 9 } }", StatusCode::kInvalidArgument, "overrides.schedule.step_size",
-       "is required: a part is replaced whole"},
+       "must be above 0; it is 0, or not given: a part is replaced whole"},
       {"overrides { schedule { step_size: 0.1 } }", StatusCode::kInvalidArgument, "overrides.schedule", "how long"},
       {"overrides { schedule { step_size: 0.1 num_steps: 3 } }", StatusCode::kInvalidArgument, "overrides.schedule.num_steps",
        "more steps than the 3 that are shared"},

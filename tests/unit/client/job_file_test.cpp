@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "common/errors.h"
 
 namespace sliceflow::cli {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -56,6 +58,36 @@ TEST(JobFile, AViolationWithoutAPlaceIsStillTold) {
   const std::vector<Problem> problems = LocateViolations(file, violations.ToStatus());
   ASSERT_THAT(problems, SizeIs(1));
   EXPECT_EQ(file.source.Render(problems[0], 80, false), "job.yaml: requestId: is too long\n");
+}
+
+TEST(JobFile, WhatAServerSaysOfTheRestStandsAmongTheFilesOwnProblems) {
+  JobFile file = ParseJobFile("job.yaml",
+                              "spec:\n"
+                              "  dimension: 2\n"
+                              "  functional: {terms: [{potential: {quadratic: {center: [.nan, x]}}}]}\n"
+                              "  schedule: {stepSize: 0, numSteps: many}\n"
+                              "  seed: -1\n");
+  ASSERT_THAT(file.reading.problems, SizeIs(3));
+  ASSERT_TRUE(CanBeJudged(file));
+  FieldViolations violations;
+  violations.Add("spec.functional.terms[0].potential.quadratic.center", "must have 2 values, has 1");  // one was not read
+  violations.Add("spec.functional.terms[0].potential.quadratic.center[0]", "must be finite, is nan");
+  violations.Add("spec.schedule", "needs one of numSteps, endTime");  // the one that was not read
+  violations.Add("spec.schedule.step_size", "must be above 0");
+  AddViolations(file, violations.ToStatus());
+  std::vector<std::string> fields;
+  for (const Problem& problem : file.reading.problems) fields.push_back(problem.field);
+  EXPECT_THAT(fields, ElementsAre("spec.functional.terms[0].potential.quadratic.center[0]",
+                                  "spec.functional.terms[0].potential.quadratic.center[1]", "spec.schedule.stepSize",
+                                  "spec.schedule.numSteps", "spec.seed"));
+}
+
+TEST(JobFile, WhatOthersDependOnMustBeReadBeforeAServerCanJudge) {
+  EXPECT_FALSE(CanBeJudged(ParseJobFile("job.yaml", "spec: {dimension: two, seed: 1}\n")));
+  EXPECT_FALSE(CanBeJudged(ParseJobFile("job.yaml", "spec: {solver: {swjko: {}}, seed: -1}\n")));
+  EXPECT_FALSE(CanBeJudged(ParseJobFile("job.yaml", "spec: [\n")));
+  EXPECT_FALSE(CanBeJudged(ParseJobFile("job.yaml", "\xff")));
+  EXPECT_TRUE(CanBeJudged(ParseJobFile("job.yaml", "spec: {dimension: 2, seed: -1}\n")));
 }
 
 TEST(JobFile, WhatIsNoTextIsRefused) {

@@ -211,10 +211,14 @@ TEST(Settings, WorkersOfOtherMachinesTakeAllThatTheirPortNeeds) {
 TEST(Settings, TheirAuthorityIsCheckedByItsOwnName) {
   const testing::TempFolder folder;
   const std::string cert = folder.path() + "/server.pem", key = folder.path() + "/server.key";
-  const std::string make =
-      absl::StrCat("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server -keyout ", key, " -out ",
-                   cert, " 2>/dev/null");
-  ASSERT_EQ(std::system(make.c_str()), 0);
+  const std::string authority = folder.path() + "/workers.pem", clients = folder.path() + "/clients.pem";
+  const auto make = [&](const std::string& to, const std::string& its_key) {
+    return std::system(absl::StrCat("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server -keyout ",
+                                    its_key, " -out ", to, " 2>/dev/null")
+                           .c_str());
+  };
+  ASSERT_EQ(make(cert, key), 0);
+  ASSERT_EQ(make(authority, folder.path() + "/workers.key"), 0);
   ResolvedSettings resolved;
   resolved.settings.data_dir = "/data";
   resolved.settings.worker = "/bin/true";
@@ -224,8 +228,18 @@ TEST(Settings, TheirAuthorityIsCheckedByItsOwnName) {
   resolved.settings.workers_client_ca = key;
   EXPECT_THAT(Problems(CheckForServing(resolved)),
               ElementsAre(absl::StrCat("--workers-listen: workers.listen: workers.client_ca: ", key, " holds no certificate in PEM")));
-  resolved.settings.workers_client_ca = cert;
+  resolved.settings.workers_client_ca = authority;
   EXPECT_THAT(Problems(CheckForServing(resolved)), IsEmpty());
+
+  // One that signs others as well.
+  resolved.settings.workers_client_ca = cert;
+  EXPECT_THAT(Problems(CheckForServing(resolved)),
+              ElementsAre(HasSubstr(absl::StrCat("workers.client_ca: ", cert, " holds the same as tls.cert: "))));
+  std::filesystem::copy_file(authority, clients);
+  resolved.settings.tls.client_ca = clients;
+  resolved.settings.workers_client_ca = authority;
+  EXPECT_THAT(Problems(CheckForServing(resolved)),
+              ElementsAre(HasSubstr(absl::StrCat("workers.client_ca: ", authority, " holds the same as tls.client_ca: "))));
 }
 
 // It is written over what is there, and removed when the daemon stops.

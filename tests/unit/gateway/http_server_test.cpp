@@ -22,8 +22,10 @@
 namespace sliceflow::gateway {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // A connection that says what a test wants, when it wants.
@@ -159,6 +161,7 @@ TEST_F(HttpServerTest, WhatIsTooLargeIsToldSo) {
     RawClient client(server_->port());
     EXPECT_TRUE(client.Send(request));
     const std::string text = client.ReadAll();
+    EXPECT_THAT(text, Not(EndsWith("\r\n\r\n"))) << "no reason";
     return text.substr(0, text.find('\r'));
   };
   const std::string long_header = "X-Long: " + std::string(1000, 'x') + "\r\n";
@@ -196,6 +199,7 @@ TEST_F(HttpServerTest, MethodsAreCalledByPostAlone) {
     const std::string answer = client.ReadAll();
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 405 Method Not Allowed\r\n")) << method;
     EXPECT_THAT(answer, HasSubstr("\r\nAllow: POST\r\n")) << method;
+    EXPECT_THAT(answer, EndsWith("\r\n\r\nmethods of the contract are called by POST\n")) << method;
   }
 }
 

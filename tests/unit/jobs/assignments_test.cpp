@@ -18,11 +18,14 @@ class AssignmentsTest : public JobsFixture {};
 TEST_F(AssignmentsTest, AJobFromItsStartToItsEnd) {
   const std::string id = Create(2);
   clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(Get(id).run_device(), "");
   const Assignment assignment = Start(id);
   EXPECT_EQ(assignment.number, 1);
   EXPECT_EQ(assignment.job.state(), v1::Job::RUNNING);
   EXPECT_FALSE(assignment.checkpoint_step.has_value());
-  EXPECT_TRUE(absl::IsFailedPrecondition(jobs_->Start(id).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(jobs_->Start(id, "cpu").status()));
+  EXPECT_EQ(Get(id).run_device(), "cpu");
+  EXPECT_EQ(Events(id).back().state_changed().device(), "cpu");
   ASSERT_TRUE(Record(id, 1, 0).ok());
   EXPECT_EQ(Get(id).progress().completed_steps(), 0);
   EXPECT_TRUE(Get(id).progress().has_last_step());
@@ -396,7 +399,7 @@ TEST_F(AssignmentsTest, RandomLivesKeepTheRules) {
         case 5:
         case 6:
         case 7:
-          jobs_->Start(id).IgnoreError();
+          jobs_->Start(id, "cpu").IgnoreError();
           break;
         default:
           Record(id, number, step).IgnoreError();

@@ -182,7 +182,7 @@ TEST_F(ForkTest, WithoutTheCheckpointThatItBeginsAtAForkFailsByName) {
   const std::string fork = Fork(parent, 2, 6);
   const Assignment assignment = Start(fork);
   ASSERT_TRUE(jobs_->RefuseCheckpoint(fork, assignment.number, 2, "of another version").ok());
-  const absl::Status refused = jobs_->Start(fork).status();
+  const absl::Status refused = jobs_->Start(fork, "cpu").status();
   EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
   const v1::Job job = Get(fork);
   EXPECT_EQ(job.state(), v1::Job::FAILED);

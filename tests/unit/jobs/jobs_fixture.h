@@ -99,7 +99,7 @@ class JobsFixture : public ::testing::Test {
   }
 
   Assignment Start(const std::string& id) {
-    auto assignment = jobs_->Start(id);
+    auto assignment = jobs_->Start(id, "cpu");
     EXPECT_TRUE(assignment.ok()) << assignment.status();
     return *std::move(assignment);
   }

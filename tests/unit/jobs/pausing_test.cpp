@@ -29,7 +29,7 @@ TEST_F(PausingTest, ARunningJobIsSetAsideAndGoesOnFromItsLastStep) {
   EXPECT_EQ(Reason(jobs_->LoseWorker(id, assignment.number, "gone")), "STALE_ASSIGNMENT");
   Restart();
   EXPECT_THAT(*jobs_->Recover(), IsEmpty());  // a restart does not wake it
-  EXPECT_EQ(Reason(jobs_->Start(id).status()), "JOB_NOT_QUEUED");
+  EXPECT_EQ(Reason(jobs_->Start(id, "cpu").status()), "JOB_NOT_QUEUED");
   listener_.TakeQueued();
   const auto resumed = jobs_->Resume(everyone_, id, "");
   ASSERT_TRUE(resumed.ok()) << resumed.status();

@@ -350,6 +350,18 @@ TEST_F(QueryLane, WithoutAWorkerItEndsUnavailable) {
   EXPECT_TRUE(absl::IsUnavailable(reply.Wait().status()));
 }
 
+TEST_F(QueryLane, ThatNoWorkerIsAttachedIsToldBeforeTheTimeIsUp) {
+  SchedulerOptions options;
+  options.query_patience = absl::Milliseconds(200);
+  Serve(options);
+  const std::string id = JobWithSteps();
+  Reply reply;
+  scheduler_->Ask(DrawAt(id, 0), reply.callback());
+  const absl::Status told = reply.Wait().status();
+  EXPECT_EQ(Reason(told), "NO_WORKER");
+  EXPECT_THAT(std::string(told.message()), HasSubstr("no worker for short requests"));
+}
+
 TEST_F(QueryLane, WorkerThatTakesTooLongIsKilled) {
   SchedulerOptions options;
   options.query_timeout = absl::Milliseconds(500);

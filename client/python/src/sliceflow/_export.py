@@ -8,6 +8,7 @@ import tempfile
 from typing import Final, Literal
 
 from sliceflow._channel import PathLike
+from sliceflow._requests import whole
 from sliceflow.v1 import job_service_pb2
 
 ExportFormat = Literal["torchscript", "safetensors"]
@@ -21,7 +22,7 @@ _FORMATS: Final = {
 def request(job: str, export_format: ExportFormat, step: int | None) -> job_service_pb2.ExportModelRequest:
     if export_format not in _FORMATS:
         raise ValueError(f"format must be one of {', '.join(map(repr, _FORMATS))}; it is {export_format!r}")
-    return job_service_pb2.ExportModelRequest(name=job, step=step, format=_FORMATS[export_format])
+    return job_service_pb2.ExportModelRequest(name=job, step=None if step is None else whole("step", step), format=_FORMATS[export_format])
 
 
 def target(path: PathLike, overwrite: bool) -> pathlib.Path:

@@ -37,6 +37,7 @@ def job(info: JobInfo) -> str:
     rows = [
         ("name", _code(info.name)),
         ("state", html.escape(info.state.value)),
+        *([("device", _code(info.run_device))] if info.run_device else []),
         ("progress", _bar(info.completed_steps, info.total_steps)),
         ("functional", _code(spec.functional)),
         ("solver", _code(spec.solver)),

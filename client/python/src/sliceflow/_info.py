@@ -29,6 +29,7 @@ class JobInfo:
     owner: empty where the server asks for no tokens. etag: changes whenever the job does.
     fork_of: `(parent, step)` where the job is a fork. error: why it failed, where it did.
     delete_time: set while it is deleted and can still be taken back.
+    run_device: the device that computes it, or computed it last, such as `cpu` or `gpu1/cpu`; empty before a worker first had it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class JobInfo:
     fork_of: tuple[str, int] | None
     error: JobFailedError | None
     delete_time: datetime.datetime | None
+    run_device: str
 
     @property
     def spec(self) -> FlowSpec:
@@ -62,6 +64,10 @@ class JobInfo:
     def labels(self) -> Mapping[str, str]:
         """The labels."""
         return self.job.labels
+
+    def state_words(self) -> str:
+        """The state, and of a running job its device: `RUNNING on gpu1/cpu`."""
+        return f"{self.state} on {self.run_device}" if self.state == JobState.RUNNING and self.run_device else str(self.state)
 
     def _repr_html_(self) -> str:
         return _html.job(self)
@@ -100,6 +106,7 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         fork_of=(message.fork_origin.job, message.fork_origin.step) if message.HasField("fork_origin") else None,
         error=_status.of_job(message.name, message.error) if message.HasField("error") else None,
         delete_time=_time(message, "delete_time"),
+        run_device=message.run_device,
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy.typing as npt
 
@@ -21,6 +22,8 @@ from sliceflow.spec.job import JobLimits, JobSpec
 from sliceflow.spec.solver import Solver
 from sliceflow.v1 import dataset_service_pb2, distance_pb2, job_service_pb2
 
+_MOST_SEED: Final = 2**64 - 1
+
 JobLike = JobSpec | FlowSpec | str | os.PathLike[str]
 """What can be submitted: a job, a flow, or the path of a job file."""
 
@@ -32,6 +35,28 @@ def full_name(kind: str, name: str) -> str:
     ('jobs/abc', 'jobs/abc')
     """
     return name if name.startswith(f"{kind}/") else f"{kind}/{name}"
+
+
+def whole(name: str, value: Any, most: int = 2**31 - 1) -> int:
+    """A whole number that its field can carry: what is smaller than a field's least value, but fits into it, is the server's to judge.
+
+    >>> whole("n", 2**40)
+    Traceback (most recent call last):
+    ValueError: n must be a whole number of at most 2147483647; it is 1099511627776
+    """
+    unsigned = most == _MOST_SEED
+    wanted = f"from 0 to {most}" if unsigned else f"of at most {most}"
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number {wanted}; it is {value!r}") from None
+    if not (0 if unsigned else -most - 1) <= number <= most:
+        raise ValueError(f"{name} must be a whole number {wanted}; it is {value!r}")
+    return number
+
+
+def _perhaps(name: str, value: Any) -> int | None:
+    return None if value is None else whole(name, value)
 
 
 def job_spec(job: JobLike) -> JobSpec:
@@ -73,11 +98,11 @@ class Fork:
     def request(self, parent: JobInfo, step: int | None, request_id: str | None) -> job_service_pb2.ForkJobRequest:
         request = job_service_pb2.ForkJobRequest(
             name=parent.name,
-            step=step,
+            step=_perhaps("step", step),
             request_id=request_id or uuid.uuid4().hex,
             display_name=self.display_name,
             labels=self.labels,
-            priority=self.priority,
+            priority=_perhaps("priority", self.priority),
             device=self.device,
             limits=None if self.limits is None else self.limits.to_proto(),
         )
@@ -88,7 +113,7 @@ class Fork:
         if self.output is not None:
             request.overrides.output.CopyFrom(self.output.to_proto())
         if self.seed is not None:
-            request.overrides.seed = self.seed
+            request.overrides.seed = whole("seed", self.seed, _MOST_SEED)
         schedule = self._schedule(parent.spec.schedule)
         if schedule is not None:
             request.overrides.schedule.CopyFrom(schedule)
@@ -103,7 +128,7 @@ class Fork:
         if self.tau is not None:
             schedule.step_size = self.tau
         if self.num_steps is not None:
-            schedule.num_steps = self.num_steps
+            schedule.num_steps = whole("num_steps", self.num_steps)
         return schedule
 
 
@@ -126,20 +151,23 @@ def delete_dataset(dataset: DatasetLike, owner: str) -> dataset_service_pb2.Dele
 
 
 def dataset_rows(dataset: DatasetLike, count: int, owner: str) -> dataset_service_pb2.SampleDatasetRequest:
-    return dataset_service_pb2.SampleDatasetRequest(name=_dataset_name(dataset), owner=owner, count=count)
+    return dataset_service_pb2.SampleDatasetRequest(name=_dataset_name(dataset), owner=owner, count=whole("n", count))
 
 
 def sample(job: str, count: int, step: int | None, seed: int) -> job_service_pb2.SampleJobRequest:
-    return job_service_pb2.SampleJobRequest(name=job, count=count, step=step, seed=seed)
+    return job_service_pb2.SampleJobRequest(
+        name=job, count=whole("n", count), step=_perhaps("step", step), seed=whole("seed", seed, _MOST_SEED)
+    )
 
 
 def density(job: str, points: npt.ArrayLike, step: int | None) -> Callable[[], Iterator[job_service_pb2.EvaluateDensityRequest]]:
     array = as_points(points)
+    at = _perhaps("step", step)
 
     def messages() -> Iterator[job_service_pb2.EvaluateDensityRequest]:
         for index, chunk in enumerate(chunks(array)):
             first = index == 0
-            yield job_service_pb2.EvaluateDensityRequest(name=job if first else None, step=step if first else None, points=chunk)
+            yield job_service_pb2.EvaluateDensityRequest(name=job if first else None, step=at if first else None, points=chunk)
 
     return messages
 
@@ -147,7 +175,8 @@ def density(job: str, points: npt.ArrayLike, step: int | None) -> Callable[[], I
 def distance(first: object, second: object, kind: Distance | None, samples: int | None, seed: int) -> distance_pb2.ComputeDistanceRequest:
     chosen = Distance.sliced_wasserstein() if kind is None else kind
     return distance_pb2.ComputeDistanceRequest(
-        first=_operand(first), second=_operand(second), distance=chosen.to_proto(), samples=samples, seed=seed
+        first=_operand(first), second=_operand(second), distance=chosen.to_proto(),
+        samples=_perhaps("samples", samples), seed=whole("seed", seed, _MOST_SEED),
     )
 
 

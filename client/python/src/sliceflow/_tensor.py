@@ -74,7 +74,16 @@ def as_points(points: npt.ArrayLike) -> FloatArray:
     >>> as_points([[0, 1], [2, 3]]).shape
     (2, 2)
     """
-    array = np.asarray(points, dtype=np.float32)
-    if array.ndim != 2:
-        raise ValueError(f"points need two axes, [count, dimension]; these have the shape {list(array.shape)}")
+    given = np.asarray(points)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"points must be real numbers; these are of type {given.dtype}")
+    if given.ndim != 2:
+        raise ValueError(f"points need two axes, [count, dimension]; these have the shape {list(given.shape)}")
+    with np.errstate(over="ignore"):  # told here, with the row
+        array = given.astype(np.float32)
+    beyond = np.argwhere(np.isfinite(given) & ~np.isfinite(array))
+    if beyond.size:
+        row, column = (int(index) for index in beyond[0])
+        value = given[row, column]
+        raise ValueError(f"points[{row}, {column}] is {value:g}; they travel as float32, which holds magnitudes of at most 3.4e38")
     return array

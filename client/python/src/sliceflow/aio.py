@@ -143,7 +143,7 @@ class AsyncJob:
         return self._info.state
 
     def __repr__(self) -> str:
-        return f"<AsyncJob {self.name}: {self.state}, {self._info.completed_steps} of {self._info.total_steps} steps>"
+        return f"<AsyncJob {self.name}: {self._info.state_words()}, {self._info.completed_steps} of {self._info.total_steps} steps>"
 
     def _repr_html_(self) -> str:
         return _html.job(self._info)

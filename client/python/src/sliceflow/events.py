@@ -109,13 +109,16 @@ class Step:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StateChanged:
-    """The job's state changed. `reason` says why, in words; `error` is set when the state is `FAILED`."""
+    """The job's state changed. `reason` says why, in words; `error` is set when the state is `FAILED`, `device`, such as `cpu` or `gpu1/cpu`,
+    when it is `RUNNING`: what computes the job from here on.
+    """
 
     state: JobState
     reason: str
     error: JobFailedError | None
     sequence: int
     time: datetime.datetime
+    device: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -196,7 +199,7 @@ def event_of(job: str, event: job_pb2.JobEvent, samples: FloatArray | None) -> E
     if kind == "state_changed":
         changed = event.state_changed
         error = _status.of_job(job, changed.error) if changed.HasField("error") else None
-        return StateChanged(state_of(changed.state), changed.reason, error, event.sequence, time)
+        return StateChanged(state_of(changed.state), changed.reason, error, event.sequence, time, changed.device)
     if kind == "inner_progress":
         inner = event.inner_progress
         return InnerProgress(inner.step, inner.iteration, inner.total_iterations, inner.loss)
