@@ -1,7 +1,7 @@
 // The jobs' samples on one camera: a picture each, or one for all.
 import { useMemo } from "preact/hooks";
 import { link, remember } from "../link";
-import { OverlayChoice, useReferences } from "../job/references";
+import { OverlayChoice, TargetProblem, useReferences } from "../job/references";
 import { useTargetRows } from "../job/target_rows";
 import { AxisChoice, axisName } from "../points/axis_choice";
 import type { Camera } from "../points/camera";
@@ -123,7 +123,7 @@ export function Pictures({ jobs, titles, periodMs }: Properties) {
           ))}
         </div>
       )}
-      {targetRows.problem !== "" && <p class="faint">{targetRows.problem}</p>}
+      <TargetProblem rows={targetRows} />
     </>
   );
 }
