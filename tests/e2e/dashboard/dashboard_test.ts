@@ -216,6 +216,27 @@ describe("a job's page", () => {
     await leave(seen);
   });
 
+  test("writes large figures whole beside a curve", async () => {
+    const far = { functional: { terms: [{ weight: 1e6, potential: { quadratic: { center: [900, 0] } } }] } };
+    const name = await create(daemon, flowOf("Of large energy", 3, { ...far, schedule: { stepSize: 1e-8, numSteps: 3 } }));
+    const seen = await open(`#/${name}`);
+    const { page } = seen;
+    await untilState(page, "SUCCEEDED");
+    const panel = page.getByRole("region", { name: /^Energy/ }).first();
+    await panel.locator(".grid text").nth(3).waitFor();
+    const outside = await page.locator(".chart .grid text").evaluateAll((all) =>
+      all.flatMap((text) => {
+        const box = (text as SVGGraphicsElement).getBBox();
+        return box.x < 0 ? [text.textContent] : [];
+      }),
+    );
+    assert.deepEqual(outside, []);
+    const texts = await panel.locator(".grid text[text-anchor=end]").allTextContents();
+    assert.ok(texts.length > 1 && new Set(texts).size === texts.length, texts.join(" "));
+    await picture(page, "large-figures");
+    await leave(seen);
+  });
+
   test("runs again with the same file", async () => {
     const name = await create(daemon, flowOf("Once more", 2));
     const seen = await open(`#/${name}`);
