@@ -54,6 +54,8 @@ test("rows of the data set lie over the points, are told beside them, and go whe
   const asked: string[] = [];
   page.on("request", (request) => asked.push(request.url()));
   await rowsOf(page).waitFor({ state: "attached" });
+  // Below the points, which they would hide.
+  await page.locator(".points > svg:first-child .rows").waitFor({ state: "attached" });
   await page.getByRole("button", { name: "Show all" }).click();
   const table = page.locator(".exact-figures", { hasText: "2,000 rows of datasets/half-circle" });
   const cells = async (row: string) => (await table.locator("tbody tr", { hasText: row }).locator("td").allInnerTexts()).map(Number);

@@ -165,7 +165,7 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
           onCamera={setCamera}
           periodMs={player.periodMs}
           trails={trails}
-          overlay={references.overlay}
+          overlays={[references.overlay]}
           onPick={pick}
         />
       )}
