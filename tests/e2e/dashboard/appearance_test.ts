@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { BrowserContextOptions } from "playwright-core";
 import { assertAccessible, openWholeJob } from "./accessibility.ts";
-import { create, flowOf, picture, untilPointsOf, untilState, visit } from "./pages.ts";
+import { call, create, flowOf, picture, untilPointsOf, untilState, untilStep, visit } from "./pages.ts";
 import { setting } from "./setting.ts";
 
 let job = "";
@@ -29,6 +29,21 @@ test("a job's page on a phone", async () => {
   const page = await openWholeJob(here.browser, daemon, job, phone);
   await picture(page, "job-phone");
   await assertAccessible(page);
+  await page.context().close();
+});
+
+test("the page of a job that runs fits a phone, however much its line tells", async () => {
+  const slow = { solver: { swJko: { innerIterations: 2000, numProjections: 20, batchSize: 100, maxAttempts: 1 } } };
+  const runs = await create(daemon, flowOf("Runs on", 10_000, slow));
+  const { page } = await visit(here.browser, `${daemon.page}#/${runs}`, phone);
+  await untilStep(page, 1);
+  await page.locator(".progress-line", { hasText: /10000 steps, step \d+: \d+\/2000, about \d+:\d\d:\d\d left/ }).waitFor();
+  await picture(page, "job-running-phone");
+  const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.equal(window, 390);
+  assert.ok((content ?? 0) <= 390, `the page is ${content} wide`);
+  await call(daemon, "JobService/CancelJob", { name: runs });
+  await untilState(page, "CANCELLED");
   await page.context().close();
 });
 

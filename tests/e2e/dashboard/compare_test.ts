@@ -64,6 +64,9 @@ test("ticked jobs are compared on one time and one camera, which the link holds"
   await energies.locator("summary").click();
   // A row for each of the times 0, 0.1, …, 1.2.
   await page.waitForFunction(() => document.querySelectorAll("section[aria-label=Energy] tbody tr").length === 13);
+  // The figures of three jobs are seen whole.
+  const cuts = await page.locator(".scroll").evaluateAll((all) => all.map((each) => each.scrollWidth - each.clientWidth));
+  assert.ok(cuts.length === 2 && cuts.every((cut) => cut <= 0), `${cuts.join(" and ")} pixels of the figures are cut off`);
   await picture(page, "compare");
   const address = page.url();
   await page.goto("about:blank");
@@ -153,6 +156,46 @@ test("each picture has its job's target and exact solution, and one for all has 
   assert.equal(await page.locator(".points .target ellipse").count(), 2);
   await page.getByRole("checkbox", { name: "exact solution" }).uncheck();
   await page.locator(".points .exact ellipse").first().waitFor({ state: "detached" });
+  await leave(seen);
+});
+
+test("one over the other, each job's target and exact solution has its colour, and curves share one time", async () => {
+  const flow = (center: number[], more: object = {}) => ({
+    functional: { terms: [{ potential: { quadratic: { center } } }, { entropy: {} }] },
+    solver: { eulerMaruyama: { innerIterations: 5 } },
+    ...more,
+  });
+  const metrics = { output: { samplesPerStep: 300, metrics: [{ closedForm: {} }] } };
+  const made = [
+    await create(daemon, flowOf("Left", 4, flow([-3, 0], metrics))),
+    await create(daemon, flowOf("Right", 9, flow([3, 0]))),
+    await create(daemon, flowOf("Right too", 9, flow([3, 0], { seed: 8 }))),
+  ];
+  const ids = made.map((name) => name.replace("jobs/", "")).join(",");
+  const seen = await visit(here.browser, `${daemon.page}#/compare?jobs=${ids}&lay=over`);
+  const { page } = seen;
+  await untilFigures(page, "step", ["4", "9", "9"]);
+  const coloursOf = async (what: string) =>
+    await page.locator(`.points ${what}`).evaluateAll((all) => all.map((each) => getComputedStyle(each).stroke));
+  // Two ellipses each; those of the target that two jobs share are there in the colours of both.
+  await page.locator(".points .target ellipse").nth(5).waitFor({ state: "attached" });
+  const jobColours = await page.locator(".jobs-legend .line").evaluateAll((all) => all.map((each) => getComputedStyle(each).stroke));
+  assert.equal(new Set(jobColours).size, 3);
+  const swatches = await page.locator(".swatch-line g").evaluateAll((all) => all.map((each) => getComputedStyle(each).stroke));
+  assert.ok(swatches.length === 3 && !swatches.includes("none"), swatches.join(" "));
+  for (const what of [".target ellipse", ".exact ellipse"]) assert.deepEqual(new Set(await coloursOf(what)), new Set(jobColours), what);
+  await picture(page, "compare-over-targets");
+
+  const ends = await page.locator(".curves .chart svg").evaluateAll((all) =>
+    all.map((chart) => {
+      const lines = [...chart.querySelectorAll(".grid text[text-anchor=middle]")];
+      return lines.map((line) => `${line.textContent} at ${Math.round(Number(line.getAttribute("x")))}`).join(", ");
+    }),
+  );
+  assert.ok(ends.length >= 3);
+  assert.equal(new Set(ends).size, 1, ends.join("\n"));
+  const metric = page.getByRole("region", { name: /closed_form/ }).first();
+  assert.deepEqual(await metric.locator(".legend li").allInnerTexts(), ["Left"]);
   await leave(seen);
 });
 

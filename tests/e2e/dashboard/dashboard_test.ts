@@ -25,6 +25,48 @@ test("a new job shows what the server makes of a formula as it is typed", async 
   await leave(seen);
 });
 
+test("a number that is none of its field's is told beside it with what would be right", async () => {
+  const seen = await open("#/new?example=ring");
+  const { page } = seen;
+  await page.locator(".verdict .good").waitFor();
+  const say = async (label: string, text: string, told: string) => {
+    const input = page.getByLabel(label, { exact: true });
+    const before = await input.inputValue();
+    await input.fill(text);
+    const field = page.locator(".field.wrong", { has: page.getByLabel(label, { exact: true }) });
+    await field.locator(".problem", { hasText: told }).waitFor();
+    assert.equal(await input.getAttribute("aria-invalid"), "true");
+    if (text === "2.5") await picture(page, "new-job-misfit");
+    await input.fill(before);
+    await page.locator(".verdict .good").waitFor();
+  };
+  const most = Number(/between 1 and (\d+)/.exec(await page.locator("#field-spec-dimension-help").innerText())?.[1]);
+  assert.ok(most > 1);
+  await say("dimension", "2.5", `must be a whole number between 1 and ${most}, is 2.5`);
+  await say("dimension", "1e20", `must be a whole number between 1 and ${most}, is 100000000000000000000`);
+  await say("seed", "-1", "must be a whole number between 0 and 18446744073709551615, is -1");
+  await say("seed", "18446744073709551616", "must be a whole number between 0 and 18446744073709551615, is 18446744073709551616");
+  await page.getByLabel("seed", { exact: true }).fill("18446744073709551615");
+  await page.waitForFunction(() => document.querySelector<HTMLTextAreaElement>("#file-text")?.value.includes('"18446744073709551615"'));
+  await page.locator(".verdict .good").waitFor();
+
+  // All that is wrong with a file at once.
+  await page.getByText("The job as a file").click();
+  await page
+    .locator("#file-text")
+    .fill('{"spec": {"dimension": 2.5, "sede": 1, "schedule": {"clock": "SUN", "stepSize": "far", "numSteps": 3}}, "labels": {"a": 1}}');
+  for (const told of [
+    "spec.dimension: must be a whole number",
+    "spec.sede: is no field here; there are dimension, initial,",
+    "spec.schedule.clock: must be one of SLICED, WASSERSTEIN, is SUN",
+    "spec.schedule.stepSize: must be a number, is far",
+    "labels.a: must be a text in quotes, is 1",
+  ])
+    await page.locator(".verdict li", { hasText: told }).waitFor();
+  await page.getByText("5 things are to be mended").waitFor();
+  await leave(seen);
+});
+
 test("what a new job will take is told by jobs like it, or not at all", async () => {
   const slow = { solver: { swJko: { innerIterations: 11, numProjections: 20, batchSize: 100, maxAttempts: 1 } } };
   const name = await create(daemon, flowOf("To be timed", 10, slow));
@@ -171,6 +213,27 @@ describe("a job's page", () => {
     await picture(page, "curves");
     await page.getByRole("button", { name: "Whole range" }).click();
     await page.waitForURL((url) => !url.hash.includes("from="));
+    await leave(seen);
+  });
+
+  test("writes large figures whole beside a curve", async () => {
+    const far = { functional: { terms: [{ weight: 1e6, potential: { quadratic: { center: [900, 0] } } }] } };
+    const name = await create(daemon, flowOf("Of large energy", 3, { ...far, schedule: { stepSize: 1e-8, numSteps: 3 } }));
+    const seen = await open(`#/${name}`);
+    const { page } = seen;
+    await untilState(page, "SUCCEEDED");
+    const panel = page.getByRole("region", { name: /^Energy/ }).first();
+    await panel.locator(".grid text").nth(3).waitFor();
+    const outside = await page.locator(".chart .grid text").evaluateAll((all) =>
+      all.flatMap((text) => {
+        const box = (text as SVGGraphicsElement).getBBox();
+        return box.x < 0 ? [text.textContent] : [];
+      }),
+    );
+    assert.deepEqual(outside, []);
+    const texts = await panel.locator(".grid text[text-anchor=end]").allTextContents();
+    assert.ok(texts.length > 1 && new Set(texts).size === texts.length, texts.join(" "));
+    await picture(page, "large-figures");
     await leave(seen);
   });
 

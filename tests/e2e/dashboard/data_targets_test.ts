@@ -54,6 +54,8 @@ test("rows of the data set lie over the points, are told beside them, and go whe
   const asked: string[] = [];
   page.on("request", (request) => asked.push(request.url()));
   await rowsOf(page).waitFor({ state: "attached" });
+  // Below the points, which they would hide.
+  await page.locator(".points > svg:first-child .rows").waitFor({ state: "attached" });
   await page.getByRole("button", { name: "Show all" }).click();
   const table = page.locator(".exact-figures", { hasText: "2,000 rows of datasets/half-circle" });
   const cells = async (row: string) => (await table.locator("tbody tr", { hasText: row }).locator("td").allInnerTexts()).map(Number);
@@ -113,12 +115,20 @@ test("jobs that are compared share the rows, which are read once, in a picture e
   await page.context().close();
 });
 
-test("why they do not come is said where they would be", async () => {
+test("why they do not come is said where they would be, and they are read again on request", async () => {
   const { page } = await visit(here.browser, "about:blank");
   await page.route("**/SampleDataset", (route) => route.abort());
   await page.goto(`${here.daemon.page}#/${plane}`);
   await page.getByText("The target datasets/half-circle: no server answers.").waitFor();
   await untilPointsOf(page, 4);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("The target datasets/half-circle: no server answers.").waitFor();
+  await picture(page, "data-target-failed", false);
+  await page.unroute("**/SampleDataset");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await rowsOf(page).waitFor({ state: "attached" });
+  assert.equal(await page.getByText("The target datasets/half-circle").count(), 0);
+  assert.equal(await page.getByRole("button", { name: "Try again" }).count(), 0);
   await page.context().close();
 });
 

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { envelope } from "../../../client/dashboard/src/chart/envelope.ts";
-import { logTicks, ticks } from "../../../client/dashboard/src/chart/ticks.ts";
+import { logTicks, ticks, tickTexts } from "../../../client/dashboard/src/chart/ticks.ts";
 import { indexUpTo, merged } from "../../../client/dashboard/src/compare/places.ts";
 import { gapsOf } from "../../../client/dashboard/src/job/gaps.ts";
+import { obstacleOf } from "../../../client/dashboard/src/job/obstacle.ts";
 import { commonDistanceName, distanceName, movedOf } from "../../../client/dashboard/src/job/moved.ts";
 import { densityOf, levelAbove, levelLines } from "../../../client/dashboard/src/points/contours.ts";
 import { dataTargetsOf } from "../../../client/dashboard/src/points/data_targets.ts";
@@ -120,6 +121,39 @@ test("ticks are round and inside", () => {
   assert.deepEqual(ticks(0, 1, 4), [0, 0.5, 1]);
   assert.deepEqual(ticks(0, 3, 10, true), [0, 1, 2, 3]);
   assert.deepEqual(logTicks(0.01, 100), [0.01, 0.1, 1, 10, 100]);
+});
+
+test("what is written at ticks tells them apart, and is short", () => {
+  assert.deepEqual(tickTexts([0, 0.5, 1]), ["0", "0.5", "1"]);
+  assert.deepEqual(tickTexts([0, 1e9, 2e9]), ["0", "1e9", "2e9"]);
+  assert.deepEqual(tickTexts([2_000_000, 2_500_000]), ["2000000", "2500000"]);
+  assert.deepEqual(tickTexts([1e-9, 1e-6, 0.001, 1, 1000]), ["1e-9", "1e-6", "1e-3", "1", "1e3"]);
+  // An energy that hardly moves, and one that differs by rounding alone.
+  for (const [low, high] of [
+    [0.05050028, 0.05050036],
+    [0.1, 0.1 + 2 ** -50],
+    [123_456_789, 123_456_791],
+  ] as const) {
+    const texts = tickTexts(ticks(low, high, 6));
+    assert.equal(new Set(texts).size, texts.length, texts.join(" "));
+    assert.ok(texts.every((text) => Number(text) >= low - 1e-9 && Number(text) <= high + 1e-9) && texts.length > 0, texts.join(" "));
+  }
+  assert.deepEqual(tickTexts([0.0505003123]), ["0.0505003"]);
+  assert.deepEqual(tickTexts([]), []);
+});
+
+test("a queued job is told what it waits for where no worker fits it", () => {
+  type Devices = Parameters<typeof obstacleOf>[1];
+  const device = (name: string, more: object = {}) => ({ name, ready: true, healthy: true, problem: "", memoryBytes: 100n, ...more });
+  const of = (asked: string, estimatedBytes: bigint, devices: object[]) =>
+    obstacleOf({ device: asked, memory: { estimatedBytes } } as Parameters<typeof obstacleOf>[0], devices as unknown as Devices);
+  assert.equal(of("any", 100n, [device("cpu")]), undefined);
+  assert.equal(of("cpu", 1000n, [device("cpu", { memoryBytes: 0n })]), undefined);
+  assert.deepEqual(of("", 1n, []), { device: "any", problems: [], mostBytes: undefined });
+  assert.deepEqual(of("cuda:0", 1n, [device("cpu")]), { device: "cuda:0", problems: [], mostBytes: undefined });
+  const failing = device("cpu", { healthy: false, problem: "ended five times" });
+  assert.deepEqual(of("any", 1n, [failing, device("n/cpu", { ready: false })])?.problems, ["cpu: ended five times"]);
+  assert.equal(of("any", 200n, [device("cpu"), device("n/cpu", { memoryBytes: 150n })])?.mostBytes, 150n);
 });
 
 test("the times of several jobs are merged, but for rounding each once", () => {

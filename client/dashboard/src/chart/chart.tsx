@@ -3,7 +3,7 @@ import { useMemo, useRef } from "preact/hooks";
 import { useSize } from "../size";
 import { figure } from "../words";
 import { type Course, envelope, type Place } from "./envelope";
-import { logTicks, ticks } from "./ticks";
+import { logTicks, longest, ticks, tickTexts } from "./ticks";
 
 export interface Series {
   readonly name: string;
@@ -24,6 +24,8 @@ interface Properties {
   readonly log: boolean;
   // Whether only whole numbers are on the horizontal axis.
   readonly whole: boolean;
+  // The ends of the horizontal axis where no range is chosen. Default: those of the series.
+  readonly ends?: Range | undefined;
   // Where what the page shows is on the axis.
   readonly now: number | undefined;
   readonly range: Range | undefined;
@@ -31,10 +33,15 @@ interface Properties {
 }
 
 const height = 190;
+// The left one grows with what is written there.
 const margin = { left: 70, right: 10, top: 8, bottom: 30 };
+const digitWidth = 7.4;
+const leastColumn = 70;
 const smallestDrag = 4;
 
 interface Axes {
+  // Where the drawing begins. Unit: pixels.
+  readonly left: number;
   readonly x: (value: number) => number;
   readonly y: (value: number) => number;
   readonly toX: (pixel: number) => number;
@@ -64,24 +71,44 @@ function cut(series: Series, range: Range | undefined): Series {
   return series.band === undefined ? { name: series.name, course } : { name: series.name, course, band: pick(series.band) };
 }
 
-function axesOf(series: readonly Series[], log: boolean, whole: boolean, width: number): Axes | undefined {
-  const drawable = (value: number) => Number.isFinite(value) && (!log || value > 0);
+// As many as have room for what is written at them.
+function ticksAcross(left: number, right: number, inner: number, whole: boolean): readonly number[] {
+  const of = (column: number) => ticks(left, right, Math.max(2, Math.floor(inner / column)), whole);
+  const close = of(leastColumn);
+  return of(Math.max(leastColumn, digitWidth * (longest(tickTexts(close)) + 2)));
+}
+
+// From the first to the last place of some series.
+export function endsOf(series: readonly Series[]): Range | undefined {
   const xs = extent(series.flatMap((each) => [each.course.x[0] ?? Number.NaN, each.course.x.at(-1) ?? Number.NaN]));
+  return xs === undefined ? undefined : { from: xs[0], to: xs[1] };
+}
+
+interface Look {
+  readonly log: boolean;
+  readonly whole: boolean;
+  readonly width: number;
+  readonly ends: Range | undefined;
+}
+
+function axesOf(series: readonly Series[], { log, whole, width, ends }: Look): Axes | undefined {
+  const drawable = (value: number) => Number.isFinite(value) && (!log || value > 0);
   const withBands = series.flatMap((each) => each.course.y.flatMap((y, i) => [y - (each.band?.[i] ?? 0), y + (each.band?.[i] ?? 0)]));
   const ys = extent(withBands.filter(drawable));
-  if (xs === undefined || ys === undefined) return undefined;
-  const [left, right] = xs[0] === xs[1] ? [xs[0] - 0.5, xs[1] + 0.5] : xs;
+  if (ends === undefined || ys === undefined) return undefined;
+  const [left, right] = ends.from === ends.to ? [ends.from - 0.5, ends.to + 0.5] : [ends.from, ends.to];
   const scale = (value: number) => (log ? Math.log10(value) : value);
   const flat = ys[0] === ys[1];
   const padding = flat ? Math.abs(ys[0]) * 0.05 || 0.5 : 0;
   const bottom = log ? scale(ys[0]) - (flat ? 0.2 : 0) : ys[0] - padding;
   const top = log ? scale(ys[1]) + (flat ? 0.2 : 0) : ys[1] + padding;
-  const inner = width - margin.left - margin.right;
-  const x = (value: number) => margin.left + ((value - left) / (right - left)) * inner;
-  const y = (value: number) => margin.top + ((top - scale(value)) / (top - bottom)) * (height - margin.top - margin.bottom);
-  const toX = (pixel: number) => left + ((pixel - margin.left) / inner) * (right - left);
   const yTicks = log ? logTicks(10 ** bottom, 10 ** top) : ticks(bottom, top, 6);
-  return { x, y, toX, drawable, xTicks: ticks(left, right, Math.max(2, Math.floor(inner / 70)), whole), yTicks };
+  const begin = Math.max(margin.left, digitWidth * longest(tickTexts(yTicks)) + 10);
+  const inner = width - begin - margin.right;
+  const x = (value: number) => begin + ((value - left) / (right - left)) * inner;
+  const y = (value: number) => margin.top + ((top - scale(value)) / (top - bottom)) * (height - margin.top - margin.bottom);
+  const toX = (pixel: number) => left + ((pixel - begin) / inner) * (right - left);
+  return { left: begin, x, y, toX, drawable, xTicks: ticksAcross(left, right, inner, whole), yTicks };
 }
 
 function path(places: readonly Place[], axes: Axes): string {
@@ -115,21 +142,22 @@ function Line({ series, axes, index }: { readonly series: Series; readonly axes:
 }
 
 function Grid({ axes, width }: { readonly axes: Axes; readonly width: number }) {
+  const [xTexts, yTexts] = [tickTexts(axes.xTicks), tickTexts(axes.yTicks)];
   return (
     <g class="grid">
-      {axes.xTicks.map((value) => (
+      {axes.xTicks.map((value, i) => (
         <g key={`x${value}`}>
           <line x1={axes.x(value)} x2={axes.x(value)} y1={margin.top} y2={height - margin.bottom} />
           <text x={axes.x(value)} y={height - margin.bottom + 16} text-anchor="middle">
-            {figure(value)}
+            {xTexts[i]}
           </text>
         </g>
       ))}
-      {axes.yTicks.map((value) => (
+      {axes.yTicks.map((value, i) => (
         <g key={`y${value}`}>
-          <line x1={margin.left} x2={width - margin.right} y1={axes.y(value)} y2={axes.y(value)} />
-          <text x={margin.left - 6} y={axes.y(value) + 4} text-anchor="end">
-            {figure(value)}
+          <line x1={axes.left} x2={width - margin.right} y1={axes.y(value)} y2={axes.y(value)} />
+          <text x={axes.left - 6} y={axes.y(value) + 4} text-anchor="end">
+            {yTexts[i]}
           </text>
         </g>
       ))}
@@ -146,14 +174,25 @@ function nearest(course: Course, x: number): number {
   return best;
 }
 
-export function Chart({ title, xName, series, log, whole, now, range, onRange }: Properties) {
+// The chosen range as far as there is anything of it, or all.
+function shownEnds(all: Range | undefined, range: Range | undefined): Range | undefined {
+  if (all === undefined || range === undefined) return all;
+  const within = { from: Math.max(all.from, range.from), to: Math.min(all.to, range.to) };
+  return within.from <= within.to ? within : undefined;
+}
+
+export function Chart({ title, xName, series, log, whole, ends, now, range, onRange }: Properties) {
   const frame = useRef<HTMLDivElement>(null);
   const size = useSize(frame);
   const drag = useSignal<{ readonly from: number; readonly to: number } | undefined>(undefined);
   const under = useSignal<number | undefined>(undefined);
   const { width } = size.value;
   const shown = useMemo(() => series.map((each) => cut(each, range)), [series, range?.from, range?.to]);
-  const axes = useMemo(() => (width > 0 ? axesOf(shown, log, whole, width) : undefined), [shown, log, whole, width]);
+  const over = shownEnds(ends ?? endsOf(series), range);
+  const axes = useMemo(
+    () => (width > 0 ? axesOf(shown, { log, whole, width, ends: over }) : undefined),
+    [shown, log, whole, width, over?.from, over?.to],
+  );
 
   const pixelOf = (event: PointerEvent) => event.clientX - (frame.current?.getBoundingClientRect().left ?? 0);
   const down = (event: PointerEvent) => {
@@ -169,13 +208,13 @@ export function Chart({ title, xName, series, log, whole, now, range, onRange }:
     const dragged = drag.value;
     drag.value = undefined;
     if (dragged === undefined || axes === undefined || Math.abs(dragged.to - dragged.from) < smallestDrag) return;
-    const ends = [axes.toX(dragged.from), axes.toX(dragged.to)].sort((a, b) => a - b);
-    onRange({ from: ends[0] ?? 0, to: ends[1] ?? 0 });
+    const chosen = [axes.toX(dragged.from), axes.toX(dragged.to)].sort((a, b) => a - b);
+    onRange({ from: chosen[0] ?? 0, to: chosen[1] ?? 0 });
   };
 
   const hidden = log ? shown.reduce((sum, each) => sum + each.course.y.filter((y) => !(y > 0)).length, 0) : 0;
-  const longest = shown.reduce((best, each) => (each.course.x.length > best.course.x.length ? each : best), shown[0] ?? emptySeries);
-  const at = under.value === undefined ? undefined : longest.course.x[nearest(longest.course, under.value)];
+  const finest = shown.reduce((best, each) => (each.course.x.length > best.course.x.length ? each : best), shown[0] ?? emptySeries);
+  const at = under.value === undefined ? undefined : finest.course.x[nearest(finest.course, under.value)];
   const told = shown.filter((each) => each.course.x.length > 0);
   const reading = at === undefined ? undefined : told.map((each) => ({ name: each.name, value: valueAt(each.course, at) }));
   return (
@@ -195,7 +234,7 @@ export function Chart({ title, xName, series, log, whole, now, range, onRange }:
           {shown.map((each, i) => (
             <Line key={each.name} series={each} axes={axes} index={i} />
           ))}
-          {now !== undefined && now >= axes.toX(margin.left) && now <= axes.toX(width - margin.right) && (
+          {now !== undefined && now >= axes.toX(axes.left) && now <= axes.toX(width - margin.right) && (
             <line class="now" x1={axes.x(now)} x2={axes.x(now)} y1={margin.top} y2={height - margin.bottom} />
           )}
           {drag.value !== undefined && (

@@ -15,6 +15,8 @@ import { Pictures } from "./pictures";
 import { SharedTime } from "./shared_time";
 
 const firstClock: Clock = "wasserstein";
+// Jobs whose figures have room beside the pictures.
+const mostBeside = 2;
 
 function curvesOf(jobs: readonly ComparedJob[], names: readonly string[], clock: Clock): Curve[] {
   const quantities = quantitiesOf(
@@ -99,7 +101,7 @@ function Comparison({ names }: { readonly names: readonly string[] }) {
   return (
     <>
       <JobsLegend jobs={jobs.all} titles={titles} />
-      <div class="compare-body">
+      <div class={jobs.all.length > mostBeside ? "compare-body stacked" : "compare-body"}>
         <section class="panel" aria-labelledby="samples-title">
           <Pictures jobs={jobs.all} titles={titles} periodMs={time.periodMs} />
           <Scrubber time={time} />

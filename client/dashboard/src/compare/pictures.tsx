@@ -1,11 +1,11 @@
 // The jobs' samples on one camera: a picture each, or one for all.
 import { useMemo } from "preact/hooks";
 import { link, remember } from "../link";
-import { OverlayChoice, useReferences } from "../job/references";
+import { OverlayChoice, TargetProblem, useReferences } from "../job/references";
 import { useTargetRows } from "../job/target_rows";
 import { AxisChoice, axisName } from "../points/axis_choice";
 import type { Camera } from "../points/camera";
-import { type Overlay, together } from "../points/overlays";
+import type { Overlay } from "../points/overlays";
 import { type Layer, place, type Projection } from "../points/plane";
 import { PointsView } from "../points/points_view";
 import { useCamera } from "../points/use_camera";
@@ -41,7 +41,7 @@ export function Pictures({ jobs, titles, periodMs }: Properties) {
   // The list of jobs is the same for as long as this is shown, so that each has its hooks.
   const layers = jobs.map((job, i) => useLayer(job, titles[i] ?? "", i, projection));
   const references = jobs.map((job) => useReferences(job.job.value, job.shown.value, projection, targetRows));
-  const drawn = [...layers.flatMap((layer) => layer.points ?? []), ...together(references.map((each) => each.overlay)).data];
+  const drawn = [...layers.flatMap((layer) => layer.points ?? []), ...references.flatMap((each) => each.overlay.data)];
   const [camera, setCamera] = useCamera(drawn, projection.kind === "pair" ? `${projection.x},${projection.y}` : projection.basis.key);
   const over = parameters.get("lay") === "over";
   const names: readonly [string, string] =
@@ -56,7 +56,7 @@ export function Pictures({ jobs, titles, periodMs }: Properties) {
       onCamera={(next: Camera | undefined) => setCamera(next)}
       periodMs={periodMs}
       trails={[]}
-      overlay={together(overlays)}
+      overlays={overlays}
     />
   );
   return (
@@ -104,10 +104,18 @@ export function Pictures({ jobs, titles, periodMs }: Properties) {
         </div>
       </div>
       {over ? (
-        view(
-          layers,
-          references.map((each) => each.overlay),
-        )
+        <>
+          {view(
+            layers,
+            references.map((each) => each.overlay),
+          )}
+          {references.some((each) => each.hasTarget || each.hasRows || each.hasSteady || each.hasExact) && (
+            <p class="faint">
+              Targets and exact solutions are in their jobs' colours; what some of the jobs share is in turns in theirs, what all share in
+              that of the text.
+            </p>
+          )}
+        </>
       ) : (
         <div class="side-by-side">
           {layers.map((layer, i) => (
@@ -123,7 +131,7 @@ export function Pictures({ jobs, titles, periodMs }: Properties) {
           ))}
         </div>
       )}
-      {targetRows.problem !== "" && <p class="faint">{targetRows.problem}</p>}
+      <TargetProblem rows={targetRows} />
     </>
   );
 }

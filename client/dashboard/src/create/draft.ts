@@ -7,6 +7,8 @@ import { ForkJobRequestSchema } from "contract/sliceflow/v1/job_service_pb";
 import { FlowSpecSchema } from "contract/sliceflow/v1/flow_pb";
 import { jobService } from "../server/clients";
 import { describe, isLost, violationsOf, type Violation } from "../server/errors";
+import { serverInfo } from "../server/server_info";
+import { type Bounds, misfitsOf } from "./misfits";
 import { objectAt, valueAt, withValue } from "./json_path";
 
 export interface ForkPoint {
@@ -99,7 +101,7 @@ export class Draft {
     const error = reason instanceof FileError ? undefined : ConnectError.from(reason);
     batch(() => {
       this.checked.value = undefined;
-      this.violations.value = error === undefined ? [] : violationsOf(error).map(ofFile);
+      this.violations.value = error === undefined ? (reason as FileError).misfits : violationsOf(error).map(ofFile);
       const named = this.violations.value.length > 0;
       this.problem.value = error === undefined ? (reason as FileError).message : named ? "" : notChecked(error);
     });
@@ -107,6 +109,8 @@ export class Draft {
 
   private async call(file: JsonObject, validateOnly: boolean, stop?: AbortSignal): Promise<Job> {
     const options = stop === undefined ? {} : { signal: stop };
+    const misfits = misfitsOf(JobSchema, file, servedBounds());
+    if (misfits.length > 0) throw new FileError("", misfits);
     const job = parsed(() => fromJson(JobSchema, file));
     const requestId = validateOnly ? "" : this.requestId;
     if (this.fork === undefined) return await jobService.createJob({ job, validateOnly, requestId }, options);
@@ -145,8 +149,26 @@ function notChecked(error: ConnectError): string {
   return isLost(error) ? `${describe(error)}, so the job is not checked` : describe(error);
 }
 
-// A file that is not of the contract's form at all, which the server does not get to see.
-class FileError extends Error {}
+// A file that is not of the contract's form, which the server does not get to see.
+class FileError extends Error {
+  constructor(
+    message: string,
+    readonly misfits: readonly Violation[] = [],
+  ) {
+    super(message);
+  }
+}
+
+// Of the form's fields whose ends the server names.
+function servedBounds(): Bounds {
+  const limits = serverInfo.peek()?.limits;
+  if (limits === undefined) return new Map();
+  return new Map([
+    ["spec.dimension", [1, limits.maxDimension]],
+    ["spec.schedule.numSteps", [1, limits.maxSteps]],
+    ["spec.output.samplesPerStep", [0, limits.maxSamples]],
+  ]);
+}
 
 function parsed<T>(parse: () => T): T {
   try {

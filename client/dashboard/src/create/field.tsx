@@ -75,10 +75,11 @@ function read(text: string, control: Control): JsonValue | undefined {
   switch (control) {
     case "number":
     case "integer": {
-      // Large integers travel as text, which holds every digit.
       const [value, ...more] = numbers(text);
       if (value === undefined || more.length > 0) throw new Unreadable("one number, please");
-      return Number.isSafeInteger(value) || control === "number" ? value : text.trim();
+      if (Number.isSafeInteger(value) || control === "number") return value;
+      // Large integers travel as text, which holds every digit; 1e19 is none in the contract.
+      return Number.isInteger(value) && /e/i.test(text) ? String(BigInt(value)) : text.trim();
     }
     case "vector":
       return numbers(text);

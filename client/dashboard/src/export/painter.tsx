@@ -4,7 +4,7 @@ import { Axes } from "../points/axes";
 import type { Camera, Size } from "../points/camera";
 import { paintImages } from "../points/image_grid";
 import type { ImageShape } from "../points/image_pixels";
-import { type Overlay, Overlays } from "../points/overlays";
+import { type Overlay, Overlays, TargetRows } from "../points/overlays";
 import { place, type Points, type Projection } from "../points/plane";
 import { PointsRenderer } from "../points/renderer";
 import { strokeFor } from "../points/stage";
@@ -123,13 +123,15 @@ export class Painter {
   private drawings(step: Step, points: Points): readonly [SVGElement, SVGElement] {
     const { camera, names } = this.view;
     const { width, height } = this.size;
+    const shown = { overlays: [this.view.overlayAt(step)], layers: [{ points, label: "", series: 0 }], camera, size: this.size };
     render(
       <>
         <svg width={width} height={height}>
           <Axes camera={camera} size={this.size} names={names} />
+          <TargetRows {...shown} />
         </svg>
         <svg width={width} height={height}>
-          <Overlays overlay={this.view.overlayAt(step)} layers={[{ points, label: "", series: 0 }]} camera={camera} size={this.size} />
+          <Overlays {...shown} />
         </svg>
       </>,
       this.host,

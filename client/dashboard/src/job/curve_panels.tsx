@@ -1,5 +1,6 @@
 // Pictures of courses that share one clock and one range, which the address holds.
-import { Chart, type Range, type Series } from "../chart/chart";
+import { useMemo } from "preact/hooks";
+import { Chart, endsOf, type Range, type Series } from "../chart/chart";
 import { FiguresTable } from "../chart/figures_table";
 import { link, remember } from "../link";
 import { type Clock, clockNames } from "./courses";
@@ -19,18 +20,27 @@ function readRange(parameters: ReadonlyMap<string, string>): Range | undefined {
 
 const short = (value: number) => String(Number(value.toPrecision(5)));
 
+// Lines whose figures have room in a panel as wide as the others.
+const mostNarrow = 3;
+
+const isTold = (series: Series) => series.course.x.length > 0;
+
+// Those that have a line in the picture.
 function Legend({ series }: { readonly series: readonly Series[] }) {
   if (series.length < 2) return null;
   return (
     <ul class="legend">
-      {series.map((each, i) => (
-        <li key={each.name} class={`s${i % 8}`}>
-          <svg width="22" height="8" aria-hidden="true">
-            <line class="line" x1="0" x2="22" y1="4" y2="4" />
-          </svg>
-          {each.name}
-        </li>
-      ))}
+      {series.map(
+        (each, i) =>
+          isTold(each) && (
+            <li key={each.name} class={`s${i % 8}`}>
+              <svg width="22" height="8" aria-hidden="true">
+                <line class="line" x1="0" x2="22" y1="4" y2="4" />
+              </svg>
+              {each.name}
+            </li>
+          ),
+      )}
     </ul>
   );
 }
@@ -92,13 +102,15 @@ export function CurvePanels({ curves, clock, onClock, now }: Properties) {
   };
   const onRange = (chosen: Range | undefined) =>
     remember(chosen === undefined ? { from: "", to: "" } : { from: short(chosen.from), to: short(chosen.to) });
+  // One axis for all, so that what lies below each other happened at one time.
+  const ends = useMemo(() => endsOf(curves.flatMap((curve) => curve.series)), [curves]);
   return (
     <section aria-labelledby="curves-title">
       <h2 id="curves-title">Curves</h2>
       <Toolbar clock={clock} onClock={onClock} range={range} />
       <div class="curves">
         {curves.map(({ key, title, note, series }) => (
-          <section class="panel" key={key} aria-label={title}>
+          <section class={series.filter(isTold).length > mostNarrow ? "panel wide" : "panel"} key={key} aria-label={title}>
             <div class="panel-head">
               <h3>{title}</h3>
               <label class="check">
@@ -112,13 +124,14 @@ export function CurvePanels({ curves, clock, onClock, now }: Properties) {
               series={series}
               log={logs.has(key)}
               whole={clock === "step"}
+              ends={ends}
               now={now}
               range={range}
               onRange={onRange}
             />
             <Legend series={series} />
             <p class="faint">{note}</p>
-            <FiguresTable title={title} xName={clockNames[clock]} series={series} />
+            <FiguresTable title={title} xName={clockNames[clock]} series={series.filter(isTold)} />
           </section>
         ))}
       </div>

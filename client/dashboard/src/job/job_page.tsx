@@ -17,6 +17,7 @@ import { Player } from "./player";
 import { PointsPanel } from "./points_panel";
 import { SampleStore } from "./sample_store";
 import { Share } from "./share";
+import { WhyQueued } from "./why_queued";
 
 const maxGaps = 8;
 
@@ -171,6 +172,7 @@ export function JobPage({ name }: { readonly name: string }) {
         )}
       </div>
       <ProgressLine job={job} flow={flow} />
+      <WhyQueued job={job} />
       <ConnectionNotice flow={flow} />
       <RetentionNotice flow={flow} />
       {refusal !== undefined && (

@@ -12,7 +12,7 @@ import { AxisChoice, axisName, readAxis } from "../points/axis_choice";
 import { loadServerInfo, serverInfo } from "../server/server_info";
 import type { Tensor } from "../server/tensor";
 import { DataFigures, ExactFigures } from "./plane_figures";
-import { OverlayChoice, useReferences } from "./references";
+import { OverlayChoice, TargetProblem, useReferences } from "./references";
 import { RoundFigures } from "./round_figures";
 import type { Flow } from "./flow";
 import type { Player } from "./player";
@@ -165,7 +165,7 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
           onCamera={setCamera}
           periodMs={player.periodMs}
           trails={trails}
-          overlay={references.overlay}
+          overlays={[references.overlay]}
           onPick={pick}
         />
       )}
@@ -186,7 +186,7 @@ export function PointsPanel({ flow, store, player }: { readonly flow: Flow; read
       {view !== "images" &&
         points !== undefined &&
         references.data.map((data) => <DataFigures key={data.name} data={data} points={points} names={names} />)}
-      {view !== "images" && targetRows.problem !== "" && <p class="faint">{targetRows.problem}</p>}
+      {view !== "images" && <TargetProblem rows={targetRows} />}
       {view !== "images" &&
         tensor !== undefined &&
         references.rounds.map(({ as, law }) => (

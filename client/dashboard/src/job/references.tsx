@@ -133,6 +133,21 @@ export function useReferences(job: Job | undefined, step: Step | undefined, proj
   };
 }
 
+// Why rows of a target are missing, and another attempt.
+export function TargetProblem({ rows }: { readonly rows: TargetRows }) {
+  if (rows.problem === "") return null;
+  return (
+    <p class="faint" role="status">
+      {rows.problem}{" "}
+      {rows.retry !== undefined && (
+        <button type="button" class="small" onClick={rows.retry}>
+          Try again
+        </button>
+      )}
+    </p>
+  );
+}
+
 interface ChoiceProperties {
   readonly references: Pick<References, "hasTarget" | "hasRows" | "hasSteady" | "hasExact">;
   readonly flat: boolean;

@@ -22,6 +22,8 @@ export interface TargetRows {
   readonly of: (target: DataTarget) => Tensor | undefined;
   // Why some of them do not come, in a sentence; empty where all do.
   readonly problem: string;
+  // Reads those again that did not come; undefined where there are none, or they are not to be read.
+  readonly retry: (() => void) | undefined;
 }
 
 const keyOf = (target: DataTarget) => `${target.owner} ${target.name}`;
@@ -46,25 +48,34 @@ export function useTargetRows(jobs: readonly (Job | undefined)[]): TargetRows {
   const { asked, stop } = useMemo(() => ({ asked: new Set<string>(), stop: new AbortController() }), []);
   useEffect(() => () => stop.abort(), []);
   const targets = jobs.flatMap(targetsOfJob);
+  const ask = (target: DataTarget) => {
+    const key = keyOf(target);
+    if (asked.has(key)) return;
+    asked.add(key);
+    read(target, stop.signal).then(
+      (tensor) => (rows.value = new Map(rows.value).set(key, tensor)),
+      (error: unknown) => {
+        if (!stop.signal.aborted) problems.value = new Map(problems.value).set(key, `The target ${target.name}: ${describe(error)}.`);
+      },
+    );
+  };
   useEffect(() => {
-    if (isOfLink.value) return;
-    for (const target of targets) {
-      const key = keyOf(target);
-      if (asked.has(key)) continue;
-      asked.add(key);
-      read(target, stop.signal).then(
-        (tensor) => (rows.value = new Map(rows.value).set(key, tensor)),
-        (error: unknown) => {
-          if (!stop.signal.aborted) problems.value = new Map(problems.value).set(key, `The target ${target.name}: ${describe(error)}.`);
-        },
-      );
-    }
+    if (!isOfLink.value) targets.forEach(ask);
   }, [targets.map(keyOf).join("\n"), isOfLink.value]);
+  const failed = targets.filter((target) => problems.value.has(keyOf(target)));
+  const retry = () => {
+    problems.value = new Map();
+    for (const target of failed) {
+      asked.delete(keyOf(target));
+      ask(target);
+    }
+  };
   const withheld = isOfLink.value && targets.length > 0;
   return {
     of: (target) => rows.value.get(keyOf(target)),
+    retry: withheld || failed.length === 0 ? undefined : retry,
     problem: withheld
       ? "The target is a data set, which a link does not show: to see it over the points, open this job with a token."
-      : targets.flatMap((target) => problems.value.get(keyOf(target)) ?? []).join(" "),
+      : [...new Set(failed.flatMap((target) => problems.value.get(keyOf(target)) ?? []))].join(" "),
   };
 }

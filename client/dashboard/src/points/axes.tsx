@@ -1,6 +1,5 @@
 // What lies below the points and moves with them: axes, and the ways of picked rows.
-import { ticks } from "../chart/ticks";
-import { figure } from "../words";
+import { ticks, tickTexts } from "../chart/ticks";
 import { type Camera, type Size, toPixel, toPoint } from "./camera";
 
 export interface Trail {
@@ -13,31 +12,33 @@ export function Axes({ camera, size, names }: { readonly camera: Camera; readonl
   const low = toPoint(camera, size, 0, size.height);
   const high = toPoint(camera, size, size.width, 0);
   const about = (length: number) => Math.max(2, Math.floor(length / 90));
+  const across = ticks(low.x, high.x, about(size.width));
+  const up = names[1] === "" ? [] : ticks(low.y, high.y, about(size.height));
+  const [acrossTexts, upTexts] = [tickTexts(across), tickTexts(up)];
   return (
     <g class="grid">
-      {ticks(low.x, high.x, about(size.width)).map((value) => {
+      {across.map((value, i) => {
         const { x } = toPixel(camera, size, value, 0);
         return (
           <g key={`x${value}`}>
             <line x1={x} x2={x} y1={0} y2={size.height} />
             <text x={x + 3} y={size.height - 4}>
-              {figure(value)}
+              {acrossTexts[i]}
             </text>
           </g>
         );
       })}
-      {names[1] !== "" &&
-        ticks(low.y, high.y, about(size.height)).map((value) => {
-          const { y } = toPixel(camera, size, 0, value);
-          return (
-            <g key={`y${value}`}>
-              <line x1={0} x2={size.width} y1={y} y2={y} />
-              <text x={3} y={y - 3}>
-                {figure(value)}
-              </text>
-            </g>
-          );
-        })}
+      {up.map((value, i) => {
+        const { y } = toPixel(camera, size, 0, value);
+        return (
+          <g key={`y${value}`}>
+            <line x1={0} x2={size.width} y1={y} y2={y} />
+            <text x={3} y={y - 3}>
+              {upTexts[i]}
+            </text>
+          </g>
+        );
+      })}
       <text class="axis-name" x={size.width - 6} y={size.height - 18} text-anchor="end">
         {names[0]} →
       </text>

@@ -1,4 +1,5 @@
 // What lies over the points: level lines of their density, the target (Gaussians, spheres, rows of data sets), the exact solution.
+import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { type Camera, pixelsPerUnit, type Size, toPixel, toPoint } from "./camera";
 import { densityOf, levelAbove, levelLines } from "./contours";
@@ -15,18 +16,23 @@ export interface Overlay {
   readonly data: readonly Points[];
 }
 
-// All that several overlays show, over one picture; what is the same in some of them is shown once.
-export function together(overlays: readonly Overlay[]): Overlay {
-  const once = <Shown,>(of: (overlay: Overlay) => readonly Shown[]): readonly Shown[] => [
-    ...new Map(overlays.flatMap(of).map((each) => [JSON.stringify(each), each])).values(),
-  ];
-  return {
-    contours: overlays.some((overlay) => overlay.contours),
-    targets: once((overlay) => overlay.targets),
-    exact: once((overlay) => overlay.exact),
-    spheres: once((overlay) => overlay.spheres),
-    data: [...new Map(overlays.flatMap((overlay) => overlay.data).map((points) => [points.key, points])).values()],
-  };
+// Something that is shown, and the layers that it belongs to: empty where it belongs to all of them.
+interface Owned<Shown> {
+  readonly shown: Shown;
+  readonly owners: readonly number[];
+}
+
+// What some layers show, each thing once.
+function owned<Shown>(of: readonly (readonly Shown[])[], keyOf: (shown: Shown) => string): readonly Owned<Shown>[] {
+  const found = new Map<string, { readonly shown: Shown; readonly owners: Set<number> }>();
+  of.forEach((all, layer) => {
+    for (const shown of all) {
+      const known = found.get(keyOf(shown));
+      if (known === undefined) found.set(keyOf(shown), { shown, owners: new Set([layer]) });
+      else known.owners.add(layer);
+    }
+  });
+  return [...found.values()].map(({ shown, owners }) => ({ shown, owners: owners.size === of.length ? [] : [...owners] }));
 }
 
 // Shares of the points that the lines hold.
@@ -38,7 +44,8 @@ const rugHeight = 14;
 const rugFoot = 20; // above the numbers of the axis
 
 interface Properties {
-  readonly overlay: Overlay;
+  // One for each of the layers.
+  readonly overlays: readonly Overlay[];
   readonly layers: readonly Layer[];
   readonly camera: Camera;
   readonly size: Size;
@@ -99,11 +106,18 @@ function Outline({
   return <circle cx={x} cy={y} r={radius} />;
 }
 
+interface RowsProperties {
+  readonly points: Points;
+  readonly turn: Turn;
+  readonly camera: Camera;
+  readonly size: Size;
+}
+
 // A small cross for each row; on a line, where points have no height, a stroke near the lower edge.
-function Rows({ points, camera, size }: { readonly points: Points; readonly camera: Camera; readonly size: Size }) {
+function Rows({ points, turn, camera, size }: RowsProperties) {
   const path = useMemo(() => {
     const strokes: string[] = [];
-    for (let row = 0; row < points.count; row += 1) {
+    for (let row = turn.at; row < points.count; row += turn.of) {
       const at = points.values.subarray(row * points.stride, (row + 1) * points.stride);
       const { x, y } = toPixel(camera, size, at[points.x] ?? 0, at[points.y] ?? 0);
       if (!(x >= 0 && x <= size.width)) continue;
@@ -111,52 +125,98 @@ function Rows({ points, camera, size }: { readonly points: Points; readonly came
       else if (y >= 0 && y <= size.height) strokes.push(`M${(x - arm).toFixed(1)} ${y.toFixed(1)}h${2 * arm}m-${arm}-${arm}v${2 * arm}`);
     }
     return strokes.join("");
-  }, [points, camera, size]);
+  }, [points, turn.at, turn.of, camera, size]);
   return <path class={points.y < 0 ? "rows rug" : "rows"} d={path} />;
 }
 
-export function Overlays({ overlay, layers, camera, size }: Properties) {
+// Which of the owners of one thing is drawn: each has every `of`-th dash, or row, of it.
+interface Turn {
+  readonly at: number;
+  readonly of: number;
+}
+
+const dash = 7;
+const period = 11;
+
+function dashes(as: "target" | "exact", { at, of }: Turn): string {
+  if (of < 2) return "";
+  const drawn = as === "target" ? dash : period;
+  return `stroke-dasharray: ${drawn} ${of * period - drawn}; stroke-dashoffset: ${-at * period}`;
+}
+
+interface InColoursProperties {
+  readonly as: "target" | "exact";
+  readonly owners: readonly number[];
+  readonly layers: readonly Layer[];
+  readonly children: (turn: Turn) => ComponentChildren;
+}
+
+// In its owner's colour, in turns in those of several, or in the colour of what belongs to all.
+function InColours({ as, owners, layers, children }: InColoursProperties) {
+  if (owners.length === 0) return <g class={as}>{children({ at: 0, of: 1 })}</g>;
+  return (
+    <>
+      {owners.map((owner, at) => (
+        <g key={owner} class={`${as} own s${(layers[owner]?.series ?? 0) % 8}`} style={dashes(as, { at, of: owners.length })}>
+          {children({ at, of: owners.length })}
+        </g>
+      ))}
+    </>
+  );
+}
+
+// Rows of data sets, which are many: drawn below the points, lest they hide them.
+export function TargetRows({ overlays, layers, camera, size }: Properties) {
+  const data = owned(
+    overlays.map((overlay) => overlay.data),
+    (points) => points.key,
+  );
+  if (layers.every((layer) => layer.points === undefined)) return null;
+  return (
+    <>
+      {data.map(({ shown, owners }) => (
+        <InColours key={shown.key} as="target" owners={owners} layers={layers}>
+          {(turn) => <Rows points={shown} turn={turn} camera={camera} size={size} />}
+        </InColours>
+      ))}
+    </>
+  );
+}
+
+export function Overlays({ overlays, layers, camera, size }: Properties) {
   const shown = layers.filter((layer) => layer.points !== undefined);
   if (shown.length === 0) return null;
   const drawn = shown.filter((layer) => layer.points !== undefined && layer.points.y >= 0);
-  const outlines = overlay.spheres.map(({ as, sphere }) => (
-    <g key={as} class={as}>
-      <Outline sphere={sphere} flat={drawn.length === 0} camera={camera} size={size} />
-    </g>
+  const of = <Shown,>(all: (overlay: Overlay) => readonly Shown[]) => owned(overlays.map(all), JSON.stringify);
+  const outlines = of((overlay) => overlay.spheres).map(({ shown: { as, sphere }, owners }, i) => (
+    <InColours key={i} as={as} owners={owners} layers={layers}>
+      {() => <Outline sphere={sphere} flat={drawn.length === 0} camera={camera} size={size} />}
+    </InColours>
   ));
-  const rows = overlay.data.map((points) => (
-    <g key={points.key} class="target">
-      <Rows points={points} camera={camera} size={size} />
-    </g>
-  ));
-  if (drawn.length === 0) {
-    return (
-      <>
-        {rows}
-        {outlines}
-      </>
-    );
-  }
+  const ellipses = (as: "target" | "exact", all: readonly Owned<PlaneGaussian>[]) =>
+    all.map(({ shown: gaussian, owners }, i) => (
+      <InColours key={`${as}${i}`} as={as} owners={owners} layers={layers}>
+        {() => <Ellipses gaussian={gaussian} camera={camera} size={size} />}
+      </InColours>
+    ));
+  if (drawn.length === 0) return <>{outlines}</>;
   return (
     <>
-      {rows}
       {outlines}
-      {overlay.contours &&
+      {overlays.some((overlay) => overlay.contours) &&
         drawn.map(({ points, series }) => (
           <g key={series} class={layers.length > 1 ? `many s${series % 8}` : ""}>
             {points !== undefined && <Contours points={points} camera={camera} size={size} />}
           </g>
         ))}
-      <g class="target">
-        {overlay.targets.map((target, i) => (
-          <Ellipses key={i} gaussian={target} camera={camera} size={size} />
-        ))}
-      </g>
-      {overlay.exact.map((law, i) => (
-        <g key={i} class="exact">
-          <Ellipses gaussian={law} camera={camera} size={size} />
-        </g>
-      ))}
+      {ellipses(
+        "target",
+        of((overlay) => overlay.targets),
+      )}
+      {ellipses(
+        "exact",
+        of((overlay) => overlay.exact),
+      )}
     </>
   );
 }

@@ -5,7 +5,7 @@ import { useSize } from "../size";
 import { Axes, type Trail, Trails } from "./axes";
 import { type Camera, panned, type Size, toPoint, zoomed } from "./camera";
 import { Gestures } from "./gestures";
-import { type Overlay, Overlays } from "./overlays";
+import { type Overlay, Overlays, TargetRows } from "./overlays";
 import type { Layer, Points } from "./plane";
 import { PointsCanvas } from "./points_canvas";
 
@@ -18,7 +18,8 @@ interface Properties {
   // How long a step is shown while it plays.
   readonly periodMs: number;
   readonly trails: readonly Trail[];
-  readonly overlay: Overlay;
+  // One for each of the layers.
+  readonly overlays: readonly Overlay[];
   // Default: points are not picked.
   readonly onPick?: (row: number) => void;
 }
@@ -45,7 +46,7 @@ function rowUnder(points: Points, camera: Camera, size: Size, x: number, y: numb
   return best;
 }
 
-export function PointsView({ layers, names, camera, onCamera, periodMs, trails, overlay, onPick }: Properties) {
+export function PointsView({ layers, names, camera, onCamera, periodMs, trails, overlays, onPick }: Properties) {
   const frame = useRef<HTMLDivElement>(null);
   const problem = useSignal("");
   const size = useSize(frame);
@@ -94,6 +95,7 @@ export function PointsView({ layers, names, camera, onCamera, periodMs, trails, 
       {size.value.width > 0 && (
         <svg width={size.value.width} height={size.value.height} aria-hidden="true">
           <Axes camera={camera} size={size.value} names={names} />
+          <TargetRows overlays={overlays} layers={layers} camera={camera} size={size.value} />
         </svg>
       )}
       {layers.map((layer) => (
@@ -108,7 +110,7 @@ export function PointsView({ layers, names, camera, onCamera, periodMs, trails, 
       ))}
       {size.value.width > 0 && (
         <svg width={size.value.width} height={size.value.height} aria-hidden="true">
-          <Overlays overlay={overlay} layers={layers} camera={camera} size={size.value} />
+          <Overlays overlays={overlays} layers={layers} camera={camera} size={size.value} />
           <Trails trails={trails} camera={camera} size={size.value} />
         </svg>
       )}
