@@ -28,6 +28,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
 
+const char kClient[] = SLICEFLOW_BIN_DIR "/sliceflow";
+
 class JobTest : public ::testing::Test {
  protected:
   // One daemon for all: jobs are apart from each other.
@@ -42,7 +44,7 @@ class JobTest : public ::testing::Test {
   void SetUp() override { ASSERT_TRUE(daemon_->ok()) << daemon_->Log(); }
 
   static CommandResult Cli(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), SLICEFLOW_BIN_DIR "/sliceflow");
+    arguments.insert(arguments.begin(), kClient);
     arguments.insert(arguments.end(), {"--server", daemon_->address()});
     return RunCommand(arguments);
   }
@@ -317,7 +319,7 @@ TEST_F(JobTest, EveryWrongValueOfAJobFileIsToldInOneGo) {
   EXPECT_THAT(fields, ElementsAre("spec.functional.terms[0].potential.quadratic.center[0]", "spec.schedule.stepSize",
                                   "spec.schedule.numSteps", "spec.seed"))
       << told.output;
-  const CommandResult alone = RunCommand({SLICEFLOW_BIN_DIR "/sliceflow", "submit", file, "--server", "127.0.0.1:1", "--timeout", "1"});
+  const CommandResult alone = RunCommand({kClient, "submit", file, "--server", "127.0.0.1:1", "--timeout", "1"});
   EXPECT_EQ(alone.exit_code, 4);
   EXPECT_THAT(alone.output, HasSubstr("it could not be asked"));
   EXPECT_THAT(alone.output, HasSubstr(":5:9: spec.seed: must be a whole number between 0 and"));

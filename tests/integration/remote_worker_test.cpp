@@ -15,6 +15,8 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
+const char kClient[] = SLICEFLOW_BIN_DIR "/sliceflow";
+
 class RemoteWorkerTest : public RemoteFixture {
  protected:
   // Its samples of every step, and those drawn afterwards where a worker of queries is there.
@@ -54,7 +56,7 @@ class RemoteWorkerTest : public RemoteFixture {
 
   // `sliceflow` with these arguments.
   CommandResult Cli(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), SLICEFLOW_BIN_DIR "/sliceflow");
+    arguments.insert(arguments.begin(), kClient);
     arguments.insert(arguments.end(), {"--server", daemon_->address(), "--tls-ca", certificates_.Path("servers.pem")});
     return RunCommand(arguments);
   }
@@ -97,8 +99,7 @@ TEST_F(RemoteWorkerTest, AJobThatNobodyIsThereForSaysSo) {
   const std::string name = client_->Create(RealNvpJob()).name();
   const std::string why = "no worker for `any` is attached: the job waits for one";
   EXPECT_THAT(Cli({"get", name}).output, HasSubstr(why + "\n"));
-  const ProgramProcess watch(
-      {SLICEFLOW_BIN_DIR "/sliceflow", "watch", name, "--server", daemon_->address(), "--tls-ca", certificates_.Path("servers.pem")});
+  const ProgramProcess watch({kClient, "watch", name, "--server", daemon_->address(), "--tls-ca", certificates_.Path("servers.pem")});
   const absl::Time deadline = absl::Now() + kPatience;
   while (!absl::StrContains(watch.Log(), why) && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(20));
   EXPECT_THAT(watch.Log(), HasSubstr(why + "\n"));

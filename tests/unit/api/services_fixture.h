@@ -43,6 +43,7 @@ class ZeroScheduler final : public scheduler::Scheduler {
     return [] {};
   }
   std::vector<scheduler::DeviceState> devices() const override { return {}; }
+  void CutOff(const std::function<absl::Status(const scheduler::WorkerPeer&)>&) override {}
   void Shutdown(absl::Duration) override {}
   void OnQueued(const jobs::WaitingJob&) override {}
   void OnStopRequested(const std::string&, int64_t) override {}
