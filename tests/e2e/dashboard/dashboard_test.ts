@@ -19,6 +19,15 @@ test("a new job shows what the server makes of a formula as it is typed", async 
   const field = page.locator(".field", { has: formula });
   // |x|²/2 is 1 at (1, 1), and its gradient is x.
   await field.locator("tr", { hasText: /^\(1, 1\)\s*1\s*\(1, 1\)$/ }).waitFor();
+  // A dimension that is none is told beside the dimension, and the formula keeps its values.
+  const dimension = page.getByLabel("dimension", { exact: true });
+  for (const none of ["2.5", "1e20"]) {
+    await dimension.fill(none);
+    await page.locator(".verdict li", { hasText: "spec.dimension: must be a whole number" }).waitFor();
+    await field.locator("tr", { hasText: /^\(1, 1\)\s*1\s*\(1, 1\)$/ }).waitFor({ timeout: 10_000 });
+    assert.equal(await field.locator(".problem").innerText(), "");
+  }
+  await dimension.fill("2");
   await formula.fill("def V(x):\n    return torch.rand(3)");
   await field.locator(".problem", { hasText: "line 2" }).waitFor();
   await picture(page, "formula-refused");
@@ -210,6 +219,7 @@ describe("a job's page", () => {
     await page.mouse.up();
     await page.waitForURL(/from=.*to=/);
     assert.match(page.url(), /log=moved/);
+    assert.equal(await page.evaluate(() => getSelection()?.toString() ?? ""), "", "a drag selects no text");
     await picture(page, "curves");
     await page.getByRole("button", { name: "Whole range" }).click();
     await page.waitForURL((url) => !url.hash.includes("from="));

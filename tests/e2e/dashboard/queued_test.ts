@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
+import { assertAccessible } from "./accessibility.ts";
 import { Daemon } from "./daemon.ts";
 import { create, flowOf, leave, openBrowser, picture, programs, untilState, visit } from "./pages.ts";
 
@@ -35,6 +36,7 @@ test("a queued job says that no worker is there for it, until one is", async () 
   // After its fifth end the daemon says what is wrong with it.
   await page.getByText(/it waits for one \(cpu: .+\)\./).waitFor();
   await picture(page, "queued", false);
+  await assertAccessible(page);
   writeFileSync(repaired, "");
   await untilState(page, "SUCCEEDED");
   await page.getByText("no worker for").waitFor({ state: "detached" });

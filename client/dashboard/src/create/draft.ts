@@ -1,5 +1,5 @@
 // A job in the making: its file, and what the server says of it while it is written.
-import { batch, computed, effect, signal } from "@preact/signals";
+import { batch, effect, signal } from "@preact/signals";
 import { create, fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { type Job, JobSchema } from "contract/sliceflow/v1/job_pb";
@@ -28,7 +28,8 @@ export class Draft {
   // What the server would create.
   readonly checked = signal<Job | undefined>(undefined);
   readonly sending = signal(false);
-  readonly dimension = computed(() => Math.max(1, Number(valueAt(this.file.value, "spec.dimension") ?? 1) || 1));
+  // Of the space; while what is written there is none, the last that was one.
+  readonly dimension = signal(1);
   private parent: JsonObject = {};
   private checking = new AbortController();
   private readonly endCheck: () => void;
@@ -38,6 +39,8 @@ export class Draft {
   constructor(readonly fork: ForkPoint | undefined) {
     this.endCheck = effect(() => {
       const file = this.file.value;
+      const asked = Number(valueAt(file, "spec.dimension") ?? 1);
+      if (Number.isInteger(asked) && asked >= 1 && asked <= (serverInfo.peek()?.limits?.maxDimension ?? 1)) this.dimension.value = asked;
       this.checking.abort();
       this.checking = new AbortController();
       const { signal: stop } = this.checking;

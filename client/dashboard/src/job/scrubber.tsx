@@ -29,7 +29,8 @@ function spansOf(flow: Flow, drawn: boolean): Span[] {
 
 function Rail({ spans, last }: { readonly spans: readonly Span[]; readonly last: number }) {
   const kinds = new Set(spans.map((span) => span.kind));
-  const label = spans.map((span) => `steps ${span.from} to ${span.to}: ${words[span.kind]}`).join("; ");
+  const told = spans.map((span) => `steps ${span.from} to ${span.to}: ${words[span.kind]}`).join("; ");
+  const label = told === "" ? "no step yet" : told;
   const total = last + 1;
   return (
     <>
