@@ -23,13 +23,13 @@ PUBLISHED, DEFAULTS, SHORT, EXACT = "published settings", "defaults", "defaults 
 OURS = {DEFAULTS: (None, 0.4, DIMENSIONS), SHORT: (50, 0.4, DIMENSIONS), EXACT: (100, 0.2, (8, 12))}
 
 TEXT = """Ornstein–Uhlenbeck by SW-JKO to t = 0.8. Symmetric KL is to the law of the sliced flow itself, by the oracle at steps of 0.01, so that
-neither order is favoured. The published code has the same settings in every dimension; learning rate and step size are ours. An iteration at
-the published settings is timed on one thread, in turns with the same written plainly with LibTorch (`tests/benchmarks`). *Defaults* are
-`swJko: {}` and `realNvp: {}` at four times the step size, which second order allows; rows below them name what differs from that, and
-have the default directions, tolerance, order and model, and were picked among some fifteen such choices with these seeds in sight. Seconds of
-a flow, reports included, are the workers' processor time, which other work on the same cores disturbs less than the clock's. A ratio to the same symmetric KL counts only if ours is no larger than that of the
-published settings for every seed. In 8 and 12 dimensions these do not come to 0.01 at all: beside what does stands how many times its
-seconds they have taken without coming there."""
+neither order is favoured. The published code has the same settings in every dimension; learning rate and step size are ours. An iteration
+at the published settings is timed on one thread, in turns with the same written plainly with LibTorch (`tests/benchmarks`). *Defaults*
+are `swJko: {}` and `realNvp: {}` at four times the step size, which second order allows; rows below them name what differs from that, and
+have the default directions, tolerance, order and model, and were picked among some fifteen such choices with these seeds in sight.
+Seconds of a flow, reports included, are the workers' processor time, which other work on the same cores disturbs less than the clock's. A
+ratio to the same symmetric KL counts only if ours is no larger than that of the published settings for every seed. In 8 and 12 dimensions
+these do not come to 0.01 at all: beside what does stands how many times its seconds they have taken without coming there."""
 
 
 def law_at_end(server: Server, job: dict) -> dict:
