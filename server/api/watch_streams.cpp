@@ -115,8 +115,7 @@ class WatchStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>, public st
     if (ready_) {
       ready_ = false;
       writing_ = true;
-      // With samples to follow at once, an event need not go alone.
-      return StartWrite(&message_, samples_.has_value() ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions());
+      return StartWrite(&message_);
     }
     if (complete_) End(absl::OkStatus());
   }

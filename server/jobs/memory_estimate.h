@@ -24,7 +24,7 @@ struct TableSize {
 //                                   H values that a sample leaves in the layers, and their gradients; of the 4096 samples of a report,
 //                                   which nothing is differentiated by, a layer or two at a time
 //   transport   4 B · 6 L · B       L directions, batch B: projections of both clouds, their 64-bit keys, differences
-//   points      4 B · 8 d · (N + S) of dimension d, N = max(B, 4096) samples of a report, S samples a step
+//   points      4 B · 12 d · (N + S) of dimension d, N = max(B, 4096) samples of a report, S samples a step
 //   data        4 B · 2 D           D numbers of data sets: held, and on their way or picked from
 //   regression  4 B · 4 R · N       R rows of the table of a logistic regression
 //   neighbours  16 MiB              of particles with an entropy: tiles of distances

@@ -293,7 +293,7 @@ TEST_F(WorkerFaultsTest, CageThatCannotBeHadIsToldOfTheDevice) {
   DaemonProcess daemon(data_.path(), {"--worker", Until(absent)});
   ASSERT_TRUE(daemon.ok()) << daemon.Log();
   ExpectOnlyDeviceNotServing(daemon);
-  EXPECT_THAT(Problem(daemon), AnyOf(HasSubstr("there is no such user"), HasSubstr("only root")));
+  EXPECT_THAT(Problem(daemon), AnyOf(HasSubstr("is no user of this machine"), HasSubstr("only root")));
 }
 
 TEST_F(WorkerFaultsTest, WhatTheCageConsistsOfIsLogged) {

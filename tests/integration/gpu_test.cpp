@@ -117,7 +117,7 @@ TEST_F(GpuTest, AreTakenByTheirNumbers) {
 TEST_F(GpuTest, WhatIsNotThereIsNamed) {
   DaemonProcess beyond(folder_.path(), {"--gpus", "0,2"}, false, With(2, kPlugin));
   EXPECT_EQ(beyond.Wait(), 1);
-  EXPECT_THAT(beyond.Log(), HasSubstr("gpus: 2: there is no GPU 2; this machine has 2; give none, or auto"));
+  EXPECT_THAT(beyond.Log(), HasSubstr("gpus: 0,2: there is no GPU 2; this machine has 2; give none, or auto"));
   TempFolder other;
   DaemonProcess odd(other.path(), {"--gpus", "first"}, false, With(2, kPlugin));
   EXPECT_EQ(odd.Wait(), 2);
