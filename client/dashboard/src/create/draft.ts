@@ -40,7 +40,8 @@ export class Draft {
     this.endCheck = effect(() => {
       const file = this.file.value;
       const asked = Number(valueAt(file, "spec.dimension") ?? 1);
-      if (Number.isInteger(asked) && asked >= 1 && asked <= (serverInfo.peek()?.limits?.maxDimension ?? 1)) this.dimension.value = asked;
+      const most = serverInfo.peek()?.limits?.maxDimension ?? asked;
+      if (Number.isSafeInteger(asked) && asked >= 1 && asked <= most) this.dimension.value = asked;
       this.checking.abort();
       this.checking = new AbortController();
       const { signal: stop } = this.checking;
