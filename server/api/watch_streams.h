@@ -20,6 +20,7 @@
 #include "server/jobs/jobs.h"
 #include "server/scheduler/executor.h"
 #include "sliceflow/v1/job_service.pb.h"
+
 namespace sliceflow::api {
 
 class WatchStream;

@@ -20,7 +20,7 @@ class Responder {
   bool Message(absl::string_view message);
   bool End(const grpc::Status& status);
 
-  // In place of both: an answer without a body, such as "415 Unsupported Media Type".
+  // In place of both: an answer such as "415 Unsupported Media Type", with the reason as its body, for people.
   static void Refuse(const ClientSocket& client, absl::string_view status_line, absl::string_view reason);
 
  private:

@@ -24,9 +24,9 @@ struct Wire {
 
 // By the value of Content-Type; nullopt for any other.
 std::optional<Wire> WireOf(absl::string_view content_type);
-// The value of Content-Type that answers of a wire have.
 // Which content types there are, for people.
 std::string ContentTypes();
+// The value of Content-Type that answers of a wire have.
 absl::string_view ContentTypeOf(const Wire& wire);
 
 // The message that a request's body holds. InvalidArgument where the body is cut off, compressed, or of more than one.

@@ -10,6 +10,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "absl/strings/str_cat.h"
 #include "common/stop_latch.h"
 #include "server/engine/flow.h"
 #include "server/worker/translate.h"
@@ -190,8 +191,8 @@ void MeasureJob(Report& report) {
   const auto [least, most] = std::minmax_element(pair.over_engine().begin(), pair.over_engine().end());
   const std::string name = "a job through the service over the engine alone";
   report.AtMost(name, Median(pair.over_engine()), 1, "%");
-  report.Inform(name + ": least of 11 rounds", *least, "%");
-  report.Inform(name + ": most of 11 rounds", *most, "%");
+  report.Inform(absl::StrCat(name, ": least of ", kJobRounds, " rounds"), *least, "%");
+  report.Inform(absl::StrCat(name, ": most of ", kJobRounds, " rounds"), *most, "%");
   report.Inform(name + ": the worker's processor time", Median(pair.over_engine_processor()), "%");
 }
 

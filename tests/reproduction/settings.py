@@ -91,13 +91,12 @@ class Settings:
         units = self.of(name, dimension)
         if not units:
             return []
-        accuracy = Target(ACCURACY) if name == (SHORT if dimension == 2 else EXACT) else None
         rows = []
 
         def add(what: str, figure: str, target: Target | None = None) -> None:
             rows.append(Row.of((name, str(dimension), what), "", units, figure, store, reasons, target))
 
-        add("symmetric KL", "symmetric KL", accuracy)
+        add("symmetric KL", "symmetric KL", Target(ACCURACY) if name == DEFAULTS else None)
         add("processor seconds of the flow", "processor seconds")
         add("processor seconds of an iteration", "iteration")
         if name == PUBLISHED:
@@ -114,7 +113,7 @@ class Settings:
         reached = all(b["symmetric KL"] <= a["symmetric KL"] for a, b in pairs)
         why = next((reasons[unit.key] for unit in self.units() if unit.key in reasons), "the published symmetric KL was not reached")
         values = tuple(a["processor seconds"] / b["processor seconds"] for a, b in pairs if reached)
-        if name == EXACT:
-            return Row((name, str(dimension), f"published seconds, which do not come to {ACCURACY}, over ours"), "", values, not_run=why)
-        return Row((name, str(dimension), "published seconds over ours, to the same symmetric KL"), "", values,
-                   target=Target(SETTINGS_RATIO, at_most=False), not_run=why)
+        what = f"published seconds, which do not come to {ACCURACY}, over ours" if name == EXACT else "published seconds over ours, to the same symmetric KL"
+        # What is asked of the program is asked of what a user gets by default; the other rows are there to be compared.
+        target = Target(SETTINGS_RATIO, at_most=False) if name == DEFAULTS else None
+        return Row((name, str(dimension), what), "", values, target=target, not_run=why)
