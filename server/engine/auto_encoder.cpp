@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <Eigen/Eigenvalues>
 
 #include "server/engine/dense.h"
@@ -173,9 +174,10 @@ AutoEncoder::Training AutoEncoder::Train(const at::Tensor& rows, const LatentSpa
     const Parts parts = Split(leaf);
     const auto layers = absl::MakeConstSpan(parts);
     ObjectiveValue result;
-    result.loss = (Apply(layers.subspan(2 * half()), Apply(layers.subspan(0, 2 * half()), x)) - x).square().mean();
-    result.value = result.loss.item<double>();
+    const at::Tensor loss = (Apply(layers.subspan(2 * half()), Apply(layers.subspan(0, 2 * half()), x)) - x).square().mean();
+    result.value = loss.item<double>();
     if (!std::isfinite(result.value)) result.divergence = Divergence{"model", "the auto-encoder's error is not finite"};
+    result.gradient = torch::autograd::grad({loss}, {leaf})[0];
     return result;
   };
   InnerProgress told{.total_iterations = spec.training_iterations};

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include "server/engine/directions.h"
 #include "server/engine/random.h"
@@ -42,8 +43,9 @@ InitialFit FitToInitial(const Model& model, const InitialDistribution& initial, 
     if (result.divergence.has_value()) return result;
     const at::Tensor target = initial.Sample(inner.batch_size, random);
     const at::Tensor directions = DrawDirections(ProjectionSampling::kAutomatic, kProjections, batch.x.size(1), random);
-    result.loss = distance.Differentiable(batch.x, target, directions);
-    result.value = result.loss.item<double>();
+    const SlicedDistance::Result apart = distance.Evaluate(batch.x, target, directions, /*with_gradient=*/true);
+    result.value = apart.value;
+    result.gradient = torch::autograd::grad({batch.x}, {leaf}, {apart.gradient})[0];
     return result;
   };
   InitialFit fit{.minimised =

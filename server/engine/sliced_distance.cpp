@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include "server/engine/transport_device.h"
 
@@ -13,20 +12,6 @@ namespace {
 absl::Span<const float> View(const at::Tensor& tensor) {
   return absl::MakeConstSpan(tensor.const_data_ptr<float>(), static_cast<size_t>(tensor.numel()));
 }
-
-class SlicedDistanceFunction : public torch::autograd::Function<SlicedDistanceFunction> {
- public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& y,
-                            const at::Tensor& directions, SlicedDistance* distance) {
-    SlicedDistance::Result result = distance->Evaluate(x, y, directions, /*with_gradient=*/true);
-    context->save_for_backward({result.gradient});
-    return at::scalar_tensor(result.value, x.options());
-  }
-
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list outputs) {
-    return {outputs[0] * context->get_saved_variables()[0], at::Tensor(), at::Tensor(), at::Tensor()};
-  }
-};
 
 }  // namespace
 
@@ -47,10 +32,6 @@ SlicedDistance::Result SlicedDistance::Evaluate(const at::Tensor& x, const at::T
   result.value = value->value;
   result.standard_error = value->standard_error;
   return result;
-}
-
-at::Tensor SlicedDistance::Differentiable(const at::Tensor& x, const at::Tensor& y, const at::Tensor& directions) {
-  return SlicedDistanceFunction::apply(x, y, directions, this);
 }
 
 void SlicedDistance::Reserve(int64_t x_count, int64_t y_count, int64_t dimension, int64_t directions) {

@@ -1,4 +1,4 @@
-// The sliced-Wasserstein distance between batches of samples, as a node of LibTorch's graph.
+// The sliced-Wasserstein distance between batches of samples in LibTorch's tensors.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,6 @@ class SlicedDistance {
 
   // Values and gradient outside any graph. All tensors finite and contiguous float.
   Result Evaluate(const at::Tensor& x, const at::Tensor& y, const at::Tensor& directions, bool with_gradient);
-
-  // The same as a differentiable scalar: a torch::autograd::Function whose backward hands on the gradient computed with the value.
-  // `y` gets no gradient.
-  at::Tensor Differentiable(const at::Tensor& x, const at::Tensor& y, const at::Tensor& directions);
 
  private:
   void Reserve(int64_t x_count, int64_t y_count, int64_t dimension, int64_t directions);

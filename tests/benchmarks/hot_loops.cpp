@@ -4,6 +4,7 @@
 //   hot_loops --list                     the names of the loops
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -12,7 +13,7 @@
 #include <vector>
 
 #include "hwy/aligned_allocator.h"
-#include "server/engine/kernels/cpu/coupling_kernels.h"
+#include "server/engine/kernels/cpu/coupling_flow.h"
 #include "server/engine/kernels/sliced_transport.h"
 #include "tests/unit/kernels/clouds.h"
 
@@ -45,30 +46,36 @@ Loop SlicedTransportLoop(int64_t x_count, int64_t y_count, int dimension, int64_
   };
 }
 
-// One coupling of the published RealNVP on one run of points: there, or there and back.
-Loop CouplingLoop(bool back) {
-  static constexpr kernels::CouplingShape kShape{.kept = 1, .moved = 1, .hidden = 100, .first_kept = true, .scale_bound = 2};
-  static constexpr int64_t kPoints = kernels::kCouplingPoints, kParameters = 100 + 100 + 10'000 + 100 + 200 + 2;
+// A RealNVP on one run of points: there, or there and back.
+Loop CouplingFlowLoop(const kernels::CouplingFlowShape& shape, bool back) {
+  static constexpr int64_t kPoints = kernels::kFlowPoints;
   struct State {
-    std::vector<float> points = kernels::NormalCloud(kPoints, 2, 1), parameters = kernels::NormalCloud(kParameters, 1, 2, 0.1f);
-    std::vector<float> gradients = std::vector<float>(kParameters), v = points, by_u = points, log_determinant = points;
-    AlignedFreeUniquePtr<float[]> record = hwy::AllocateAligned<float>(kShape.record_size() * (kPoints / kernels::kPanel));
-    AlignedFreeUniquePtr<float[]> forward = hwy::AllocateAligned<float>(kShape.forward_scratch_size());
-    AlignedFreeUniquePtr<float[]> backward = hwy::AllocateAligned<float>(kShape.backward_scratch_size());
+    std::vector<float> z, base, x, log_density, parameters, gradient, mean, deviation;
+    AlignedFreeUniquePtr<float[]> matrices, record, scratch;
   };
   auto state = std::make_shared<State>();
-  const auto network = [](auto* p) {
-    return kernels::CouplingNetwork<std::remove_pointer_t<decltype(p)>>{p, p + 100, p + 200, p + 10'200, p + 10'300, p + 10'500};
-  };
-  return [state, network, back] {
-    const auto weights = network(static_cast<const float*>(state->parameters.data()));
-    kernels::CouplingForward(kShape, weights, state->points.data(), kPoints, state->v.data(), state->log_determinant.data(),
-                             state->record.get(), state->forward.get());
+  state->z = state->x = kernels::NormalCloud(kPoints, static_cast<int>(shape.dimension), 1);
+  state->base = state->log_density = kernels::NormalCloud(kPoints, 1, 2);
+  state->parameters = state->gradient = kernels::NormalCloud(shape.num_parameters(), 1, 3, 0.1f);
+  state->mean.resize(static_cast<size_t>(shape.dimension), 0.0f);
+  state->deviation.resize(static_cast<size_t>(shape.dimension), 1.0f);
+  state->matrices = hwy::AllocateAligned<float>(std::max<int64_t>(shape.matrices_size(), 1));
+  state->record = hwy::AllocateAligned<float>(shape.record_size() * (kPoints / kernels::kPanel));
+  state->scratch = hwy::AllocateAligned<float>(std::max(shape.forward_scratch_size(), shape.backward_scratch_size()));
+  return [state, shape, back] {
+    kernels::PrepareCouplingFlow(shape, state->parameters.data(), state->matrices.get());
+    const kernels::CouplingFlowWeights weights{state->parameters.data(), state->matrices.get(), state->mean.data(),
+                                               state->deviation.data()};
+    kernels::CouplingFlowForward(shape, weights, state->z.data(), state->base.data(), kPoints, state->x.data(), state->log_density.data(),
+                                 back ? state->record.get() : nullptr, state->scratch.get());
     if (!back) return;
-    kernels::CouplingBackward(kShape, weights, state->record.get(), state->v.data(), state->log_determinant.data(), kPoints,
-                              state->by_u.data(), network(state->gradients.data()), state->backward.get());
+    kernels::CouplingFlowBackward(shape, weights, state->record.get(), state->x.data(), state->log_density.data(), kPoints,
+                                  state->gradient.data(), state->scratch.get());
   };
 }
+
+constexpr kernels::CouplingFlowShape kPublished{.dimension = 2, .hidden = 100, .couplings = 5, .linear = false, .scale_bound = 2};
+constexpr kernels::CouplingFlowShape kDefault{.dimension = 8, .hidden = 32, .couplings = 4, .linear = true, .scale_bound = 2};
 
 const std::vector<NamedLoop>& Loops() {
   static const auto& loops = *new std::vector<NamedLoop>{
@@ -77,8 +84,9 @@ const std::vector<NamedLoop>& Loops() {
       {"sliced_transport/n=10000/d=2/L=8", [] { return SlicedTransportLoop(10'000, 10'000, 2, 8, false); }},
       {"sliced_transport/n=1024/m=700/d=2/L=64", [] { return SlicedTransportLoop(1024, 700, 2, 64, false); }},
       {"sliced_transport/n=1024/weighted/d=2/L=64", [] { return SlicedTransportLoop(1024, 1024, 2, 64, true); }},
-      {"coupling/width=100/forward", [] { return CouplingLoop(/*back=*/false); }},
-      {"coupling/width=100/forward_and_backward", [] { return CouplingLoop(/*back=*/true); }},
+      {"coupling_flow/published/forward", [] { return CouplingFlowLoop(kPublished, /*back=*/false); }},
+      {"coupling_flow/published/forward_and_backward", [] { return CouplingFlowLoop(kPublished, /*back=*/true); }},
+      {"coupling_flow/default/d=8/forward_and_backward", [] { return CouplingFlowLoop(kDefault, /*back=*/true); }},
   };
   return loops;
 }

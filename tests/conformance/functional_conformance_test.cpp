@@ -135,22 +135,6 @@ TEST_P(FunctionalConformanceTest, SameDrawSameBits) {
   EXPECT_TRUE(at::equal(first.gradient, second.gradient));
 }
 
-// As a node of a graph its derivatives are the closed forms, times what comes from above.
-TEST_P(FunctionalConformanceTest, HandsItsDerivativesToTheGraph) {
-  const TermValue value = Evaluate(batch_, true);
-  Batch leaf{.x = batch_.x.clone().requires_grad_(true)};
-  if (case_.capabilities.density) leaf.log_density = batch_.log_density.clone().requires_grad_(true);
-  const at::Tensor loss = 3 * Differentiable(value, leaf);
-  EXPECT_NEAR(loss.item<double>(), 3 * value.value, 1e-5 * (1 + std::abs(3 * value.value)));
-  loss.backward();
-  if (case_.capabilities.sample_gradient) {
-    EXPECT_TRUE(at::allclose(leaf.x.grad(), 3 * value.gradient));
-  }
-  if (case_.capabilities.density) {
-    EXPECT_TRUE(at::allclose(leaf.log_density.grad(), 3 * value.density_gradient));
-  }
-}
-
 // A single sample is a legal batch.
 TEST_P(FunctionalConformanceTest, TakesASingleSample) {
   Batch one{.x = batch_.x.narrow(0, 0, 1)};

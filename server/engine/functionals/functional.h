@@ -52,9 +52,6 @@ class Functional {
   virtual TermValue Evaluate(const Batch& batch, const TermDraw& draw) = 0;
 };
 
-// `value` as a differentiable scalar of the batch's graph, whose derivatives are the closed forms in it.
-at::Tensor Differentiable(const TermValue& value, const Batch& batch);
-
 // The value of a potential from its values at samples, v (n), and its gradient there (undefined where not wanted).
 TermValue PotentialValue(const at::Tensor& v, const at::Tensor& gradient);
 

@@ -20,7 +20,7 @@ class ConvexGradientLayer final : public Layer {
 
   std::vector<Shape> shapes() const override;
   std::vector<at::Tensor> InitialParameters(at::Generator& random) const override;
-  Pushed Forward(absl::Span<const at::Tensor> parameters, const at::Tensor& u) const override;
+  Pushed Forward(absl::Span<const at::Tensor> parameters, const at::Tensor& u) const;
 
   // By damped Newton steps in double.
   at::Tensor Inverse(absl::Span<const at::Tensor> parameters, const at::Tensor& v) const override;

@@ -16,7 +16,6 @@ class CouplingLayer final : public Layer {
 
   std::vector<Shape> shapes() const override;
   std::vector<at::Tensor> InitialParameters(at::Generator& random) const override;
-  Pushed Forward(absl::Span<const at::Tensor> parameters, const at::Tensor& u) const override;
   at::Tensor Inverse(absl::Span<const at::Tensor> parameters, const at::Tensor& v) const override;
   ScriptPart Script(absl::Span<const at::Tensor> parameters) const override;
 

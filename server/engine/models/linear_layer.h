@@ -13,7 +13,6 @@ class LinearLayer final : public Layer {
 
   std::vector<Shape> shapes() const override { return {{dimension_, dimension_}, {dimension_}}; }
   std::vector<at::Tensor> InitialParameters(at::Generator& random) const override;
-  Pushed Forward(absl::Span<const at::Tensor> parameters, const at::Tensor& u) const override;
   at::Tensor Inverse(absl::Span<const at::Tensor> parameters, const at::Tensor& v) const override;
   ScriptPart Script(absl::Span<const at::Tensor> parameters) const override;
 

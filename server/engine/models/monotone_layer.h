@@ -20,7 +20,7 @@ class MonotoneLayer final : public Layer {
 
   std::vector<Shape> shapes() const override { return {{edges_ + 1}, {1}}; }
   std::vector<at::Tensor> InitialParameters(at::Generator& random) const override;
-  Pushed Forward(absl::Span<const at::Tensor> parameters, const at::Tensor& u) const override;
+  Pushed Forward(absl::Span<const at::Tensor> parameters, const at::Tensor& u) const;
   at::Tensor Inverse(absl::Span<const at::Tensor> parameters, const at::Tensor& v) const override;
   ScriptPart Script(absl::Span<const at::Tensor> parameters) const override;
 

@@ -20,15 +20,26 @@ constexpr int64_t kEdgesPerCoupling = 8;
 
 RealNvp::RealNvp(const RealNvpModel& spec, int dimension, std::shared_ptr<const InitialDistribution> base, bool base_is_initial)
     : base_(std::move(base)), base_is_initial_(base_is_initial), mean_(base_->mean()), deviation_(base_->deviation()) {
-  if (dimension == 1) {
-    Add(std::make_unique<MonotoneLayer>(kEdgesPerCoupling * spec.couplings), 0);
+  if (dimension > 1) {
+    AddCouplings(spec, dimension);
     return;
   }
-  for (int i = 0; i < spec.couplings; ++i) {
-    const bool rotates = !spec.learned_linear && dimension > 2 && i > 0 && i % 2 == 0;
-    Add(std::make_unique<CouplingLayer>(dimension, spec.hidden_width, i % 2 == 0), rotates ? 1 : 0);
-    if (spec.learned_linear) Add(std::make_unique<LinearLayer>(dimension), 0);
+  auto layer = std::make_unique<MonotoneLayer>(kEdgesPerCoupling * spec.couplings);
+  monotone_ = layer.get();
+  Add(std::move(layer), 0);
+}
+
+void RealNvp::AddCouplings(const RealNvpModel& spec, int64_t dimension) {
+  const kernels::CouplingFlowShape shape{.dimension = dimension,
+                                         .hidden = spec.hidden_width,
+                                         .couplings = spec.couplings,
+                                         .linear = spec.learned_linear,
+                                         .scale_bound = static_cast<float>(CouplingLayer::kScaleBound)};
+  for (int64_t i = 0; i < shape.couplings; ++i) {
+    Add(std::make_unique<CouplingLayer>(dimension, shape.hidden, kernels::CouplingFlowShape::KeepsFirstHalf(i)), shape.Rolls(i) ? 1 : 0);
+    if (shape.linear) Add(std::make_unique<LinearLayer>(dimension), 0);
   }
+  couplings_.emplace(shape, mean_, deviation_);
 }
 
 void RealNvp::Add(std::unique_ptr<Layer> layer, int64_t rotation) {
@@ -49,17 +60,12 @@ at::Tensor RealNvp::InitialParameters(at::Generator& random) const {
 Noise RealNvp::Draw(int64_t count, bool paired, at::Generator& random) const { return DrawBaseNoise(*base_, count, paired, random); }
 
 Batch RealNvp::Transport(const at::Tensor& parameters, const Noise& noise) const {
-  const std::vector<at::Tensor> tensors = flat_.Split(parameters);
-  at::Tensor u = (noise.z - mean_) / deviation_;
-  at::Tensor log_density = noise.log_density;
-  for (const Place& place : places_) {
-    if (place.rotation != 0) u = u.roll(place.rotation, 1);
-    Pushed pushed = place.layer->Forward(absl::MakeConstSpan(tensors).subspan(place.first_tensor, place.tensors), u);
-    u = pushed.v;
-    log_density = log_density - pushed.log_determinant;
-  }
-  if (total_rotation_ != 0) u = u.roll(-total_rotation_, 1);
-  return {.x = u * deviation_ + mean_, .log_density = log_density};
+  return couplings_.has_value() ? couplings_->Push(parameters, noise) : PushOnTheLine(parameters, noise);
+}
+
+Batch RealNvp::PushOnTheLine(const at::Tensor& parameters, const Noise& noise) const {
+  const Pushed pushed = monotone_->Forward(flat_.Split(parameters), (noise.z - mean_) / deviation_);
+  return {.x = pushed.v * deviation_ + mean_, .log_density = noise.log_density - pushed.log_determinant};
 }
 
 at::Tensor RealNvp::Inverse(const at::Tensor& parameters, const at::Tensor& x) const {

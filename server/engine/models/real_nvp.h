@@ -2,20 +2,24 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "server/engine/flow_spec.h"
 #include "server/engine/initial/initial.h"
+#include "server/engine/models/coupling_flow.h"
+#include "server/engine/models/flat_parameters.h"
 #include "server/engine/models/layer.h"
 #include "server/engine/models/model.h"
+#include "server/engine/models/monotone_layer.h"
 
 namespace sliceflow::engine {
 
 // x = mean + deviation · (layers)((z − mean)/deviation), z from the base, mean and deviation the base's: layers work in its units.
 // The base is ρ₀ itself where that has a density, so that the initial parameters (every layer the identity) are exactly ρ₀.
 // Otherwise it is a Gaussian and the model is to be fitted.
-//   d ≥ 2   couplings that keep the halves in turn, each followed by a LinearLayer where learned_linear; without, the coordinates are
-//           rotated by one after every second coupling (and back at the end) so that halves mix.
+//   d ≥ 2   kernels::CouplingFlowShape: couplings that keep the halves in turn, each followed by a LinearLayer where learned_linear; without,
+//           coordinates are rotated so that the halves mix.
 //   d = 1   one MonotoneLayer with 8 edges for each coupling asked for.
 class RealNvp final : public Model {
  public:
@@ -42,7 +46,9 @@ class RealNvp final : public Model {
     int64_t rotation = 0;  // coordinates are rolled by this much before the layer
   };
 
+  void AddCouplings(const RealNvpModel& spec, int64_t dimension);
   void Add(std::unique_ptr<Layer> layer, int64_t rotation);
+  Batch PushOnTheLine(const at::Tensor& parameters, const Noise& noise) const;
 
   std::shared_ptr<const InitialDistribution> base_;
   bool base_is_initial_;
@@ -51,6 +57,8 @@ class RealNvp final : public Model {
   std::vector<Place> places_;
   FlatParameters flat_;
   int64_t total_rotation_ = 0;
+  std::optional<CouplingFlow> couplings_;    // in more than one dimension: the way there through all places
+  const MonotoneLayer* monotone_ = nullptr;  // in one dimension: the only place
 };
 
 }  // namespace sliceflow::engine

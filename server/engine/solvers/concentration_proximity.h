@@ -10,7 +10,8 @@ namespace sliceflow::engine {
 class ConcentrationProximity final : public Proximity {
  public:
   void Refresh(at::Generator& /*random*/) override {}
-  at::Tensor Differentiable(const at::Tensor& x, const at::Tensor& y) override;
+  Penalty Penalise(const at::Tensor& x, absl::Span<const ProximityTo> from) override;
+  double Between(const at::Tensor& x, const at::Tensor& y) override;
   Estimate Evaluate(const at::Tensor& x, const at::Tensor& y) override;
 };
 

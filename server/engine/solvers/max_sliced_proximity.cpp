@@ -56,8 +56,18 @@ void MaxSlicedProximity::Refresh(at::Generator& random) {
   directions_ = DrawDirections(ProjectionSampling::kAutomatic, num_projections_, dimension_, random);
 }
 
-at::Tensor MaxSlicedProximity::Differentiable(const at::Tensor& x, const at::Tensor& y) {
-  return distance_.Differentiable(x, y, Maximiser(x, y, directions_));
+Penalty MaxSlicedProximity::Penalise(const at::Tensor& x, absl::Span<const ProximityTo> from) {
+  Penalty penalty{.value = 0, .gradient = at::zeros_like(x)};
+  for (const ProximityTo& to : from) {
+    const SlicedDistance::Result apart = distance_.Evaluate(x, to.y, Maximiser(x, to.y, directions_), /*with_gradient=*/true);
+    penalty.value += to.weight * apart.value;
+    penalty.gradient.add_(apart.gradient, to.weight);
+  }
+  return penalty;
+}
+
+double MaxSlicedProximity::Between(const at::Tensor& x, const at::Tensor& y) {
+  return distance_.Evaluate(x, y, Maximiser(x, y, directions_), /*with_gradient=*/false).value;
 }
 
 Estimate MaxSlicedProximity::Evaluate(const at::Tensor& x, const at::Tensor& y) {

@@ -17,7 +17,8 @@ class MaxSlicedProximity final : public Proximity {
   MaxSlicedProximity(int64_t num_projections, int dimension, uint64_t seed);
 
   void Refresh(at::Generator& random) override;
-  at::Tensor Differentiable(const at::Tensor& x, const at::Tensor& y) override;
+  Penalty Penalise(const at::Tensor& x, absl::Span<const ProximityTo> from) override;
+  double Between(const at::Tensor& x, const at::Tensor& y) override;
   Estimate Evaluate(const at::Tensor& x, const at::Tensor& y) override;
 
  private:

@@ -4,7 +4,6 @@
 #include <numbers>
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include "server/engine/solvers/optimizer.h"
 
@@ -94,7 +93,7 @@ Minimisation Minimise(const at::Tensor& parameters, const InnerMinimisation& inn
       result.divergence = std::move(value.divergence);
       return result;
     }
-    const at::Tensor gradient = torch::autograd::grad({value.loss}, {leaf})[0];
+    const at::Tensor& gradient = value.gradient;
     result.gradient_norm = gradient.norm().item<double>();
     if (!std::isfinite(result.gradient_norm)) {
       result.divergence = Divergence{"model", "the gradient with respect to the model's parameters is not finite"};

@@ -20,8 +20,8 @@ struct Divergence {
 
 // One stochastic value of an objective at parameters that are a leaf of the graph.
 struct ObjectiveValue {
-  at::Tensor loss;      // differentiable scalar
-  double value = 0;     // the same in double, for reports
+  at::Tensor gradient;  // by the parameters, of their shape
+  double value = 0;
   double decrease = 0;  // the objective where the minimisation began minus `value`, on the same draw; only used with a tolerance
   std::optional<Divergence> divergence;
 };

@@ -13,7 +13,8 @@ class PairedProximity final : public Proximity {
   explicit PairedProximity(bool exact) : exact_(exact) {}
 
   void Refresh(at::Generator& random) override;
-  at::Tensor Differentiable(const at::Tensor& x, const at::Tensor& y) override;
+  Penalty Penalise(const at::Tensor& x, absl::Span<const ProximityTo> from) override;
+  double Between(const at::Tensor& x, const at::Tensor& y) override;
   Estimate Evaluate(const at::Tensor& x, const at::Tensor& y) override;
 
  private:

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include "absl/strings/str_cat.h"
 #include "server/engine/random.h"
@@ -14,11 +15,17 @@ namespace {
 
 constexpr double kRetryRate = 1.0 / 3;  // of the learning rate of the attempt before
 
+// By the leaf, from what the closed forms say of the batch.
+at::Tensor GradientAt(const at::Tensor& leaf, const Batch& batch, const at::Tensor& by_x, const at::Tensor& by_log_density) {
+  if (!by_log_density.defined()) return torch::autograd::grad({batch.x}, {leaf}, {by_x})[0];
+  return torch::autograd::grad({batch.x, batch.log_density}, {leaf}, {by_x, by_log_density})[0];
+}
+
 }  // namespace
 
 struct ProximalSolver::Start {
   const Position& position;
-  Penalty penalty;
+  Weights weights;
   Batch batch;        // ρ_k
   at::Tensor second;  // samples of ρ_{k−1}; undefined in a step of order 1
   Energy energy;      // of ρ_k
@@ -31,7 +38,7 @@ ProximalSolver::ProximalSolver(const InnerMinimisation& inner, int order, double
 
 int64_t ProximalSolver::MemorySize(int step) const { return order_ == 2 && step > 0 ? candidate_->ParameterCount(step - 1) : 0; }
 
-ProximalSolver::Penalty ProximalSolver::PenaltyFrom(const Position& before) const {
+ProximalSolver::Weights ProximalSolver::WeightsFrom(const Position& before) const {
   if (!before.memory.defined()) return {.last = 1 / (2 * tau_)};
   return {.last = 1 / tau_, .second_last = -1 / (4 * tau_)};
 }
@@ -45,8 +52,19 @@ double ProximalSolver::ValueOfTerms(const Batch& batch, const at::Generator& ran
   return value;
 }
 
+// The first term whose gradient is not finite or too large for its norm to be.
+std::optional<Divergence> ProximalSolver::DivergentGradient(const std::vector<TermValue>& values) const {
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Term& term = context_.terms[i];
+    const at::Tensor& gradient = values[i].gradient;
+    if (gradient.defined() && !std::isfinite((gradient * term.weight).norm().item<double>())) {
+      return Divergence{term.name, "its gradient is not finite"};
+    }
+  }
+  return std::nullopt;
+}
+
 ObjectiveValue ProximalSolver::Objective(const at::Tensor& leaf, const Position& before, uint64_t step, uint64_t draw) {
-  const Penalty penalty = PenaltyFrom(before);
   at::Generator random = MakeGenerator(context_.seed, Purpose::kInner, step, draw);
   const Drawn drawn = candidate_->Draw(before, inner_.batch_size, random);
   proximity_->Refresh(random);
@@ -55,30 +73,38 @@ ObjectiveValue ProximalSolver::Objective(const at::Tensor& leaf, const Position&
   result.divergence = CheckBatch(batch, context_.limit);
   if (result.divergence.has_value()) return result;
 
+  const Weights weights = WeightsFrom(before);
+  std::vector<ProximityTo> from{{drawn.last.x, weights.last}};
+  if (weights.second_last != 0) from.push_back({drawn.second_last, weights.second_last});
+  Penalty penalty = proximity_->Penalise(batch.x.detach(), from);
+  result.value = penalty.value;
+
   const at::Generator terms_random = MakeGenerator(context_.seed, Purpose::kInnerTerms, step, draw);
-  result.loss = at::zeros({}, batch.x.options());
+  std::vector<TermValue> values;
+  at::Tensor& by_x = penalty.gradient;
+  at::Tensor by_log_density;
   for (const Term& term : context_.terms) {
-    const TermValue value = term.functional->Evaluate(batch, {.random = terms_random, .thorough = false, .with_gradient = true});
+    values.push_back(term.functional->Evaluate(batch, {.random = terms_random, .thorough = false, .with_gradient = true}));
+    const TermValue& value = values.back();
     if (!std::isfinite(value.value)) {
       result.divergence = Divergence{term.name, absl::StrCat("its value is ", value.value)};
       return result;
     }
-    if (value.gradient.defined() && !std::isfinite((value.gradient * term.weight).norm().item<double>())) {
-      result.divergence = Divergence{term.name, "its gradient is not finite"};
-      return result;
-    }
-    result.loss = result.loss + Differentiable(value, batch) * term.weight;
     result.value += term.weight * value.value;
+    if (value.gradient.defined()) by_x.add_(value.gradient, term.weight);
+    if (!value.density_gradient.defined()) continue;
+    if (!by_log_density.defined()) by_log_density = at::zeros_like(value.density_gradient);
+    by_log_density.add_(value.density_gradient, term.weight);
   }
-  at::Tensor cost = proximity_->Differentiable(batch.x, drawn.last.x) * penalty.last;
-  if (penalty.second_last != 0) cost = cost + proximity_->Differentiable(batch.x, drawn.second_last) * penalty.second_last;
-  result.loss = result.loss + cost;
-  result.value += cost.item<double>();
+  if (!std::isfinite(by_x.norm().item<double>())) {
+    result.divergence = DivergentGradient(values);
+    if (result.divergence.has_value()) return result;
+  }
+  result.gradient = GradientAt(leaf, batch, by_x, by_log_density);
   if (inner_.tolerance == 0) return result;
   const at::NoGradGuard no_graph;
   result.decrease = ValueOfTerms(drawn.last, MakeGenerator(context_.seed, Purpose::kInnerTerms, step, draw)) - result.value;
-  if (penalty.second_last == 0) return result;
-  result.decrease += penalty.second_last * proximity_->Differentiable(drawn.last.x, drawn.second_last).item<double>();
+  if (weights.second_last != 0) result.decrease += weights.second_last * proximity_->Between(drawn.last.x, drawn.second_last);
   return result;
 }
 
@@ -93,12 +119,12 @@ StepOutcome ProximalSolver::Judge(const Minimisation& minimised, const Start& st
   if (outcome.divergence.has_value()) return outcome;
 
   outcome.distance = proximity_->Evaluate(batch.x, start.batch.x);
-  Estimate growth{start.penalty.last * outcome.distance.value, start.penalty.last * outcome.distance.standard_error};
+  Estimate growth{start.weights.last * outcome.distance.value, start.weights.last * outcome.distance.standard_error};
   if (start.second.defined()) {
     const Estimate away = proximity_->Evaluate(batch.x, start.second);
-    growth.value += start.penalty.second_last * (away.value - start.moved.value);
-    growth.standard_error = std::hypot(growth.standard_error, start.penalty.second_last * away.standard_error,
-                                       start.penalty.second_last * start.moved.standard_error);
+    growth.value += start.weights.second_last * (away.value - start.moved.value);
+    growth.standard_error = std::hypot(growth.standard_error, start.weights.second_last * away.standard_error,
+                                       start.weights.second_last * start.moved.standard_error);
   }
   outcome.inequality = context_.evaluator.Inequality(start.energy, outcome.energy, growth);
   outcome.gradient_norm = minimised.gradient_norm;
@@ -108,7 +134,7 @@ StepOutcome ProximalSolver::Judge(const Minimisation& minimised, const Start& st
 }
 
 StepOutcome ProximalSolver::Step(int step, const Position& before, const StopLatch& stop, InnerCallback progress) {
-  Start start{.position = before, .penalty = PenaltyFrom(before), .batch = context_.evaluator.BatchAt(before.parameters)};
+  Start start{.position = before, .weights = WeightsFrom(before), .batch = context_.evaluator.BatchAt(before.parameters)};
   start.energy = context_.evaluator.EnergyOf(start.batch);
   if (before.memory.defined()) {
     start.second = context_.evaluator.BatchAt(before.memory).x;

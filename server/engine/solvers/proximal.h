@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
@@ -30,13 +32,14 @@ class ProximalSolver final : public Solver {
   int64_t MemorySize(int step) const override;
 
  private:
-  struct Penalty {
+  struct Weights {
     double last = 0;         // factor of D²(ρ, ρ_k)
     double second_last = 0;  // factor of D²(ρ, ρ_{k−1}); 0 where there is none
   };
   struct Start;  // of a step: what every attempt is compared with
 
-  Penalty PenaltyFrom(const Position& before) const;
+  Weights WeightsFrom(const Position& before) const;
+  std::optional<Divergence> DivergentGradient(const std::vector<TermValue>& values) const;
   // `draw` numbers the iterations of a step: each has random numbers of its own.
   ObjectiveValue Objective(const at::Tensor& leaf, const Position& before, uint64_t step, uint64_t draw);
   double ValueOfTerms(const Batch& batch, const at::Generator& random);

@@ -24,10 +24,29 @@ SlicedProximity::SlicedProximity(const SwJkoSolver& spec, int dimension, uint64_
 
 void SlicedProximity::Refresh(at::Generator& random) { directions_ = DrawDirections(sampling_, num_projections_, dimension_, random); }
 
-at::Tensor SlicedProximity::Differentiable(const at::Tensor& x, const at::Tensor& y) {
-  at::Tensor sliced = distance_.Differentiable(x, y, directions_);
-  if (!control_variate_) return sliced;
-  return sliced + GaussianSlices(x, y, rule_) - GaussianSlices(x, y, directions_);
+at::Tensor SlicedProximity::ControlVariate(const at::Tensor& x, const at::Tensor& y) const {
+  return GaussianSlices(x, y, rule_) - GaussianSlices(x, y, directions_);
+}
+
+Penalty SlicedProximity::Penalise(const at::Tensor& x, absl::Span<const ProximityTo> from) {
+  Penalty penalty{.value = 0, .gradient = at::zeros_like(x)};
+  for (const ProximityTo& to : from) {
+    const SlicedDistance::Result apart = distance_.Evaluate(x, to.y, directions_, /*with_gradient=*/true);
+    penalty.value += to.weight * apart.value;
+    penalty.gradient.add_(apart.gradient, to.weight);
+  }
+  if (!control_variate_) return penalty;
+  for (const ProximityTo& to : from) {
+    const Penalty steadied = Differentiated(x, [&](const at::Tensor& leaf) { return ControlVariate(leaf, to.y) * to.weight; });
+    penalty.value += steadied.value;
+    penalty.gradient.add_(steadied.gradient);
+  }
+  return penalty;
+}
+
+double SlicedProximity::Between(const at::Tensor& x, const at::Tensor& y) {
+  const double sliced = distance_.Evaluate(x, y, directions_, /*with_gradient=*/false).value;
+  return control_variate_ ? sliced + ControlVariate(x, y).item<double>() : sliced;
 }
 
 Estimate SlicedProximity::Evaluate(const at::Tensor& x, const at::Tensor& y) {

@@ -21,10 +21,13 @@ class SlicedProximity final : public Proximity {
   SlicedProximity(const SwJkoSolver& spec, int dimension, uint64_t seed);
 
   void Refresh(at::Generator& random) override;
-  at::Tensor Differentiable(const at::Tensor& x, const at::Tensor& y) override;
+  Penalty Penalise(const at::Tensor& x, absl::Span<const ProximityTo> from) override;
+  double Between(const at::Tensor& x, const at::Tensor& y) override;
   Estimate Evaluate(const at::Tensor& x, const at::Tensor& y) override;
 
  private:
+  at::Tensor ControlVariate(const at::Tensor& x, const at::Tensor& y) const;
+
   int64_t num_projections_;
   ProjectionSampling sampling_;
   bool control_variate_;
