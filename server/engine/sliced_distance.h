@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "absl/types/span.h"
 #include "server/engine/kernels/sliced_transport.h"
 
 namespace sliceflow::engine {
@@ -20,11 +21,24 @@ class SlicedDistance {
     at::Tensor gradient;        // n × d, with respect to x; undefined when not asked for
   };
 
+  struct Target {
+    at::Tensor y;
+    double weight = 1;  // of either sign, finite as a float
+  };
+  struct Sum {
+    double value = 0;     // Σ weight · SW2²
+    at::Tensor gradient;  // n × d, with respect to x; undefined when not asked for
+  };
+
   // Values and gradient outside any graph. All tensors finite and contiguous float.
   Result Evaluate(const at::Tensor& x, const at::Tensor& y, const at::Tensor& directions, bool with_gradient);
 
+  // Σ_j weight_j SW2²(x, y_j) and its gradient outside any graph, of 1 to kernels::kMostTargets targets, each m_j × d. What x costs, its
+  // projections and their sorting, is paid once on the processor.
+  Sum EvaluateSum(const at::Tensor& x, absl::Span<const Target> targets, const at::Tensor& directions, bool with_gradient);
+
  private:
-  void Reserve(int64_t x_count, int64_t y_count, int64_t dimension, int64_t directions);
+  void Reserve(const kernels::SlicedTransportShape& wanted);
 
   kernels::SlicedTransportShape shape_;
   std::unique_ptr<kernels::SlicedTransport> transport_;

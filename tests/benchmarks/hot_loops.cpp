@@ -46,9 +46,37 @@ Loop SlicedTransportLoop(int64_t x_count, int64_t y_count, int dimension, int64_
   };
 }
 
+<<<<<<< HEAD
 // A RealNVP on one run of points: there, or there and back.
 Loop CouplingFlowLoop(const kernels::CouplingFlowShape& shape, bool back) {
   static constexpr int64_t kPoints = kernels::kFlowPoints;
+=======
+// Two targets in one evaluation, as a step of second order asks for them.
+Loop TwoTargetsLoop(int64_t count, int dimension, int64_t directions) {
+  struct State {
+    std::vector<float> x, y, other, directions, gradient;
+    std::unique_ptr<kernels::SlicedTransport> transport;
+  };
+  auto state = std::make_shared<State>();
+  state->x = kernels::NormalCloud(count, dimension, 1);
+  state->y = kernels::NormalCloud(count, dimension, 2);
+  state->other = kernels::NormalCloud(count, dimension, 4);
+  state->directions = kernels::RandomDirections(directions, dimension, 3);
+  state->gradient.resize(state->x.size());
+  state->transport = kernels::MakeCpuSlicedTransport({count, count, dimension, directions, /*max_targets=*/2}, /*threads=*/1);
+  return [state, count] {
+    const kernels::SlicedTarget targets[] = {{{state->y, count}, 1.0}, {{state->other, count}, -0.25}};
+    kernels::SlicedValue values[2];
+    (void)state->transport->EvaluateSum({state->x, count}, targets, state->directions, absl::MakeSpan(state->gradient),
+                                        absl::MakeSpan(values));
+  };
+}
+
+// One coupling of the published RealNVP on one run of points: there, or there and back.
+Loop CouplingLoop(bool back) {
+  static constexpr kernels::CouplingShape kShape{.kept = 1, .moved = 1, .hidden = 100, .first_kept = true, .scale_bound = 2};
+  static constexpr int64_t kPoints = kernels::kCouplingPoints, kParameters = 100 + 100 + 10'000 + 100 + 200 + 2;
+>>>>>>> sliced
   struct State {
     std::vector<float> z, base, x, log_density, parameters, gradient, mean, deviation;
     AlignedFreeUniquePtr<float[]> matrices, record, scratch;
@@ -84,9 +112,15 @@ const std::vector<NamedLoop>& Loops() {
       {"sliced_transport/n=10000/d=2/L=8", [] { return SlicedTransportLoop(10'000, 10'000, 2, 8, false); }},
       {"sliced_transport/n=1024/m=700/d=2/L=64", [] { return SlicedTransportLoop(1024, 700, 2, 64, false); }},
       {"sliced_transport/n=1024/weighted/d=2/L=64", [] { return SlicedTransportLoop(1024, 1024, 2, 64, true); }},
+<<<<<<< HEAD
       {"coupling_flow/published/forward", [] { return CouplingFlowLoop(kPublished, /*back=*/false); }},
       {"coupling_flow/published/forward_and_backward", [] { return CouplingFlowLoop(kPublished, /*back=*/true); }},
       {"coupling_flow/default/d=8/forward_and_backward", [] { return CouplingFlowLoop(kDefault, /*back=*/true); }},
+=======
+      {"sliced_transport/n=1024/two_targets/d=2/L=64", [] { return TwoTargetsLoop(1024, 2, 64); }},
+      {"coupling/width=100/forward", [] { return CouplingLoop(/*back=*/false); }},
+      {"coupling/width=100/forward_and_backward", [] { return CouplingLoop(/*back=*/true); }},
+>>>>>>> sliced
   };
   return loops;
 }

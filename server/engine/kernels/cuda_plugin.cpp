@@ -31,12 +31,12 @@ absl::Status ToStatus(const gpu::PluginStatus& status) {
 class CudaSlicedTransport : public SlicedTransport {
  public:
   CudaSlicedTransport(const gpu::PluginTable& table, const SlicedTransportShape& shape, gpu::DeviceTransport* transport)
-      : table_(table), shape_(shape), transport_(transport, table.destroy), values_(shape.max_directions) {}
+      : SlicedTransport(shape), table_(table), transport_(transport, table.destroy), values_(shape.max_directions) {}
 
   absl::StatusOr<SlicedValue> Evaluate(const PointCloud& x, const PointCloud& y, absl::Span<const float> directions,
                                        absl::Span<float> gradient) override {
-    if (absl::Status status = CheckSlicedTransportInput(shape_, x, y, directions, gradient); !status.ok()) return status;
-    const int64_t count = static_cast<int64_t>(directions.size()) / shape_.dimension;
+    if (absl::Status status = CheckSlicedTransportInput(shape(), x, y, directions, gradient); !status.ok()) return status;
+    const int64_t count = static_cast<int64_t>(directions.size()) / shape().dimension;
     const gpu::PluginArguments arguments{.x = x.points.data(),
                                          .y = y.points.data(),
                                          .x_weights = x.weights.empty() ? nullptr : x.weights.data(),
@@ -53,7 +53,6 @@ class CudaSlicedTransport : public SlicedTransport {
 
  private:
   const gpu::PluginTable& table_;
-  const SlicedTransportShape shape_;
   const std::unique_ptr<gpu::DeviceTransport, void (*)(gpu::DeviceTransport*)> transport_;
   std::vector<double> values_;  // one a direction
 };

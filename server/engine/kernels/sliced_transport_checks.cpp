@@ -1,6 +1,7 @@
 #include "server/engine/kernels/sliced_transport_checks.h"
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -52,6 +53,28 @@ absl::Status CheckSlicedTransportInput(const SlicedTransportShape& shape, const 
   }
   if (!gradient.empty() && gradient.size() != x.points.size()) {
     return absl::InvalidArgumentError(absl::StrCat("gradient has ", gradient.size(), " entries; want 0 or ", x.points.size()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSlicedSumInput(const SlicedTransportShape& shape, const PointCloud& x, absl::Span<const SlicedTarget> targets,
+                                 absl::Span<const float> directions, absl::Span<const float> gradient,
+                                 absl::Span<const SlicedValue> values) {
+  if (shape.max_targets < 1 || shape.max_targets > kMostTargets) {
+    return absl::InvalidArgumentError(absl::StrCat("max_targets is ", shape.max_targets, "; want 1 to ", kMostTargets));
+  }
+  if (targets.empty() || targets.size() > static_cast<size_t>(shape.max_targets)) {
+    return absl::InvalidArgumentError(absl::StrCat("targets has ", targets.size(), " entries; want 1 to ", shape.max_targets));
+  }
+  if (values.size() != targets.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("values has ", values.size(), " entries; want ", targets.size()));
+  }
+  for (size_t j = 0; j < targets.size(); ++j) {
+    if (!(std::abs(targets[j].weight) <= std::numeric_limits<float>::max())) {
+      return absl::InvalidArgumentError(absl::StrCat("targets[", j, "].weight is ", targets[j].weight, "; want a finite float"));
+    }
+    const absl::Status status = CheckSlicedTransportInput(shape, x, targets[j].cloud, directions, gradient);
+    if (!status.ok()) return absl::Status(status.code(), absl::StrCat("targets[", j, "]: ", status.message()));
   }
   return absl::OkStatus();
 }

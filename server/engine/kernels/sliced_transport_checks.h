@@ -12,4 +12,9 @@ namespace sliceflow::kernels {
 absl::Status CheckSlicedTransportInput(const SlicedTransportShape& shape, const PointCloud& x, const PointCloud& y,
                                        absl::Span<const float> directions, absl::Span<const float> gradient);
 
+// The same of SlicedTransport::EvaluateSum. What is wrong with a target is told as of `targets[j]`.
+absl::Status CheckSlicedSumInput(const SlicedTransportShape& shape, const PointCloud& x, absl::Span<const SlicedTarget> targets,
+                                 absl::Span<const float> directions, absl::Span<const float> gradient,
+                                 absl::Span<const SlicedValue> values);
+
 }  // namespace sliceflow::kernels

@@ -44,6 +44,23 @@ TEST_P(BitIdentical, OnAnyNumberOfThreads) {
     }
   }
 }
+
+TEST_P(BitIdentical, WithTwoTargetsOnAnyNumberOfThreads) {
+  const Shared& shared = GetParam();
+  const std::vector<float> directions = RandomDirections(shared.directions, shared.dimension, 83);
+  const Cloud x = Normal(shared.count, shared.dimension, 81, shared.weighted), y = Normal(shared.count, shared.dimension, 82);
+  const Cloud z = Normal(shared.count, shared.dimension, 84);
+  const std::vector<SlicedTarget> targets = {{y.View(), 10}, {z.View(), -2.5}};
+  SlicedTransportShape shape = ShapeOf(x, y, directions);
+  shape.max_targets = 2;
+  const SumResult one = EvaluateSum(*MakeCpuSlicedTransport(shape, 1), x, targets, directions);
+  for (const int threads : {2, 3, 16}) {
+    const SumResult many = EvaluateSum(*MakeCpuSlicedTransport(shape, threads), x, targets, directions);
+    for (int j = 0; j < 2; ++j) EXPECT_EQ(many.values[j].value, one.values[j].value);
+    EXPECT_EQ(many.gradient, one.gradient) << threads << " threads";
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(CpuSlicedTransport, BitIdentical,
                          ::testing::Values(Shared{333, 5, 2301, false}, Shared{333, 5, 601, true}, Shared{263, 601, 333, false}),
                          [](const auto& test) {
@@ -61,6 +78,9 @@ TEST(CpuSlicedTransport, EveryInstructionSetOfThisProcessorAgrees) {
     SCOPED_TRACE(hwy::TargetName(left & -left));
     ExpectSame(Fast(x, y, directions), equal);
     ExpectSame(Fast(x, fewer, directions), merged);
+    const SumResult sum = EvaluateSum(*MakeCpuSlicedTransport({203, 203, 11, 70, 2}, 1), x, {{y.View(), 1}, {x.View(), -0.25}}, directions);
+    EXPECT_LE(Distance(sum.gradient, equal.gradient), 2e-5 * Norm(equal.gradient));  // x itself adds nothing
+    EXPECT_EQ(sum.values[1].value, 0);
     const auto value = MakeCpuSlicedTransport({203, 203, 11, 70}, 1)->Evaluate(x.View(), y.View(), directions, {});
     EXPECT_NEAR(value->value, equal.value.value, 2e-5 * equal.value.value);
   }

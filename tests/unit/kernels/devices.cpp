@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "gtest/gtest.h"
 
 namespace sliceflow::kernels {
 namespace {
@@ -33,6 +34,12 @@ absl::StatusOr<std::unique_ptr<SlicedTransport>> MakeTransportOn(const std::stri
   const auto plugin = PluginOf(device);
   if (!plugin.ok()) return plugin.status();
   return (*plugin)->MakeTransport(shape, gpu::Precision::kFp32);
+}
+
+void SkipWithout(const std::string& device) {
+  if (device == "cpu") return;
+  const auto plugin = PluginOf(device);
+  if (!plugin.ok()) GTEST_SKIP() << device << ": " << plugin.status().message();
 }
 
 std::string DeviceWord(const std::string& device) {

@@ -19,6 +19,9 @@ absl::StatusOr<CudaPlugin*> PluginOf(const std::string& device);
 
 absl::StatusOr<std::unique_ptr<SlicedTransport>> MakeTransportOn(const std::string& device, const SlicedTransportShape& shape);
 
+// Skips the running test of a device that is not here; for SetUp, so that each is skipped by its name.
+void SkipWithout(const std::string& device);
+
 // For the names of tests.
 std::string DeviceWord(const std::string& device);
 

@@ -36,6 +36,21 @@ inline Result Evaluate(SlicedTransport& transport, const Cloud& x, const Cloud& 
   return result;
 }
 
+// One call with several targets.
+struct SumResult {
+  std::vector<SlicedValue> values;
+  std::vector<float> gradient;
+};
+
+inline SumResult EvaluateSum(SlicedTransport& transport, const Cloud& x, const std::vector<SlicedTarget>& targets,
+                             const std::vector<float>& directions) {
+  SumResult result{std::vector<SlicedValue>(targets.size(), {NAN, NAN}), std::vector<float>(x.points.size(), NAN)};
+  const absl::Status status =
+      transport.EvaluateSum(x.View(), targets, directions, absl::MakeSpan(result.gradient), absl::MakeSpan(result.values));
+  EXPECT_TRUE(status.ok()) << status;
+  return result;
+}
+
 inline SlicedTransportShape ShapeOf(const Cloud& x, const Cloud& y, const std::vector<float>& directions) {
   const int dimension = static_cast<int>(static_cast<int64_t>(x.points.size()) / x.count);
   return {x.count, y.count, dimension, static_cast<int64_t>(directions.size()) / dimension};

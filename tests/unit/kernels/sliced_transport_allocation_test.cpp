@@ -54,6 +54,27 @@ TEST(SlicedTransportAllocation, EvaluateAllocatesNothing) {
   }
 }
 
+TEST(SlicedTransportAllocation, EvaluateSumAllocatesNothing) {
+  constexpr int64_t kX = 300, kY = 200, kDirections = 400;
+  constexpr int kDimension = 3;
+  const std::vector<float> x = NormalCloud(kX, kDimension, 1), y = NormalCloud(kX, kDimension, 2), z = NormalCloud(kX, kDimension, 5);
+  const std::vector<float> directions = RandomDirections(kDirections, kDimension, 4);
+  std::vector<float> gradient(x.size());
+  SlicedValue values[2];
+  const SlicedTarget equal[] = {{{y, kX}, 1}, {{z, kX}, -0.25}};
+  const SlicedTarget unequal[] = {{{y, kX}, 1}, {{absl::MakeConstSpan(z).first(kY * kDimension), kY}, -0.25}};
+  for (const int threads : {1, 2}) {
+    const auto transport = MakeCpuSlicedTransport({kX, kX, kDimension, kDirections, /*max_targets=*/2}, threads);
+    const int64_t before = allocations;
+    bool ok = transport->EvaluateSum({x, kX}, equal, directions, absl::MakeSpan(gradient), absl::MakeSpan(values)).ok();
+    ok &= transport->EvaluateSum({x, kX}, unequal, directions, absl::MakeSpan(gradient), absl::MakeSpan(values)).ok();
+    ok &= transport->EvaluateSum({x, kX}, equal, directions, {}, absl::MakeSpan(values)).ok();
+    const int64_t after = allocations;
+    EXPECT_TRUE(ok);
+    EXPECT_EQ(after - before, 0) << threads << " threads";
+  }
+}
+
 TEST(SlicedTransportAllocation, TheCounterCounts) {
   const int64_t before = allocations;
   auto memory = std::make_unique<std::vector<int>>(100);

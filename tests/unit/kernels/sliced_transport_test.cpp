@@ -19,13 +19,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// On a machine without a device its tests are skipped, each by its name.
-void SkipWithout(const std::string& device) {
-  if (device == "cpu") return;
-  const auto plugin = PluginOf(device);
-  if (!plugin.ok()) GTEST_SKIP() << device << ": " << plugin.status().message();
-}
-
 Result FastOn(const std::string& device, const Cloud& x, const Cloud& y, const std::vector<float>& directions) {
   const auto transport = MakeTransportOn(device, ShapeOf(x, y, directions));
   EXPECT_TRUE(transport.ok()) << transport.status();

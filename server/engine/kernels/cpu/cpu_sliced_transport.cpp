@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/status/status.h"
-#include "server/engine/kernels/cpu/merged_quantiles.h"
-#include "server/engine/kernels/cpu/sliced_kernels.h"
 #include "server/engine/kernels/direction_summary.h"
 #include "server/engine/kernels/sliced_transport_checks.h"
 
@@ -18,6 +15,8 @@ template <class T>
 hwy::AlignedFreeUniquePtr<T[]> Room(int64_t count) {
   return hwy::AllocateAligned<T>(static_cast<size_t>(std::max<int64_t>(count, 1)));
 }
+
+uint32_t* BareKeys(const hwy::AlignedFreeUniquePtr<uint64_t[]>& room) { return reinterpret_cast<uint32_t*>(room.get()); }
 
 // Below this many projections waking the other threads costs more than they bring.
 constexpr int64_t kWorthSharing = 1 << 17;
@@ -43,15 +42,16 @@ int64_t BlockRows(const SlicedTransportShape& shape, int threads) {
 }  // namespace
 
 CpuSlicedTransport::CpuSlicedTransport(const SlicedTransportShape& shape, int threads)
-    : shape_(shape),
+    : SlicedTransport(shape),
       pool_(std::max(threads, 1)),
+      room_for_targets_(std::clamp(shape.max_targets, 1, kMostTargets)),
       tile_rows_(TileRows(shape)),
       block_rows_(BlockRows(shape, pool_.threads())),
       x_(MakeSide(shape.max_x, shape.dimension)),
-      y_(MakeSide(shape.max_y, shape.dimension)),
       differences_(Room<float>(Padded(shape.max_x) * block_rows_)),
       gradient_panels_(Room<float>(Padded(shape.max_x) * shape.dimension)),
-      values_(std::max<int64_t>(shape.max_directions, 1)) {
+      values_(std::max<int64_t>(shape.max_directions, 1) * room_for_targets_) {
+  for (int target = 0; target < room_for_targets_; ++target) y_[target] = MakeSide(shape.max_y, shape.dimension);
   for (int worker = 0; worker < pool_.threads(); ++worker) scratch_.push_back(MakeScratch());
 }
 
@@ -65,36 +65,61 @@ CpuSlicedTransport::Side CpuSlicedTransport::MakeSide(int64_t max_count, int dim
 
 CpuSlicedTransport::Scratch CpuSlicedTransport::MakeScratch() const {
   Scratch scratch;
-  scratch.x_keys = Room<uint64_t>(Padded(shape_.max_x) * tile_rows_);
-  scratch.y_keys = Room<uint64_t>(Padded(shape_.max_y) * tile_rows_);
-  scratch.x_cumulative = Room<double>(shape_.max_x);
-  scratch.y_cumulative = Room<double>(shape_.max_y);
+  scratch.x_keys = Room<uint64_t>(Padded(shape().max_x) * tile_rows_);
+  for (int target = 0; target < room_for_targets_; ++target) scratch.y_keys[target] = Room<uint64_t>(Padded(shape().max_y) * tile_rows_);
+  scratch.x_cumulative = Room<double>(shape().max_x);
+  scratch.y_cumulative = Room<double>(shape().max_y);
   return scratch;
 }
 
 absl::StatusOr<SlicedValue> CpuSlicedTransport::Evaluate(const PointCloud& x, const PointCloud& y, absl::Span<const float> directions,
                                                          absl::Span<float> gradient) {
-  if (absl::Status status = CheckSlicedTransportInput(shape_, x, y, directions, gradient); !status.ok()) return status;
+  if (absl::Status status = CheckSlicedTransportInput(shape(), x, y, directions, gradient); !status.ok()) return status;
+  const SlicedTarget target{y};
+  SlicedValue value;
+  Compute(x, absl::MakeConstSpan(&target, 1), directions, gradient, absl::MakeSpan(&value, 1));
+  return value;
+}
+
+absl::Status CpuSlicedTransport::EvaluateSum(const PointCloud& x, absl::Span<const SlicedTarget> targets,
+                                             absl::Span<const float> directions, absl::Span<float> gradient,
+                                             absl::Span<SlicedValue> values) {
+  absl::Status status = CheckSlicedSumInput(shape(), x, targets, directions, gradient, values);
+  if (status.ok()) Compute(x, targets, directions, gradient, values);
+  return status;
+}
+
+void CpuSlicedTransport::Compute(const PointCloud& x, absl::Span<const SlicedTarget> targets, absl::Span<const float> directions,
+                                 absl::Span<float> gradient, absl::Span<SlicedValue> values) {
   directions_ = directions;
-  direction_count_ = static_cast<int64_t>(directions.size()) / shape_.dimension;
-  merged_ = x.count != y.count || !x.weights.empty() || !y.weights.empty();
-  wants_gradient_ = !gradient.empty();
-  Load(x, merged_, x_);
-  Load(y, merged_, y_);
-  if (wants_gradient_) std::fill_n(gradient_panels_.get(), x_.padded * shape_.dimension, 0.0f);
-  threads_ = (x_.padded + y_.padded) * direction_count_ < kWorthSharing ? 1 : pool_.threads();
-  next_row_ = 0;
+  direction_count_ = static_cast<int64_t>(directions.size()) / shape().dimension;
   gradient_ = gradient.data();
+  wants_gradient_ = !gradient.empty();
+  targets_.count = static_cast<int>(targets.size());
+  merged_ = !x.weights.empty();
+  for (const SlicedTarget& target : targets) merged_ |= x.count != target.cloud.count || !target.cloud.weights.empty();
+  Load(x, x_);
+  int64_t projections = x_.padded;
+  for (int t = 0; t < targets_.count; ++t) {
+    targets_.weights[t] = static_cast<float>(targets[t].weight);
+    Load(targets[t].cloud, y_[t]);
+    projections += y_[t].padded;
+  }
+  if (wants_gradient_) std::fill_n(gradient_panels_.get(), x_.padded * shape().dimension, 0.0f);
+  threads_ = projections * direction_count_ < kWorthSharing ? 1 : pool_.threads();
+  next_row_ = 0;
   if (threads_ == 1) {
     Work(0);
   } else {
     pool_.Run([this](int worker) { Work(worker); });
   }
-  return SummaryOfDirections(absl::MakeConstSpan(values_).first(static_cast<size_t>(direction_count_)));
+  for (int t = 0; t < targets_.count; ++t) {
+    values[t] = SummaryOfDirections(absl::MakeConstSpan(ValuesOf(t), static_cast<size_t>(direction_count_)));
+  }
 }
 
-void CpuSlicedTransport::Load(const PointCloud& cloud, bool merged, Side& side) const {
-  const int64_t dimension = shape_.dimension;
+void CpuSlicedTransport::Load(const PointCloud& cloud, Side& side) const {
+  const int64_t dimension = shape().dimension;
   side.count = cloud.count;
   side.padded = Padded(cloud.count);
   side.weighted = !cloud.weights.empty();
@@ -107,7 +132,7 @@ void CpuSlicedTransport::Load(const PointCloud& cloud, bool merged, Side& side) 
       for (int64_t i = 0; i < points; ++i) to[k * kPanel + i] = from[i * dimension + k];
     }
   }
-  if (merged && !side.weighted) CumulateEqual(cloud.count, side.equal_cumulative.get());
+  if (merged_ && !side.weighted) CumulateEqual(cloud.count, side.equal_cumulative.get());
   if (!side.weighted) return;
   double sum = 0;
   for (const float weight : cloud.weights) sum += weight;
@@ -124,8 +149,8 @@ void CpuSlicedTransport::Work(int worker) {
     if (!wants_gradient_) continue;
     if (threads_ > 1) pool_.Meet();
     for (int64_t row = block; row < end; row += kCachedRows) {
-      AccumulateGradient(differences_.get() + (row - block) * x_.padded, x_.padded, directions_.data() + row * shape_.dimension,
-                         std::min(kCachedRows, end - row), shape_.dimension, first, last, gradient_panels_.get());
+      AccumulateGradient(differences_.get() + (row - block) * x_.padded, x_.padded, directions_.data() + row * shape().dimension,
+                         std::min(kCachedRows, end - row), shape().dimension, first, last, gradient_panels_.get());
     }
     if (threads_ > 1 && end < direction_count_) pool_.Meet();
   }
@@ -150,57 +175,65 @@ void CpuSlicedTransport::MatchTile(int64_t first, int64_t count, float* differen
   MatchTileEqual(first, count, differences, scratch);
 }
 
-// The padding at the end of a row is not sorted: both sides keep the projection 0 there, which adds nothing.
+// The padding at the end of a row is not sorted: all sides keep the projection 0 there, which adds nothing.
 void CpuSlicedTransport::MatchTileEqual(int64_t first, int64_t count, float* differences, Scratch& scratch) {
-  const float* directions = directions_.data() + first * shape_.dimension;
-  uint32_t* y_keys = reinterpret_cast<uint32_t*>(scratch.y_keys.get());
-  ProjectPackedKeys({x_.panels.get(), x_.padded / kPanel, shape_.dimension}, directions, count, scratch.x_keys.get());
-  ProjectKeys({y_.panels.get(), y_.padded / kPanel, shape_.dimension}, directions, count, y_keys);
+  const float* directions = directions_.data() + first * shape().dimension;
+  ProjectPackedKeys(PanelsOf(x_), directions, count, scratch.x_keys.get());
+  for (int t = 0; t < targets_.count; ++t) ProjectKeys(PanelsOf(y_[t]), directions, count, BareKeys(scratch.y_keys[t]));
+  SortedTargets sorted = targets_;
+  std::array<double, kMostTargets> sums;
   for (int64_t row = 0; row < count; ++row) {
     uint64_t* x_row = scratch.x_keys.get() + row * x_.padded;
-    uint32_t* y_row = y_keys + row * y_.padded;
     scratch.sorter(x_row, x_.count, hwy::SortAscending());
-    scratch.sorter(y_row, y_.count, hwy::SortAscending());
-    values_[first + row] = MatchPacked(x_row, y_row, x_.padded, differences + row * x_.padded) / static_cast<double>(x_.count);
+    for (int t = 0; t < targets_.count; ++t) {
+      uint32_t* y_row = BareKeys(scratch.y_keys[t]) + row * y_[t].padded;
+      scratch.sorter(y_row, y_[t].count, hwy::SortAscending());
+      sorted.keys[t] = y_row;
+    }
+    MatchPacked(x_row, sorted, x_.padded, differences + row * x_.padded, sums.data());
+    for (int t = 0; t < targets_.count; ++t) ValuesOf(t)[first + row] = sums[t] / static_cast<double>(x_.count);
   }
 }
 
 void CpuSlicedTransport::MatchTileValueOnly(int64_t first, int64_t count, Scratch& scratch) {
-  const float* directions = directions_.data() + first * shape_.dimension;
-  uint32_t* x_keys = reinterpret_cast<uint32_t*>(scratch.x_keys.get());
-  uint32_t* y_keys = reinterpret_cast<uint32_t*>(scratch.y_keys.get());
-  ProjectKeys({x_.panels.get(), x_.padded / kPanel, shape_.dimension}, directions, count, x_keys);
-  ProjectKeys({y_.panels.get(), y_.padded / kPanel, shape_.dimension}, directions, count, y_keys);
+  const float* directions = directions_.data() + first * shape().dimension;
+  ProjectKeys(PanelsOf(x_), directions, count, BareKeys(scratch.x_keys));
+  for (int t = 0; t < targets_.count; ++t) ProjectKeys(PanelsOf(y_[t]), directions, count, BareKeys(scratch.y_keys[t]));
   for (int64_t row = 0; row < count; ++row) {
-    uint32_t* x_row = x_keys + row * x_.padded;
-    uint32_t* y_row = y_keys + row * y_.padded;
+    uint32_t* x_row = BareKeys(scratch.x_keys) + row * x_.padded;
     scratch.sorter(x_row, x_.count, hwy::SortAscending());
-    scratch.sorter(y_row, y_.count, hwy::SortAscending());
-    values_[first + row] = Match(x_row, y_row, x_.padded) / static_cast<double>(x_.count);
+    for (int t = 0; t < targets_.count; ++t) {
+      uint32_t* y_row = BareKeys(scratch.y_keys[t]) + row * y_[t].padded;
+      scratch.sorter(y_row, y_[t].count, hwy::SortAscending());
+      ValuesOf(t)[first + row] = Match(x_row, y_row, x_.padded) / static_cast<double>(x_.count);
+    }
   }
 }
 
 void CpuSlicedTransport::MatchTileMerged(int64_t first, int64_t count, float* differences, Scratch& scratch) {
-  const float* directions = directions_.data() + first * shape_.dimension;
-  ProjectPackedKeys({x_.panels.get(), x_.padded / kPanel, shape_.dimension}, directions, count, scratch.x_keys.get());
-  ProjectPackedKeys({y_.panels.get(), y_.padded / kPanel, shape_.dimension}, directions, count, scratch.y_keys.get());
-  const auto sort = [&](const Side& side, uint64_t* keys, double* cumulative) -> SortedSample {
-    scratch.sorter(keys, side.count, hwy::SortAscending());
-    if (!side.weighted) return {keys, side.equal_cumulative.get(), side.count};
-    CumulateMasses(keys, side.masses.get(), side.count, cumulative);
-    return {keys, cumulative, side.count};
-  };
+  const float* directions = directions_.data() + first * shape().dimension;
+  ProjectPackedKeys(PanelsOf(x_), directions, count, scratch.x_keys.get());
+  for (int t = 0; t < targets_.count; ++t) ProjectPackedKeys(PanelsOf(y_[t]), directions, count, scratch.y_keys[t].get());
   for (int64_t row = 0; row < count; ++row) {
-    const SortedSample x = sort(x_, scratch.x_keys.get() + row * x_.padded, scratch.x_cumulative.get());
-    const SortedSample y = sort(y_, scratch.y_keys.get() + row * y_.padded, scratch.y_cumulative.get());
+    const SortedSample x = Sort(x_, scratch.x_keys.get() + row * x_.padded, scratch.x_cumulative.get(), scratch);
     float* to = wants_gradient_ ? differences + row * x_.padded : nullptr;
-    if (to != nullptr) std::fill(to + x_.count, to + x_.padded, 0.0f);
-    values_[first + row] = MergeQuantiles(x, y, to);
+    if (to != nullptr) std::fill_n(to, x_.padded, 0.0f);
+    for (int t = 0; t < targets_.count; ++t) {
+      const SortedSample y = Sort(y_[t], scratch.y_keys[t].get() + row * y_[t].padded, scratch.y_cumulative.get(), scratch);
+      ValuesOf(t)[first + row] = MergeQuantiles(x, y, targets_.weights[t], to);
+    }
   }
 }
 
+SortedSample CpuSlicedTransport::Sort(const Side& side, uint64_t* keys, double* cumulative, Scratch& scratch) const {
+  scratch.sorter(keys, side.count, hwy::SortAscending());
+  if (!side.weighted) return {keys, side.equal_cumulative.get(), side.count};
+  CumulateMasses(keys, side.masses.get(), side.count, cumulative);
+  return {keys, cumulative, side.count};
+}
+
 void CpuSlicedTransport::WriteGradient(int64_t first, int64_t last) const {
-  const int64_t dimension = shape_.dimension;
+  const int64_t dimension = shape().dimension;
   // The merged path carries the masses in its differences; with equal counts each is 1 / count.
   const double mass = merged_ ? 1.0 : 1.0 / static_cast<double>(x_.count);
   const float scale = static_cast<float>(2.0 * mass / static_cast<double>(direction_count_));

@@ -1,15 +1,19 @@
 // The fast sliced transport of the processor; see sliced_transport.h for what it computes.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "hwy/aligned_allocator.h"
 #include "hwy/contrib/sort/vqsort.h"
+#include "server/engine/kernels/cpu/merged_quantiles.h"
+#include "server/engine/kernels/cpu/sliced_kernels.h"
 #include "server/engine/kernels/cpu/worker_pool.h"
 #include "server/engine/kernels/sliced_transport.h"
 
@@ -24,6 +28,8 @@ class CpuSlicedTransport : public SlicedTransport {
 
   absl::StatusOr<SlicedValue> Evaluate(const PointCloud& x, const PointCloud& y, absl::Span<const float> directions,
                                        absl::Span<float> gradient) override;
+  absl::Status EvaluateSum(const PointCloud& x, absl::Span<const SlicedTarget> targets, absl::Span<const float> directions,
+                           absl::Span<float> gradient, absl::Span<SlicedValue> values) override;
 
  private:
   template <class T>
@@ -47,29 +53,37 @@ class CpuSlicedTransport : public SlicedTransport {
 
   struct Scratch {
     hwy::Sorter sorter;
-    Buffer<uint64_t> x_keys, y_keys;  // tile_rows_ rows each; bare keys use the same room
+    Buffer<uint64_t> x_keys;  // tile_rows_ rows; bare keys use the same room
+    std::array<Buffer<uint64_t>, kMostTargets> y_keys;
     Buffer<double> x_cumulative, y_cumulative;
   };
 
   static Side MakeSide(int64_t max_count, int dimension);
   Scratch MakeScratch() const;
-  void Load(const PointCloud& cloud, bool merged, Side& side) const;
+  void Compute(const PointCloud& x, absl::Span<const SlicedTarget> targets, absl::Span<const float> directions, absl::Span<float> gradient,
+               absl::Span<SlicedValue> values);
+  void Load(const PointCloud& cloud, Side& side) const;
   void Work(int worker);
   Rows TakeRows(int64_t end);
   void MatchTile(int64_t first, int64_t count, float* differences, Scratch& scratch);
   void MatchTileEqual(int64_t first, int64_t count, float* differences, Scratch& scratch);
   void MatchTileValueOnly(int64_t first, int64_t count, Scratch& scratch);
   void MatchTileMerged(int64_t first, int64_t count, float* differences, Scratch& scratch);
+  SortedSample Sort(const Side& side, uint64_t* keys, double* cumulative, Scratch& scratch) const;
   void WriteGradient(int64_t first, int64_t last) const;
+  Panels PanelsOf(const Side& side) const { return {side.panels.get(), side.padded / kPanel, shape().dimension}; }
+  double* ValuesOf(int target) { return values_.data() + target * shape().max_directions; }
 
-  const SlicedTransportShape shape_;
   WorkerPool pool_;
+  const int room_for_targets_;
   const int64_t tile_rows_, block_rows_;
-  Side x_, y_;
+  Side x_;
+  std::array<Side, kMostTargets> y_;
   std::vector<Scratch> scratch_;  // one a thread
   Buffer<float> differences_;     // block_rows_ rows of x_.padded
   Buffer<float> gradient_panels_;
-  std::vector<double> values_;  // one a direction
+  std::vector<double> values_;  // max_directions a target
+  SortedTargets targets_;       // of this call, without their keys
   absl::Span<const float> directions_;
   int64_t direction_count_ = 0;
   std::atomic<int64_t> next_row_ = 0;  // the first direction that no thread has taken

@@ -28,8 +28,7 @@ void CumulateMasses(const uint64_t* keys, const double* masses, int64_t count, d
   cumulative[count - 1] = 1.0;
 }
 
-double MergeQuantiles(const SortedSample& x, const SortedSample& y, float* differences) {
-  if (differences != nullptr) std::fill_n(differences, x.count, 0.0f);
+double MergeQuantiles(const SortedSample& x, const SortedSample& y, double weight, float* differences) {
   double value = 0;
   double below = 0;
   int64_t i = 0, j = 0;
@@ -41,7 +40,7 @@ double MergeQuantiles(const SortedSample& x, const SortedSample& y, float* diffe
     const double difference = Projection(x.keys[i]) - Projection(y.keys[j]);
     const double moved = (end - below) * difference;
     value += moved * difference;
-    if (differences != nullptr) differences[Index(x.keys[i])] += static_cast<float>(moved);
+    if (differences != nullptr) differences[Index(x.keys[i])] += static_cast<float>(weight * moved);
     below = end;
     const int64_t bits_x = std::bit_cast<int64_t>(end_x), bits_y = std::bit_cast<int64_t>(end_y);
     i += bits_x <= bits_y;

@@ -18,7 +18,7 @@ void CumulateEqual(int64_t count, double* cumulative);
 // cumulative[j] = masses of the first j + 1 ranks. `masses` sum to one; rounding is clipped, and the last is exactly 1.
 void CumulateMasses(const uint64_t* keys, const double* masses, int64_t count, double* cumulative);
 
-// W2² between the samples. When `differences` is not null, its entry i takes Σ_j π_ij (x_i − y_j) for every point i of x.
-double MergeQuantiles(const SortedSample& x, const SortedSample& y, float* differences);
+// W2² between the samples. When `differences` is not null, weight · Σ_j π_ij (x_i − y_j) is added to its entry i for every point i of x.
+double MergeQuantiles(const SortedSample& x, const SortedSample& y, double weight, float* differences);
 
 }  // namespace sliceflow::kernels

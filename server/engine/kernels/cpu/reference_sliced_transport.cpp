@@ -42,12 +42,12 @@ std::vector<int64_t> StableOrder(const std::vector<double>& projections) {
 
 class ReferenceSlicedTransport : public SlicedTransport {
  public:
-  explicit ReferenceSlicedTransport(const SlicedTransportShape& shape) : shape_(shape) {}
+  using SlicedTransport::SlicedTransport;
 
   absl::StatusOr<SlicedValue> Evaluate(const PointCloud& x, const PointCloud& y, absl::Span<const float> directions,
                                        absl::Span<float> gradient) override {
-    if (absl::Status status = CheckSlicedTransportInput(shape_, x, y, directions, gradient); !status.ok()) return status;
-    const size_t dimension = shape_.dimension;
+    if (absl::Status status = CheckSlicedTransportInput(shape(), x, y, directions, gradient); !status.ok()) return status;
+    const size_t dimension = shape().dimension;
     const size_t count = directions.size() / dimension;
     std::vector<double> sums(x.points.size(), 0.0);
     std::vector<double> values;
@@ -77,8 +77,6 @@ class ReferenceSlicedTransport : public SlicedTransport {
     }
     return value;
   }
-
-  const SlicedTransportShape shape_;
 };
 
 }  // namespace

@@ -166,19 +166,37 @@ HWY_INLINE Unpacked Unpack(const uint64_t* HWY_RESTRICT keys, int64_t i) {
 #endif
 }
 
-double MatchPacked(const uint64_t* HWY_RESTRICT x_keys, const uint32_t* HWY_RESTRICT y_keys, int64_t padded,
-                   float* HWY_RESTRICT differences) {
+template <int kTargets>
+HWY_INLINE void MatchTargets(const uint64_t* HWY_RESTRICT x_keys, const SortedTargets& targets, int64_t padded,
+                             float* HWY_RESTRICT differences, double* HWY_RESTRICT sums) {
   const Floats floats;
   const Words words;
   const int64_t lanes = hn::Lanes(floats);
-  auto sum = hn::Zero(Doubles());
+  const uint32_t* y_keys[kTargets];
+  FloatVec weights[kTargets];
+  hn::Vec<Doubles> squares[kTargets];
+  for (int t = 0; t < kTargets; ++t) {
+    y_keys[t] = targets.keys[t];
+    weights[t] = hn::Set(floats, targets.weights[t]);
+    squares[t] = hn::Zero(Doubles());
+  }
   for (int64_t i = 0; i < padded; i += lanes) {
     const Unpacked x = Unpack(x_keys, i);
-    const FloatVec difference = hn::Sub(x.projection, FromKey(hn::Load(words, y_keys + i)));
-    hn::ScatterIndex(difference, floats, differences, x.index);
-    sum = AddSquares(difference, sum);
+    FloatVec weighted = hn::Zero(floats);
+    for (int t = 0; t < kTargets; ++t) {
+      const FloatVec difference = hn::Sub(x.projection, FromKey(hn::Load(words, y_keys[t] + i)));
+      weighted = t == 0 ? hn::Mul(weights[t], difference) : hn::MulAdd(weights[t], difference, weighted);
+      squares[t] = AddSquares(difference, squares[t]);
+    }
+    hn::ScatterIndex(weighted, floats, differences, x.index);
   }
-  return hn::GetLane(hn::SumOfLanes(Doubles(), sum));
+  for (int t = 0; t < kTargets; ++t) sums[t] = hn::GetLane(hn::SumOfLanes(Doubles(), squares[t]));
+}
+
+void MatchPacked(const uint64_t* x_keys, const SortedTargets& targets, int64_t padded, float* differences, double* sums) {
+  static_assert(kMostTargets == 2);
+  if (targets.count == 1) return MatchTargets<1>(x_keys, targets, padded, differences, sums);
+  MatchTargets<2>(x_keys, targets, padded, differences, sums);
 }
 
 double Match(const uint32_t* HWY_RESTRICT x_keys, const uint32_t* HWY_RESTRICT y_keys, int64_t padded) {
@@ -263,8 +281,8 @@ void ProjectKeys(const Panels& panels, const float* directions, int64_t count, u
   HWY_DYNAMIC_DISPATCH(ProjectKeys)(panels, directions, count, keys);
 }
 
-double MatchPacked(const uint64_t* x_keys, const uint32_t* y_keys, int64_t padded, float* differences) {
-  return HWY_DYNAMIC_DISPATCH(MatchPacked)(x_keys, y_keys, padded, differences);
+void MatchPacked(const uint64_t* x_keys, const SortedTargets& targets, int64_t padded, float* differences, double* sums) {
+  HWY_DYNAMIC_DISPATCH(MatchPacked)(x_keys, targets, padded, differences, sums);
 }
 
 double Match(const uint32_t* x_keys, const uint32_t* y_keys, int64_t padded) { return HWY_DYNAMIC_DISPATCH(Match)(x_keys, y_keys, padded); }

@@ -6,9 +6,11 @@
 // holds it in the high half and the point's index in the low half. Nothing here allocates; every function may run on several threads.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "server/engine/kernels/float_key.h"
+#include "server/engine/kernels/sliced_transport.h"
 
 namespace sliceflow::kernels {
 
@@ -27,8 +29,15 @@ void ProjectPackedKeys(const Panels& panels, const float* directions, int64_t co
 // The same with bare keys, for points whose order need not be remembered.
 void ProjectKeys(const Panels& panels, const float* directions, int64_t count, uint32_t* keys);
 
-// Sums (x_j - y_j)² over `padded` sorted entries and writes each difference to differences[index of x_j].
-double MatchPacked(const uint64_t* x_keys, const uint32_t* y_keys, int64_t padded, float* differences);
+// One direction of up to kMostTargets targets.
+struct SortedTargets {
+  std::array<const uint32_t*, kMostTargets> keys = {};  // sorted bare keys of each
+  std::array<float, kMostTargets> weights = {};
+  int count = 1;
+};
+
+// Writes Σ_t weight_t (x_j − y_tj) to differences[index of x_j] for each of `padded` sorted entries, and Σ_j (x_j − y_tj)² to sums[t].
+void MatchPacked(const uint64_t* x_keys, const SortedTargets& targets, int64_t padded, float* differences, double* sums);
 
 // The sum alone.
 double Match(const uint32_t* x_keys, const uint32_t* y_keys, int64_t padded);
