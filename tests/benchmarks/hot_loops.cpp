@@ -46,11 +46,6 @@ Loop SlicedTransportLoop(int64_t x_count, int64_t y_count, int dimension, int64_
   };
 }
 
-<<<<<<< HEAD
-// A RealNVP on one run of points: there, or there and back.
-Loop CouplingFlowLoop(const kernels::CouplingFlowShape& shape, bool back) {
-  static constexpr int64_t kPoints = kernels::kFlowPoints;
-=======
 // Two targets in one evaluation, as a step of second order asks for them.
 Loop TwoTargetsLoop(int64_t count, int dimension, int64_t directions) {
   struct State {
@@ -72,11 +67,9 @@ Loop TwoTargetsLoop(int64_t count, int dimension, int64_t directions) {
   };
 }
 
-// One coupling of the published RealNVP on one run of points: there, or there and back.
-Loop CouplingLoop(bool back) {
-  static constexpr kernels::CouplingShape kShape{.kept = 1, .moved = 1, .hidden = 100, .first_kept = true, .scale_bound = 2};
-  static constexpr int64_t kPoints = kernels::kCouplingPoints, kParameters = 100 + 100 + 10'000 + 100 + 200 + 2;
->>>>>>> sliced
+// A RealNVP on one run of points: there, or there and back.
+Loop CouplingFlowLoop(const kernels::CouplingFlowShape& shape, bool back) {
+  static constexpr int64_t kPoints = kernels::kFlowPoints;
   struct State {
     std::vector<float> z, base, x, log_density, parameters, gradient, mean, deviation;
     AlignedFreeUniquePtr<float[]> matrices, record, scratch;
@@ -112,15 +105,10 @@ const std::vector<NamedLoop>& Loops() {
       {"sliced_transport/n=10000/d=2/L=8", [] { return SlicedTransportLoop(10'000, 10'000, 2, 8, false); }},
       {"sliced_transport/n=1024/m=700/d=2/L=64", [] { return SlicedTransportLoop(1024, 700, 2, 64, false); }},
       {"sliced_transport/n=1024/weighted/d=2/L=64", [] { return SlicedTransportLoop(1024, 1024, 2, 64, true); }},
-<<<<<<< HEAD
+      {"sliced_transport/n=1024/two_targets/d=2/L=64", [] { return TwoTargetsLoop(1024, 2, 64); }},
       {"coupling_flow/published/forward", [] { return CouplingFlowLoop(kPublished, /*back=*/false); }},
       {"coupling_flow/published/forward_and_backward", [] { return CouplingFlowLoop(kPublished, /*back=*/true); }},
       {"coupling_flow/default/d=8/forward_and_backward", [] { return CouplingFlowLoop(kDefault, /*back=*/true); }},
-=======
-      {"sliced_transport/n=1024/two_targets/d=2/L=64", [] { return TwoTargetsLoop(1024, 2, 64); }},
-      {"coupling/width=100/forward", [] { return CouplingLoop(/*back=*/false); }},
-      {"coupling/width=100/forward_and_backward", [] { return CouplingLoop(/*back=*/true); }},
->>>>>>> sliced
   };
   return loops;
 }

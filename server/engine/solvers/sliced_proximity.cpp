@@ -1,5 +1,7 @@
 #include "server/engine/solvers/sliced_proximity.h"
 
+#include <vector>
+
 #include <ATen/ATen.h>
 
 #include "server/engine/gaussian_slices.h"
@@ -29,12 +31,10 @@ at::Tensor SlicedProximity::ControlVariate(const at::Tensor& x, const at::Tensor
 }
 
 Penalty SlicedProximity::Penalise(const at::Tensor& x, absl::Span<const ProximityTo> from) {
-  Penalty penalty{.value = 0, .gradient = at::zeros_like(x)};
-  for (const ProximityTo& to : from) {
-    const SlicedDistance::Result apart = distance_.Evaluate(x, to.y, directions_, /*with_gradient=*/true);
-    penalty.value += to.weight * apart.value;
-    penalty.gradient.add_(apart.gradient, to.weight);
-  }
+  std::vector<SlicedDistance::Target> targets;
+  for (const ProximityTo& to : from) targets.push_back({to.y, to.weight});
+  const SlicedDistance::Sum sum = distance_.EvaluateSum(x, targets, directions_, /*with_gradient=*/true);
+  Penalty penalty{.value = sum.value, .gradient = sum.gradient};
   if (!control_variate_) return penalty;
   for (const ProximityTo& to : from) {
     const Penalty steadied = Differentiated(x, [&](const at::Tensor& leaf) { return ControlVariate(leaf, to.y) * to.weight; });
