@@ -122,11 +122,10 @@ GaussianLaw ClassicGaussianFlow(const MatrixXd& A, const VectorXd& b, double tau
   Eigen::ArrayXd deviation = Eigen::ArrayXd::Ones(b.size());
   Eigen::ArrayXd mean_before = mean;
   Eigen::ArrayXd deviation_before = deviation;
-  for (int step = 0; step < steps; ++step) {
+  const auto advance = [&](double step, bool second) {
     // BDF2 completes the square: from (4 q_k − q_{k−1})/3 with 2τ/3.
-    const bool second = order == 2 && step > 0;
     const double share = second ? 1.0 / 3 : 0;
-    const double length = second ? 2 * tau / 3 : tau;
+    const double length = second ? 2 * step / 3 : step;
     const Eigen::ArrayXd mean_from = mean + share * (mean - mean_before);
     const Eigen::ArrayXd deviation_from = deviation + share * (deviation - deviation_before);
     mean_before = mean;
@@ -134,6 +133,17 @@ GaussianLaw ClassicGaussianFlow(const MatrixXd& A, const VectorXd& b, double tau
     const Eigen::ArrayXd leading = 1 + length * rates;
     mean = (mean_from + length * rates * center) / leading;
     deviation = (deviation_from + (deviation_from.square() + 4 * length * leading).sqrt()) / (2 * leading);
+  };
+  for (int step = 0; step < steps; ++step) {
+    if (order == 1 || step > 0) {
+      advance(tau, order == 2);
+      continue;
+    }
+    const Eigen::ArrayXd mean_at_start = mean, deviation_at_start = deviation;
+    advance(tau / 2, /*second=*/false);
+    advance(tau / 2, /*second=*/true);
+    mean_before = mean_at_start;
+    deviation_before = deviation_at_start;
   }
   const MatrixXd& basis = eigen.eigenvectors();
   return {.mean = basis * mean.matrix(), .covariance = basis * deviation.square().matrix().asDiagonal() * basis.transpose()};

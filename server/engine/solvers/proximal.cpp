@@ -32,15 +32,25 @@ struct ProximalSolver::Start {
   Estimate moved;     // D²(ρ_k, ρ_{k−1})
 };
 
+// What the minimisations of one step share.
+struct ProximalSolver::Course {
+  uint64_t step = 0;
+  const StopLatch& stop;
+  InnerCallback progress;
+  int iterations = 0;  // so far
+  int to_come = 0;     // in minimisations after this one
+  uint64_t draw = 0;   // each iteration of a step has random numbers of its own
+};
+
 ProximalSolver::ProximalSolver(const InnerMinimisation& inner, int order, double tau, std::unique_ptr<Proximity> proximity,
                                std::unique_ptr<Candidate> candidate, const SolverContext& context)
     : inner_(inner), order_(order), tau_(tau), proximity_(std::move(proximity)), candidate_(std::move(candidate)), context_(context) {}
 
 int64_t ProximalSolver::MemorySize(int step) const { return order_ == 2 && step > 0 ? candidate_->ParameterCount(step - 1) : 0; }
 
-ProximalSolver::Weights ProximalSolver::WeightsFrom(const Position& before) const {
-  if (!before.memory.defined()) return {.last = 1 / (2 * tau_)};
-  return {.last = 1 / tau_, .second_last = -1 / (4 * tau_)};
+ProximalSolver::Weights ProximalSolver::WeightsFrom(const Position& before, double tau) {
+  if (!before.memory.defined()) return {.last = 1 / (2 * tau)};
+  return {.last = 1 / tau, .second_last = -1 / (4 * tau)};
 }
 
 // Σ_j c_j F_j on a batch, with the draws that `random` begins with.
@@ -64,16 +74,16 @@ std::optional<Divergence> ProximalSolver::DivergentGradient(const std::vector<Te
   return std::nullopt;
 }
 
-ObjectiveValue ProximalSolver::Objective(const at::Tensor& leaf, const Position& before, uint64_t step, uint64_t draw) {
+ObjectiveValue ProximalSolver::Objective(const at::Tensor& leaf, const Start& start, uint64_t step, uint64_t draw) {
   at::Generator random = MakeGenerator(context_.seed, Purpose::kInner, step, draw);
-  const Drawn drawn = candidate_->Draw(before, inner_.batch_size, random);
+  const Drawn drawn = candidate_->Draw(start.position, inner_.batch_size, random);
   proximity_->Refresh(random);
   const Batch batch = candidate_->Transport(leaf, drawn);
   ObjectiveValue result;
   result.divergence = CheckBatch(batch, context_.limit);
   if (result.divergence.has_value()) return result;
 
-  const Weights weights = WeightsFrom(before);
+  const Weights& weights = start.weights;
   std::vector<ProximityTo> from{{drawn.last.x, weights.last}};
   if (weights.second_last != 0) from.push_back({drawn.second_last, weights.second_last});
   Penalty penalty = proximity_->Penalise(batch.x.detach(), from);
@@ -133,23 +143,21 @@ StepOutcome ProximalSolver::Judge(const Minimisation& minimised, const Start& st
   return outcome;
 }
 
-StepOutcome ProximalSolver::Step(int step, const Position& before, const StopLatch& stop, InnerCallback progress) {
-  Start start{.position = before, .weights = WeightsFrom(before), .batch = context_.evaluator.BatchAt(before.parameters)};
+StepOutcome ProximalSolver::Minimum(const Position& before, double tau, Course& course) {
+  Start start{.position = before, .weights = WeightsFrom(before, tau), .batch = context_.evaluator.BatchAt(before.parameters)};
   start.energy = context_.evaluator.EnergyOf(start.batch);
   if (before.memory.defined()) {
     start.second = context_.evaluator.BatchAt(before.memory).x;
     start.moved = proximity_->Evaluate(start.batch.x, start.second);
   }
   StepOutcome best;
-  int iterations = 0;
-  uint64_t draw = 0;
   for (int attempt = 0; attempt < inner_.max_attempts; ++attempt) {
-    const int total = iterations + inner_.iterations;
-    const auto objective = [&](const at::Tensor& leaf) { return Objective(leaf, before, static_cast<uint64_t>(step), draw++); };
-    const auto on_iteration = [&](double value) { progress(total, value); };
+    const int total = course.iterations + inner_.iterations + course.to_come;
+    const auto objective = [&](const at::Tensor& leaf) { return Objective(leaf, start, course.step, course.draw++); };
+    const auto on_iteration = [&](double value) { course.progress(total, value); };
     const Minimisation minimised =
-        Minimise(candidate_->Start(before), inner_, std::pow(kRetryRate, attempt), objective, stop, on_iteration);
-    iterations += minimised.iterations;
+        Minimise(candidate_->Start(before), inner_, std::pow(kRetryRate, attempt), objective, course.stop, on_iteration);
+    course.iterations += minimised.iterations;
     StepOutcome outcome;
     outcome.stopped = minimised.stopped;
     outcome.divergence = minimised.divergence;
@@ -159,8 +167,31 @@ StepOutcome ProximalSolver::Step(int step, const Position& before, const StopLat
     best = std::move(outcome);
     if (best.inequality->holds) break;
   }
-  best.inner_iterations = iterations;
   return best;
+}
+
+StepOutcome ProximalSolver::InHalves(const Position& before, Course& course) {
+  course.to_come = inner_.iterations;
+  const StepOutcome half = Minimum(before, tau_ / 2, course);
+  if (half.stopped || half.divergence.has_value()) return half;
+  course.to_come = 0;
+  StepOutcome whole = Minimum(half.position, tau_ / 2, course);
+  if (whole.stopped || whole.divergence.has_value()) return whole;
+  whole.position.memory = before.parameters;
+  Evaluator& evaluator = context_.evaluator;
+  whole.distance = proximity_->Evaluate(evaluator.BatchAt(whole.position.parameters).x, evaluator.BatchAt(before.parameters).x);
+  whole.inequality->slack += half.inequality->slack;
+  whole.inequality->standard_error = std::hypot(whole.inequality->standard_error, half.inequality->standard_error);
+  whole.inequality->holds = whole.inequality->holds && half.inequality->holds;
+  whole.converged = whole.converged && half.converged;
+  return whole;
+}
+
+StepOutcome ProximalSolver::Step(int step, const Position& before, const StopLatch& stop, InnerCallback progress) {
+  Course course{.step = static_cast<uint64_t>(step), .stop = stop, .progress = progress};
+  StepOutcome outcome = order_ == 2 && !before.memory.defined() ? InHalves(before, course) : Minimum(before, tau_, course);
+  outcome.inner_iterations = course.iterations;
+  return outcome;
 }
 
 }  // namespace sliceflow::engine

@@ -36,20 +36,20 @@ FlowSpec Contraction(int dimension, const SolverSpec& solver) {
   return spec;
 }
 
-// The curvature of the objective for one particle is (1.5/τ + 1)/n at most, 61/64 for τ/4.
+// The curvature of the objective for one particle is (1.5/τ + 1)/n at most, 121/64 for the halves of the first step of τ/4.
 InnerMinimisation Exact() {
-  return {.iterations = 100,
-          .optimizer = SgdOptions{.learning_rate = 1, .momentum = 0},
+  return {.iterations = 300,
+          .optimizer = SgdOptions{.learning_rate = 0.5, .momentum = 0},
           .rate_schedule = RateSchedule::kConstant,
           .max_attempts = 1};
 }
 
 double Implicit(int steps, double tau) { return std::pow(1 / (1 + tau), steps); }
 double Explicit(int steps, double tau) { return std::pow(1 - tau, steps); }
-// (3 x − 4 x_k + x_{k−1})/(2τ) = −x after one implicit step.
+// (3 x − 4 x_k + x_{k−1})/(2τ) = −x after a first step of two halves, of which one is implicit.
 double SecondOrder(int steps, double tau) {
   double last = 1;
-  double now = Implicit(1, tau);
+  double now = (4 * Implicit(1, tau / 2) - 1) / (3 + tau);
   for (int i = 1; i < steps; ++i) last = std::exchange(now, (4 * now - last) / (3 + 2 * tau));
   return now;
 }
@@ -91,8 +91,8 @@ TEST_P(StepHalvingTest, ObservesTheOrderOfTheScheme) {
   // The schemes are known, so what is left is float arithmetic: positions of order 1 with errors of 1e-7 a step under differences of 1e-4
   // and more, some parts in a thousand, of which the logarithm makes as much.
   EXPECT_NEAR(Find((*flow)->report(), "step_halving_order")->value, expected, 0.02);
-  // And at τ = 0.1 the orders are near what they tend to.
-  EXPECT_NEAR(expected, one.order, 0.2);
+  // And at τ = 0.1 the orders are near what they tend to; the start of second order errs to the other side and ends sooner.
+  EXPECT_NEAR(expected, one.order, 0.3);
   // 64 samples of variance 1: their root mean square is within a third of 1.
   EXPECT_NEAR(Find((*flow)->report(), "step_halving_difference")->value / std::abs(coarse), 1, 0.34);
 }
