@@ -68,15 +68,15 @@ class CouplingPasses {
     kernels::PrepareCouplingFlow(shape_, parameters.const_data_ptr<float>(), Reserve(room.matrices, shape_.matrices_size()));
     const kernels::CouplingFlowWeights weights = WeightsAt(parameters, room);
     float* record = keeps ? Reserve(room.record, Runs(count) * RecordOfRun()) : nullptr;
-    float* scratch = Reserve(room.scratch, kParts * ScratchOfPart());
+    float* scratch = Reserve(room.scratch, at::get_num_threads() * ScratchOfThread());
     const float* from = z.const_data_ptr<float>();
     const float* base_at = base.const_data_ptr<float>();
     float* x = batch.x.data_ptr<float>();
     float* log_density = batch.log_density.data_ptr<float>();
-    ForEachRun(count, kParts, [&](int64_t part, int64_t first, int64_t points) {
+    ForEachRun(count, kParts, [&](int64_t /*part*/, int64_t first, int64_t points) {
       kernels::CouplingFlowForward(shape_, weights, from + first * dimension, base_at + first, points, x + first * dimension,
                                    log_density + first, record == nullptr ? nullptr : record + first / kFlowPoints * RecordOfRun(),
-                                   scratch + part * ScratchOfPart());
+                                   scratch + at::get_thread_num() * ScratchOfThread());
     });
     return batch;
   }
@@ -88,14 +88,14 @@ class CouplingPasses {
     const float* record = room.record.const_data_ptr<float>();
     const float* from = by_x.const_data_ptr<float>();
     const float* log_from = by_log_density.defined() ? by_log_density.const_data_ptr<float>() : nullptr;
-    float* scratch = Reserve(room.scratch, kParts * ScratchOfPart());
+    float* scratch = Reserve(room.scratch, at::get_num_threads() * ScratchOfThread());
     float* sums = Reserve(room.sums, most_parts_ * num_parameters_);
     const int64_t parts = std::min(most_parts_, Runs(count));
     std::fill_n(sums, parts * num_parameters_, 0.0f);
     ForEachRun(count, parts, [&](int64_t part, int64_t first, int64_t points) {
       kernels::CouplingFlowBackward(shape_, weights, record + first / kFlowPoints * RecordOfRun(), from + first * dimension,
                                     log_from == nullptr ? nullptr : log_from + first, points, sums + part * num_parameters_,
-                                    scratch + part * ScratchOfPart());
+                                    scratch + at::get_thread_num() * ScratchOfThread());
     });
     return room.sums.narrow(0, 0, parts * num_parameters_).view({parts, num_parameters_}).sum(0);
   }
@@ -103,7 +103,7 @@ class CouplingPasses {
  private:
   static int64_t Runs(int64_t count) { return (count + kFlowPoints - 1) / kFlowPoints; }
   int64_t RecordOfRun() const { return shape_.record_size() * (kFlowPoints / kernels::kPanel); }
-  int64_t ScratchOfPart() const { return std::max(shape_.forward_scratch_size(), shape_.backward_scratch_size()); }
+  int64_t ScratchOfThread() const { return std::max(shape_.forward_scratch_size(), shape_.backward_scratch_size()); }
 
   kernels::CouplingFlowWeights WeightsAt(const at::Tensor& parameters, const Room& room) const {
     return {.parameters = parameters.const_data_ptr<float>(),
