@@ -1,5 +1,6 @@
 #include "server/engine/solvers/proximal.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -37,9 +38,9 @@ struct ProximalSolver::Course {
   uint64_t step = 0;
   const StopLatch& stop;
   InnerCallback progress;
-  int iterations = 0;  // so far
-  int to_come = 0;     // in minimisations after this one
-  uint64_t draw = 0;   // each iteration of a step has random numbers of its own
+  int done = 0;       // iterations
+  int to_come = 0;    // in minimisations after the present one
+  uint64_t draw = 0;  // each iteration of a step has random numbers of its own
 };
 
 ProximalSolver::ProximalSolver(const InnerMinimisation& inner, int order, double tau, std::unique_ptr<Proximity> proximity,
@@ -143,7 +144,9 @@ StepOutcome ProximalSolver::Judge(const Minimisation& minimised, const Start& st
   return outcome;
 }
 
-StepOutcome ProximalSolver::Minimum(const Position& before, double tau, Course& course) {
+StepOutcome ProximalSolver::Minimum(const Position& before, double tau, int iterations, Course& course) {
+  InnerMinimisation inner = inner_;
+  inner.iterations = iterations;
   Start start{.position = before, .weights = WeightsFrom(before, tau), .batch = context_.evaluator.BatchAt(before.parameters)};
   start.energy = context_.evaluator.EnergyOf(start.batch);
   if (before.memory.defined()) {
@@ -152,12 +155,12 @@ StepOutcome ProximalSolver::Minimum(const Position& before, double tau, Course& 
   }
   StepOutcome best;
   for (int attempt = 0; attempt < inner_.max_attempts; ++attempt) {
-    const int total = course.iterations + inner_.iterations + course.to_come;
+    const int total = course.done + iterations + course.to_come;
     const auto objective = [&](const at::Tensor& leaf) { return Objective(leaf, start, course.step, course.draw++); };
     const auto on_iteration = [&](double value) { course.progress(total, value); };
     const Minimisation minimised =
-        Minimise(candidate_->Start(before), inner_, std::pow(kRetryRate, attempt), objective, course.stop, on_iteration);
-    course.iterations += minimised.iterations;
+        Minimise(candidate_->Start(before), inner, std::pow(kRetryRate, attempt), objective, course.stop, on_iteration);
+    course.done += minimised.iterations;
     StepOutcome outcome;
     outcome.stopped = minimised.stopped;
     outcome.divergence = minimised.divergence;
@@ -171,11 +174,12 @@ StepOutcome ProximalSolver::Minimum(const Position& before, double tau, Course& 
 }
 
 StepOutcome ProximalSolver::InHalves(const Position& before, Course& course) {
-  course.to_come = inner_.iterations;
-  const StepOutcome half = Minimum(before, tau_ / 2, course);
+  const int first = std::max(inner_.iterations / 2, 1), second = std::max(inner_.iterations - first, 1);
+  course.to_come = second;
+  const StepOutcome half = Minimum(before, tau_ / 2, first, course);
   if (half.stopped || half.divergence.has_value()) return half;
   course.to_come = 0;
-  StepOutcome whole = Minimum(half.position, tau_ / 2, course);
+  StepOutcome whole = Minimum(half.position, tau_ / 2, second, course);
   if (whole.stopped || whole.divergence.has_value()) return whole;
   whole.position.memory = before.parameters;
   Evaluator& evaluator = context_.evaluator;
@@ -189,8 +193,9 @@ StepOutcome ProximalSolver::InHalves(const Position& before, Course& course) {
 
 StepOutcome ProximalSolver::Step(int step, const Position& before, const StopLatch& stop, InnerCallback progress) {
   Course course{.step = static_cast<uint64_t>(step), .stop = stop, .progress = progress};
-  StepOutcome outcome = order_ == 2 && !before.memory.defined() ? InHalves(before, course) : Minimum(before, tau_, course);
-  outcome.inner_iterations = course.iterations;
+  const bool in_halves = order_ == 2 && !before.memory.defined();
+  StepOutcome outcome = in_halves ? InHalves(before, course) : Minimum(before, tau_, inner_.iterations, course);
+  outcome.inner_iterations = course.done;
   return outcome;
 }
 
