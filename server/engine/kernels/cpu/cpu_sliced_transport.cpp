@@ -39,8 +39,11 @@ int64_t MostRows(const SlicedTransportShape& shape) {
   return std::clamp(kCachedKeys / Padded(shape.max_x) / kTileRows * kTileRows, kTileRows, kCachedRows);
 }
 
-// Several threads end with so few, lest one waits long for another's last.
-int64_t FewestRows(const SlicedTransportShape& shape) { return std::min<int64_t>(MostRows(shape), PointsAreCached(shape) ? 2 : 16); }
+// Several threads end with so few, lest one waits long for another's last; not fewer than are worth reading the points for.
+int64_t FewestRows(const SlicedTransportShape& shape) {
+  constexpr int kFewDimensions = 8;
+  return PointsAreCached(shape) || shape.dimension <= kFewDimensions ? 2 : std::min<int64_t>(MostRows(shape), 16);
+}
 
 // Directions a block. Several threads have smaller ones, so that more of them have room in the cache.
 int64_t BlockRows(const SlicedTransportShape& shape, int threads) {
