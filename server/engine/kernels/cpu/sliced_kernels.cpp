@@ -209,25 +209,16 @@ double Match(const uint32_t* HWY_RESTRICT x_keys, const uint32_t* HWY_RESTRICT y
   return hn::GetLane(hn::SumOfLanes(Doubles(), sum));
 }
 
-// What a block of directions adds to the gradient.
-struct Terms {
-  const float* differences;  // `count` rows of `stride`
-  int64_t stride;
-  const float* directions;
-  int64_t count;
-  int64_t dimension;
-};
-
 // `kColumns` coordinates, from `k` on, of `kVectors` vectors of points, from point `i` on, summed over all rows in registers.
 template <int kColumns, int kVectors>
-HWY_INLINE void AccumulateTile(const Terms& terms, int64_t i, int64_t k, float* HWY_RESTRICT gradient) {
+HWY_INLINE void AccumulateTile(const GradientTerms& terms, int64_t i, int64_t k, bool fresh, float* HWY_RESTRICT gradient) {
   const Floats floats;
   const int64_t lanes = hn::Lanes(floats);
   float* to[kVectors];
   FloatVec sums[kColumns][kVectors];
   for (int v = 0; v < kVectors; ++v) to[v] = gradient + PlaceOf(i + v * lanes, terms.dimension) + k * kPanel;
   for (int c = 0; c < kColumns; ++c) {
-    for (int v = 0; v < kVectors; ++v) sums[c][v] = hn::Load(floats, to[v] + c * kPanel);
+    for (int v = 0; v < kVectors; ++v) sums[c][v] = fresh ? hn::Zero(floats) : hn::Load(floats, to[v] + c * kPanel);
   }
   const float* HWY_RESTRICT row = terms.differences + i;
   const float* HWY_RESTRICT direction = terms.directions + k;
@@ -245,20 +236,18 @@ HWY_INLINE void AccumulateTile(const Terms& terms, int64_t i, int64_t k, float* 
 }
 
 template <int kVectors>
-HWY_INLINE void AccumulateVectors(const Terms& terms, int64_t i, float* gradient) {
+HWY_INLINE void AccumulateVectors(const GradientTerms& terms, int64_t i, bool fresh, float* gradient) {
   int64_t k = 0;
-  for (; k + kTileRows <= terms.dimension; k += kTileRows) AccumulateTile<kTileRows, kVectors>(terms, i, k, gradient);
-  for (; k + 2 <= terms.dimension; k += 2) AccumulateTile<2, kVectors>(terms, i, k, gradient);
-  if (k < terms.dimension) AccumulateTile<1, kVectors>(terms, i, k, gradient);
+  for (; k + kTileRows <= terms.dimension; k += kTileRows) AccumulateTile<kTileRows, kVectors>(terms, i, k, fresh, gradient);
+  for (; k + 2 <= terms.dimension; k += 2) AccumulateTile<2, kVectors>(terms, i, k, fresh, gradient);
+  if (k < terms.dimension) AccumulateTile<1, kVectors>(terms, i, k, fresh, gradient);
 }
 
-void AccumulateGradient(const float* differences, int64_t stride, const float* directions, int64_t count, int dimension, int64_t first,
-                        int64_t last, float* gradient) {
-  const Terms terms{differences, stride, directions, count, dimension};
+void AccumulateGradient(const GradientTerms& terms, int64_t first, int64_t last, bool fresh, float* gradient) {
   const int64_t lanes = hn::Lanes(Floats());
   int64_t i = first * kPanel;
-  for (; i + kTileVectors * lanes <= last * kPanel; i += kTileVectors * lanes) AccumulateVectors<kTileVectors>(terms, i, gradient);
-  for (; i < last * kPanel; i += lanes) AccumulateVectors<1>(terms, i, gradient);
+  for (; i + kTileVectors * lanes <= last * kPanel; i += kTileVectors * lanes) AccumulateVectors<kTileVectors>(terms, i, fresh, gradient);
+  for (; i < last * kPanel; i += lanes) AccumulateVectors<1>(terms, i, fresh, gradient);
 }
 
 }  // namespace sliceflow::kernels::HWY_NAMESPACE
@@ -287,9 +276,8 @@ void MatchPacked(const uint64_t* x_keys, const SortedTargets& targets, int64_t p
 
 double Match(const uint32_t* x_keys, const uint32_t* y_keys, int64_t padded) { return HWY_DYNAMIC_DISPATCH(Match)(x_keys, y_keys, padded); }
 
-void AccumulateGradient(const float* differences, int64_t stride, const float* directions, int64_t count, int dimension, int64_t first,
-                        int64_t last, float* gradient) {
-  HWY_DYNAMIC_DISPATCH(AccumulateGradient)(differences, stride, directions, count, dimension, first, last, gradient);
+void AccumulateGradient(const GradientTerms& terms, int64_t first, int64_t last, bool fresh, float* gradient) {
+  HWY_DYNAMIC_DISPATCH(AccumulateGradient)(terms, first, last, fresh, gradient);
 }
 
 }  // namespace sliceflow::kernels

@@ -42,9 +42,17 @@ void MatchPacked(const uint64_t* x_keys, const SortedTargets& targets, int64_t p
 // The sum alone.
 double Match(const uint32_t* x_keys, const uint32_t* y_keys, int64_t padded);
 
-// Adds Σ_r differences[r * stride + point] * directions[r * dimension + k] to panels [first, last) of `gradient`; the sum over the
-// `count` rows runs in order of r.
-void AccumulateGradient(const float* differences, int64_t stride, const float* directions, int64_t count, int dimension, int64_t first,
-                        int64_t last, float* gradient);
+// Rows of differences, `stride` apart, and the directions that they are of.
+struct GradientTerms {
+  const float* differences = nullptr;
+  int64_t stride = 0;
+  const float* directions = nullptr;
+  int64_t count = 0;
+  int64_t dimension = 0;
+};
+
+// Adds Σ_r differences[r * stride + point] * directions[r * dimension + k] to panels [first, last) of `gradient`, or, where it is `fresh`,
+// writes it there; the sum over the rows runs in order of r.
+void AccumulateGradient(const GradientTerms& terms, int64_t first, int64_t last, bool fresh, float* gradient);
 
 }  // namespace sliceflow::kernels

@@ -25,10 +25,8 @@ class WorkerPool {
   // Calls work(0), …, work(threads() - 1), each on its own thread (0 on the caller's), and returns when all have returned.
   void Run(absl::FunctionRef<void(int)> work);
 
-  // Inside Run: waits until every thread has come here.
-  void Meet() { meeting_.arrive_and_wait(); }
-
  private:
+  void Meet() { meeting_.arrive_and_wait(); }
   void Serve(int worker);
 
   std::barrier<> meeting_;
