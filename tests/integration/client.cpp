@@ -40,7 +40,7 @@ v1::Job RealNvpJob() {
     "dimension": 2,
     "initial": {"gaussian": {"mean": [1, -1]}},
     "functional": {"terms": [{"potential": {"quadratic": {"precision": {"values": [2, 0, 0, 1]}}}}, {"entropy": {}}]},
-    "solver": {"swJko": {"innerIterations": 60, "numProjections": 50, "batchSize": 256}},
+    "solver": {"swJko": {"innerIterations": 120, "numProjections": 50, "batchSize": 256}},
     "model": {"realNvp": {"couplings": 3, "hiddenWidth": 24}},
     "schedule": {"stepSize": 0.1, "numSteps": 10},
     "output": {"samplesPerStep": 100}, "seed": 3}})json");
