@@ -173,7 +173,7 @@ constexpr ParameterRow kMinimisation[] = {
 
 void AddSolvers(Kinds& kinds) {
   AddRows(Add(kinds, "swJko", "the sliced-Wasserstein JKO scheme, of first or second order",
-              {{"numProjections", "int32", "100", "random directions, at least 1"},
+              {{"numProjections", "int32", "twice the dimension, 50 to 100", "random directions, at least 1"},
                {"order", "int32", "2", "1 or 2"},
                {"projectionSampling", "string", "AUTOMATIC", "AUTOMATIC, INDEPENDENT, ORTHOGONAL or QUASI_MONTE_CARLO"},
                {"controlVariate", "bool", "false", "whether Gaussians of the same moments steady the directions"},

@@ -1,6 +1,5 @@
 #include "server/engine/solvers/proximal.h"
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -144,9 +143,7 @@ StepOutcome ProximalSolver::Judge(const Minimisation& minimised, const Start& st
   return outcome;
 }
 
-StepOutcome ProximalSolver::Minimum(const Position& before, double tau, int iterations, Course& course) {
-  InnerMinimisation inner = inner_;
-  inner.iterations = iterations;
+StepOutcome ProximalSolver::Minimum(const Position& before, double tau, Course& course) {
   Start start{.position = before, .weights = WeightsFrom(before, tau), .batch = context_.evaluator.BatchAt(before.parameters)};
   start.energy = context_.evaluator.EnergyOf(start.batch);
   if (before.memory.defined()) {
@@ -155,11 +152,11 @@ StepOutcome ProximalSolver::Minimum(const Position& before, double tau, int iter
   }
   StepOutcome best;
   for (int attempt = 0; attempt < inner_.max_attempts; ++attempt) {
-    const int total = course.done + iterations + course.to_come;
+    const int total = course.done + inner_.iterations + course.to_come;
     const auto objective = [&](const at::Tensor& leaf) { return Objective(leaf, start, course.step, course.draw++); };
     const auto on_iteration = [&](double value) { course.progress(total, value); };
     const Minimisation minimised =
-        Minimise(candidate_->Start(before), inner, std::pow(kRetryRate, attempt), objective, course.stop, on_iteration);
+        Minimise(candidate_->Start(before), inner_, std::pow(kRetryRate, attempt), objective, course.stop, on_iteration);
     course.done += minimised.iterations;
     StepOutcome outcome;
     outcome.stopped = minimised.stopped;
@@ -174,12 +171,11 @@ StepOutcome ProximalSolver::Minimum(const Position& before, double tau, int iter
 }
 
 StepOutcome ProximalSolver::InHalves(const Position& before, Course& course) {
-  const int first = std::max(inner_.iterations / 2, 1), second = std::max(inner_.iterations - first, 1);
-  course.to_come = second;
-  const StepOutcome half = Minimum(before, tau_ / 2, first, course);
+  course.to_come = inner_.iterations;
+  const StepOutcome half = Minimum(before, tau_ / 2, course);
   if (half.stopped || half.divergence.has_value()) return half;
   course.to_come = 0;
-  StepOutcome whole = Minimum(half.position, tau_ / 2, second, course);
+  StepOutcome whole = Minimum(half.position, tau_ / 2, course);
   if (whole.stopped || whole.divergence.has_value()) return whole;
   whole.position.memory = before.parameters;
   Evaluator& evaluator = context_.evaluator;
@@ -194,7 +190,7 @@ StepOutcome ProximalSolver::InHalves(const Position& before, Course& course) {
 StepOutcome ProximalSolver::Step(int step, const Position& before, const StopLatch& stop, InnerCallback progress) {
   Course course{.step = static_cast<uint64_t>(step), .stop = stop, .progress = progress};
   const bool in_halves = order_ == 2 && !before.memory.defined();
-  StepOutcome outcome = in_halves ? InHalves(before, course) : Minimum(before, tau_, inner_.iterations, course);
+  StepOutcome outcome = in_halves ? InHalves(before, course) : Minimum(before, tau_, course);
   outcome.inner_iterations = course.done;
   return outcome;
 }

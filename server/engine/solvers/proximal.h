@@ -46,8 +46,8 @@ class ProximalSolver final : public Solver {
   double ValueOfTerms(const Batch& batch, const at::Generator& random);
   StepOutcome Judge(const Minimisation& minimised, const Start& start);
   // One minimisation of J with step size `tau`.
-  StepOutcome Minimum(const Position& before, double tau, int iterations, Course& course);
-  // A step of order 2 that has no ρ_{k−1}: each half has half the iterations.
+  StepOutcome Minimum(const Position& before, double tau, Course& course);
+  // A step of order 2 that has no ρ_{k−1}.
   StepOutcome InHalves(const Position& before, Course& course);
 
   InnerMinimisation inner_;

@@ -1,6 +1,10 @@
 // What passes the gate: complete, and otherwise as it was sent.
 #include <gmock/gmock.h>
 
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 #include "tests/unit/api/gate_fixture.h"
 
 namespace sliceflow::api {
@@ -19,7 +23,7 @@ TEST_F(GateDefaultsTest, TheSmallestJobIsFilledIn) {
       dimension: 2
       initial { gaussian { mean: [0, 0] covariance { values: [1, 0, 0, 1] } } }
       functional { terms { weight: 1 potential { quadratic { center: [0, 0] precision { values: [1, 0, 0, 1] } } } } }
-      solver { sw_jko { inner_iterations: 200 num_projections: 100 batch_size: 1024 max_attempts: 3 order: 2 tolerance: 0
+      solver { sw_jko { inner_iterations: 200 num_projections: 50 batch_size: 1024 max_attempts: 3 order: 2 tolerance: 0
                         projection_sampling: AUTOMATIC
                         control_variate: false
                         variant: SLICED
@@ -33,6 +37,15 @@ TEST_F(GateDefaultsTest, TheSmallestJobIsFilledIn) {
                                                             &expected));
   *expected.mutable_memory() = job.memory();
   EXPECT_EQ(job.DebugString(), expected.DebugString());
+}
+
+TEST_F(GateDefaultsTest, DirectionsAreTwiceTheDimensionWithinBounds) {
+  for (const auto& [dimension, projections] : {std::pair{1, 50}, {25, 50}, {26, 52}, {50, 100}, {784, 100}}) {
+    const std::string job = absl::StrCat("spec { dimension: ", dimension,
+                                         " functional { terms { potential { quadratic {} } } } solver { sw_jko {} } model { particles {} } "
+                                         "schedule { step_size: 0.1 num_steps: 3 } }");
+    EXPECT_EQ(Check(job).value().spec().solver().sw_jko().num_projections(), projections) << dimension;
+  }
 }
 
 TEST_F(GateDefaultsTest, EveryKindHasItsDefaults) {

@@ -87,8 +87,9 @@ class Solver(Choice):
 
         Args:
             inner_iterations: Iterations of the inner minimisation, between 1 and the server's limit. Default: 200.
-            num_projections: Random directions L of the sliced distance in each iteration, between 1 and the server's limit. Default: 100.
-                In one dimension one direction is exact and is what is used.
+            num_projections: Random directions L of the sliced distance in each iteration, between 1 and the server's limit. Default: twice
+                the dimension that the flow runs in, but 50 at least and 100 at most. In one dimension one direction is exact and is what is
+                used.
             batch_size: Samples of the model drawn in each iteration, between 2 and the server's limit. Particles always use all of
                 theirs. Default: 1024. With a model of many or wide couplings less: about 268 million values in the hidden layers for all
                 samples together.
@@ -96,8 +97,8 @@ class Solver(Choice):
             max_attempts: How many times `inner_iterations` a step may take in all when it violates the energy inequality, before it is
                 flagged. Between 1 and 10. Default: 3.
             order: Order in time, 1 or 2. Of order 2: variational BDF2, argmin SW2²(ρ, ρ_k)/τ − SW2²(ρ, ρ_{k−1})/(4τ) + F(ρ); twice the
-                distances an iteration. Its first step, with no ρ_{k−1}, goes in two halves, one of order 1 and one of order 2, with half
-                the inner iterations each. Source: Matthes & Plazotta 2019. Default: 2.
+                distances an iteration. Its first step, with no ρ_{k−1}, goes in two halves, one of order 1 and one of order 2, and
+                costs what two steps do. Source: Matthes & Plazotta 2019. Default: 2.
             tolerance: Ends a step's minimisation before `inner_iterations` once two windows of 10 iterations in a row bring less than
                 this share of what the step has gained, after 20 more iterations in which the learning rate falls to a hundredth. At least
                 0, below 1; 0 ends by count only. Default: 0.
