@@ -29,7 +29,10 @@ struct Room {
 
 // At least `size` floats.
 float* Reserve(at::Tensor& tensor, int64_t size) {
-  if (!tensor.defined() || tensor.numel() < size) tensor = at::empty({size}, at::kFloat);
+  if (!tensor.defined() || tensor.numel() < size) {
+    tensor.reset();  // its memory before that of the next
+    tensor = at::empty({size}, at::kFloat);
+  }
   return tensor.data_ptr<float>();
 }
 
