@@ -98,7 +98,7 @@ void AddFunctionals(Kinds& kinds) {
       {{"source", "string", "", "defines a function of differences (n x dimension) that gives n values"}});
   Add(kinds, "entropy", "mean of log density", {}, Density::kNeeds);
   Add(kinds, "slicedWasserstein", "half the squared sliced-Wasserstein distance to the rows of a data set",
-      {kPointDataset, {"numProjections", "int32", "numProjections of the solver, or 1000", "random directions, at least 1"}});
+      {kPointDataset, {"numProjections", "int32", "numProjections of the solver, 100 at least, or 1000", "random directions, at least 1"}});
   Add(kinds, "porousMedium", "mean of density^(m-1)/(m-1)", {{"exponent", "double", "2", "m, above 1, at most 16"}}, Density::kNeeds);
   Add(kinds, "mmd.gaussian", "half the squared maximum mean discrepancy to the rows of a data set, kernel exp(-|z|^2/(2 bandwidth^2))",
       {kPointDataset, {"bandwidth", "double", "0", "at least 0; 0 takes the median distance between rows"}});
@@ -167,7 +167,7 @@ constexpr ParameterRow kMinimisation[] = {
     {"optimizer.sgd.learningRate", "double", "0.1", "above 0, at most 1000; instead of adam"},
     {"optimizer.sgd.momentum", "double", "0.9", "at least 0, below 1; instead of adam"},
     {"optimizer.rateSchedule", "string", "COSINE", "COSINE or CONSTANT"},
-    {"maxAttempts", "int32", "3", "times innerIterations that a step may take, 1 to 10"},
+    {"maxAttempts", "int32", "3", "times innerIterations that a minimisation may take, 1 to 10"},
     {"tolerance", "double", "0", "share of a step's gain below which it ends early, at least 0, below 1"},
 };
 

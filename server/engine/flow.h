@@ -101,7 +101,7 @@ class Flow {
 
   // As Restore of a checkpoint that a flow of `parent` saved at `spec.origin`, and from there on by `spec`, which may differ from `parent`
   // in all but initial distribution and model. What the solver keeps besides the model is taken over where it still means the same
-  // (server/engine/fork.h); otherwise the solver begins anew, a scheme of second order with a step of first order. FailedPrecondition,
+  // (server/engine/fork.h); otherwise the solver begins anew, a scheme of second order with a first step in halves. FailedPrecondition,
   // besides as above, where the flow cannot go on by `spec`.
   static absl::StatusOr<std::unique_ptr<Flow>> Fork(const FlowSpec& spec, const FlowSpec& parent, absl::string_view checkpoint);
 

@@ -30,7 +30,7 @@ class SlicedDistance {
     at::Tensor gradient;  // n × d, with respect to x; undefined when not asked for
   };
 
-  // Values and gradient outside any graph. All tensors finite and contiguous float.
+  // Values and gradient outside any graph. All tensors finite and float, directions contiguous.
   Result Evaluate(const at::Tensor& x, const at::Tensor& y, const at::Tensor& directions, bool with_gradient);
 
   // Σ_j weight_j SW2²(x, y_j) and its gradient outside any graph, of 1 to kernels::kMostTargets targets, each m_j × d. What x costs, its

@@ -100,9 +100,11 @@ StepResult StepHalving::Step(const StopLatch& stop, ProgressCallback progress) {
 bool StepHalving::StepAll(const StopLatch& stop, ProgressCallback progress, std::optional<Termination>& termination) {
   bool converged = true;
   InnerProgress told{.step = report_.step + 1};
+  int begun = 0, to_come = kStepsOfAll;  // iterations before the present step of a flow, and steps from it on
   const auto tell = [&](const InnerProgress& inner) {
     ++told.iteration;
-    told.total_iterations = kStepsOfAll * inner.total_iterations;
+    // As if those to come took as many: a first step of second order takes twice as many as others.
+    told.total_iterations = begun + to_come * inner.total_iterations;
     told.loss = inner.loss;
     progress(told);
   };
@@ -115,6 +117,8 @@ bool StepHalving::StepAll(const StopLatch& stop, ProgressCallback progress, std:
         return false;
       }
       converged = converged && result.report.converged;
+      begun = told.iteration;
+      --to_come;
     }
   }
   return converged;

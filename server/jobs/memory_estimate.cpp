@@ -14,6 +14,7 @@ constexpr double kAllowance = 32 << 20;
 constexpr double kFloat = 4;
 constexpr double kDouble = 8;
 constexpr double kParameterCopies = 14;
+constexpr double kCouplingParts = 8, kMostCouplingSums = 1 << 27;
 constexpr double kActivationCopies = 2;
 constexpr double kUntrainedCopies = 0.5;
 constexpr double kTransportCopies = 6;
@@ -102,6 +103,12 @@ Sizes SizesOf(const v1::FlowSpec& spec, double d) {
   return OfRealNvp(model.real_nvp(), d);
 }
 
+// Sums over parts of a batch that the way back through couplings keeps.
+double OfCouplingSums(const v1::FlowSpec& spec, const Sizes& sizes) {
+  const bool has = spec.model().has_real_nvp() || spec.model().has_latent_flow();
+  return has ? kFloat * std::min(kCouplingParts * sizes.parameters, kMostCouplingSums) : 0;
+}
+
 double Batch(const v1::FlowSpec& spec) {
   const v1::Solver& solver = spec.solver();
   const double all = spec.model().has_particles() ? spec.model().particles().count() : 0;
@@ -159,9 +166,10 @@ int64_t EstimateMemoryBytes(const v1::FlowSpec& spec, absl::FunctionRef<TableSiz
     data += static_cast<double>(size.rows) * static_cast<double>(size.columns);
   }
 
-  double flow =
-      kFloat * kParameterCopies * sizes.parameters + kFloat * sizes.hidden * std::max(kActivationCopies * batch, kUntrainedCopies * drawn) +
-      kFloat * kTransportCopies * Directions(spec) * batch + kFloat * kPointCopies * d * (drawn + samples) + OfGrid(spec) + OfPool(spec, d);
+  double flow = kFloat * kParameterCopies * sizes.parameters +
+                kFloat * sizes.hidden * std::max(kActivationCopies * batch, kUntrainedCopies * drawn) +
+                kFloat * kTransportCopies * Directions(spec) * batch + kFloat * kPointCopies * d * (drawn + samples) + OfGrid(spec) +
+                OfPool(spec, d) + OfCouplingSums(spec, sizes);
   for (const v1::FunctionalTerm& term : spec.functional().terms()) flow += OfTerm(spec, term, drawn, size_of);
   if (spec.schedule().step_halving()) flow *= kHalvedFlows;
   const double bytes = kAllowance + flow + OfAutoEncoder(spec) + kFloat * kDataCopies * data;

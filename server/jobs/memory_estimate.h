@@ -20,6 +20,7 @@ struct TableSize {
 //   allowance   32 MiB: threads, caches of the allocator, messages on their way
 //   model       4 B · 14 P          P parameters, of all maps where a chain grows with the steps: values, gradient, Adam's two moments, the
 //                                   best and the start of a step, the model of the step before, and three copies of a checkpoint
+//   sums        4 B · min(8 P, 2²⁷) of couplings: gradients by the parameters of eight parts of a batch
 //   activations 4 B · H · max(2 B, N / 2)
 //                                   H values that a sample leaves in the layers, and their gradients; of the 4096 samples of a report,
 //                                   which nothing is differentiated by, a layer or two at a time

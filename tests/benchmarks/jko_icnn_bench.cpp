@@ -1,6 +1,6 @@
-// JKO-ICNN at its published settings (two layers of width 64, 1024 samples, 500 iterations a step, steps of 0.05): an iteration of the first step against the same
-// written plainly with LibTorch, and the eighteenth step, where t = 0.9, against the first. What is compared takes turns in one process, so
-// that the machine's clock meets both; medians are reported.
+// JKO-ICNN at its published settings (two layers of width 64, 1024 samples, 500 iterations a step, steps of 0.05): an iteration of the first
+// step against the same written plainly with LibTorch, and the eighteenth step, where t = 0.9, against the first. What is compared takes turns
+// in one process, so that the machine's clock meets both; medians are reported.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -24,7 +24,7 @@ namespace {
 constexpr int kLayers = 2, kWidth = 64, kLastStep = 18;
 constexpr int64_t kSamples = 1024;
 constexpr double kStep = 0.05;
-constexpr int kRounds = 6, kIterations = 12;  // of the iterations that are timed
+constexpr int kRounds = 6, kIterations = 12;      // of the iterations that are timed
 constexpr int kFlows = 2, kStepIterations = 500;  // of the steps that are timed
 
 using Clock = std::chrono::steady_clock;

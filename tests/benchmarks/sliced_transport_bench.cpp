@@ -1,5 +1,6 @@
-// Sliced transport, value and gradient, on one core: against POT, against the same written plainly with torch.sort, against the time of its
-// two sorts alone, and on two cores, beside what these cores give to two evaluations that share nothing. The contenders take turns, so that a change of clock rate meets them all; medians are reported.
+// Sliced transport, value and gradient, on one core: against POT, against the same written plainly with torch.sort, against the time of its two
+// sorts alone, and on two cores, beside what these cores give to two evaluations that share nothing. The contenders take turns, so that a
+// change of clock rate meets them all; medians are reported.
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>

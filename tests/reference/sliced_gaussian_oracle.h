@@ -27,8 +27,8 @@ GaussianLaw SlicedGaussianStep(const GaussianLaw& before, const Eigen::MatrixXd&
 GaussianLaw OrnsteinUhlenbeckLaw(const GaussianLaw& start, const Eigen::MatrixXd& A, const Eigen::VectorXd& b, double time);
 
 // `steps` steps of the classic scheme, ρ_{k+1} = argmin W2²(ρ, ρ_k)/(2τ) + F(ρ), of order 1, or of variational BDF2, of order 2 with a first
-// step in two halves, of which one is of order 1 (Matthes & Plazotta 2019), from N(0, I). All covariances commute with A then, so that in its basis every deviation σ is on
-// its own: (σ − σ_k)/τ + aσ − 1/σ = 0, which is a quadratic equation. Exact.
+// step in two halves, of which one is of order 1 (Matthes & Plazotta 2019), from N(0, I). All covariances commute with A then, so that in its
+// basis every deviation σ is on its own: (σ − σ_k)/τ + aσ − 1/σ = 0, which is a quadratic equation. Exact.
 GaussianLaw ClassicGaussianFlow(const Eigen::MatrixXd& A, const Eigen::VectorXd& b, double tau, int steps, int order);
 
 // KL(p‖q) + KL(q‖p).

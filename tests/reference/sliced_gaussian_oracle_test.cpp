@@ -127,7 +127,7 @@ TEST_P(ClassicGaussianFlowTest, ErrsAsKnown) {
   const auto& [dimension, order, known] = GetParam();
   const double error = OwnError(dimension, order, 5);
   std::printf("d = %d, order %d: %.5f (known: %.4f)\n", dimension, order, error, known);
-  EXPECT_GE(error, order == 1 ? 0.5 * known : 0);
+  EXPECT_GE(error, order == 1 ? 0.5 * known : known / 20);
   EXPECT_LE(error, order == 1 ? 1.5 * known : known / 3);
 }
 
@@ -160,7 +160,9 @@ TEST(ClassicGaussianStepTest, IsTheMinimumOfItsObjective) {
   const auto energy = [&](double m, double s) { return 0.5 * a * (s * s + (m - b) * (m - b)) - std::log(s); };
   const auto square = [](double m, double s, double m0, double s0) { return (m - m0) * (m - m0) + (s - s0) * (s - s0); };
   const auto half = [&](double m, double s) { return square(m, s, 0, 1) / tau + energy(m, s); };
-  const auto one = [&](double m, double s) { return 2 * square(m, s, m_half, s_half) / tau - square(m, s, 0, 1) / (2 * tau) + energy(m, s); };
+  const auto one = [&](double m, double s) {
+    return 2 * square(m, s, m_half, s_half) / tau - square(m, s, 0, 1) / (2 * tau) + energy(m, s);
+  };
   const auto two = [&](double m, double s) { return square(m, s, m1, s1) / tau - square(m, s, 0, 1) / (4 * tau) + energy(m, s); };
   const double m2 = second.mean(0);
   const double s2 = std::sqrt(second.covariance(0, 0));

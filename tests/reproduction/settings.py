@@ -25,10 +25,10 @@ OURS = {DEFAULTS: None, SHORT: 50}
 
 TEXT = """Ornstein–Uhlenbeck by SW-JKO to t = 0.8. Symmetric KL is to the law of the sliced flow itself, by the oracle at steps of 0.01, so that
 neither order is favoured. The published code has the same settings in every dimension; learning rate and step size are ours. An iteration
-at the published settings is timed on one thread, in turns with the same written plainly with LibTorch (`tests/benchmarks`). *Defaults*
-are `swJko: {}` and `realNvp: {}` at four times the step size, which second order allows. Seconds of a flow, reports included, are the workers' processor time, which other work on the same cores disturbs less than the clock's. A
-ratio to the same symmetric KL counts only if ours is no larger than that of the published settings for every seed: in 8 and 12 dimensions
-these do not come to 0.01, which the defaults do."""
+at the published settings is timed on one thread, in turns with the same written plainly with LibTorch (`tests/benchmarks`). *Defaults* are
+`swJko: {}` and `realNvp: {}` at four times the step size, which second order allows. Seconds of a flow, reports included, are the workers'
+processor time, which other work on the same cores disturbs less than the clock's. A ratio to the same symmetric KL counts only if ours is
+no larger than that of the published settings for every seed: in 8 and 12 dimensions these do not come to 0.01, which the defaults do."""
 
 
 def law_at_end(server: Server, job: dict) -> dict:

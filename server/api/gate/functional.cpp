@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "server/api/gate/checks.h"
 
 namespace sliceflow::api {
@@ -5,6 +7,7 @@ namespace {
 
 constexpr int kMaxTerms = 16;
 constexpr int kDefaultProjections = 1000;  // where the solver has none
+constexpr int kLeastOfTerm = 100;          // what is fitted to data wants more than what holds a step short
 
 void CheckPowerLaw(Context& context, const std::string& path, v1::PowerLawKernel& kernel) {
   if (!kernel.has_attraction()) kernel.set_attraction(4);
@@ -147,7 +150,8 @@ void CheckFunctional(Context& context, const std::string& path, v1::FlowSpec& sp
                              absl::StrCat("must have between 1 and ", kMaxTerms, " terms, has ", terms.size()));
     return;
   }
-  const int projections = spec.solver().has_sw_jko() ? spec.solver().sw_jko().num_projections() : kDefaultProjections;
+  const int projections =
+      spec.solver().has_sw_jko() ? std::max(spec.solver().sw_jko().num_projections(), kLeastOfTerm) : kDefaultProjections;
   for (int i = 0; i < terms.size(); ++i) {
     CheckTerm(context, absl::StrCat(path, ".terms[", i, "]"), terms[i], projections);
   }

@@ -19,7 +19,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // Points are cut into as many parts whatever the number of threads, so that sums over them are the same. Each has its own sums over all
-// parameters, so a large model has fewer.
+// parameters, so a large model has fewer; EstimateMemoryBytes (server/jobs) counts them.
 constexpr int64_t kParts = 8, kMostSums = int64_t{1} << 27;
 
 // What one batch needs on its way there and back. Grows with the batch.
@@ -52,7 +52,10 @@ class CouplingPasses {
 
   std::unique_ptr<Room> Take() {
     const std::lock_guard lock(mutex_);
-    if (rooms_.empty()) return std::make_unique<Room>();
+    if (rooms_.empty()) {
+      rooms_.reserve(++made_);  // so that Give, which destructors call, has nothing to allocate
+      return std::make_unique<Room>();
+    }
     std::unique_ptr<Room> room = std::move(rooms_.back());
     rooms_.pop_back();
     return room;
@@ -92,8 +95,8 @@ class CouplingPasses {
     const float* from = by_x.const_data_ptr<float>();
     const float* log_from = by_log_density.defined() ? by_log_density.const_data_ptr<float>() : nullptr;
     float* scratch = Reserve(room.scratch, at::get_num_threads() * ScratchOfThread());
-    float* sums = Reserve(room.sums, most_parts_ * num_parameters_);
     const int64_t parts = std::min(most_parts_, Runs(count));
+    float* sums = Reserve(room.sums, parts * num_parameters_);
     std::fill_n(sums, parts * num_parameters_, 0.0f);
     ForEachRun(count, parts, [&](int64_t part, int64_t first, int64_t points) {
       kernels::CouplingFlowBackward(shape_, weights, record + first / kFlowPoints * RecordOfRun(), from + first * dimension,
@@ -133,7 +136,8 @@ class CouplingPasses {
   const int64_t num_parameters_, most_parts_;
   const at::Tensor mean_, deviation_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Room>> rooms_;  // that no batch is in; as many as there were batches at once
+  std::vector<std::unique_ptr<Room>> rooms_;  // that no batch is in
+  size_t made_ = 0;                           // rooms, as many as there were batches at once
 };
 
 namespace {

@@ -181,7 +181,8 @@ StepOutcome ProximalSolver::InHalves(const Position& before, Course& course) {
   Evaluator& evaluator = context_.evaluator;
   whole.distance = proximity_->Evaluate(evaluator.BatchAt(whole.position.parameters).x, evaluator.BatchAt(before.parameters).x);
   whole.inequality->slack += half.inequality->slack;
-  whole.inequality->standard_error = std::hypot(whole.inequality->standard_error, half.inequality->standard_error);
+  // Both are of the same samples.
+  whole.inequality->standard_error += half.inequality->standard_error;
   whole.inequality->holds = whole.inequality->holds && half.inequality->holds;
   whole.converged = whole.converged && half.converged;
   return whole;

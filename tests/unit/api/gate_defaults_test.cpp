@@ -48,13 +48,25 @@ TEST_F(GateDefaultsTest, DirectionsAreTwiceTheDimensionWithinBounds) {
   }
 }
 
+// What is fitted to data has as many directions as the solver, but 100 at least.
+TEST_F(GateDefaultsTest, ATermOnDataHasAHundredDirectionsAtLeast) {
+  const v1::FlowSpec spec =
+      Check(
+          "spec { dimension: 2 functional { terms { sliced_wasserstein { dataset: 'datasets/points' } } } model { particles {} } "
+          "solver { sw_jko { num_projections: 77 } } schedule { step_size: 1 num_steps: 1 } }")
+          .value()
+          .spec();
+  EXPECT_EQ(spec.functional().terms(0).sliced_wasserstein().num_projections(), 100);
+  EXPECT_EQ(spec.solver().sw_jko().num_projections(), 77);
+}
+
 TEST_F(GateDefaultsTest, EveryKindHasItsDefaults) {
   const v1::FlowSpec spec =
       Check(
           "spec { dimension: 2 initial { ring {} } model { particles {} } functional { "
           "terms { interaction { power_law {} } } terms { potential { ring {} } } "
           "terms { potential { gaussian_mixture { components {} } } } terms { sliced_wasserstein { dataset: 'datasets/points' } } } "
-          "solver { sw_jko { num_projections: 77 } } schedule { step_size: 1 clock: SLICED num_steps: 1 } }")
+          "solver { sw_jko { num_projections: 177 } } schedule { step_size: 1 clock: SLICED num_steps: 1 } }")
           .value()
           .spec();
   EXPECT_DOUBLE_EQ(spec.initial().ring().radius(), 1);
@@ -66,7 +78,7 @@ TEST_F(GateDefaultsTest, EveryKindHasItsDefaults) {
   EXPECT_DOUBLE_EQ(terms[1].potential().ring().stiffness(), 10);
   EXPECT_DOUBLE_EQ(terms[2].potential().gaussian_mixture().components(0).weight(), 1);
   EXPECT_THAT(terms[2].potential().gaussian_mixture().components(0).covariance().values(), ElementsAre(1, 0, 0, 1));
-  EXPECT_EQ(terms[3].sliced_wasserstein().num_projections(), 77);
+  EXPECT_EQ(terms[3].sliced_wasserstein().num_projections(), 177);
   EXPECT_EQ(spec.schedule().clock(), v1::Schedule::SLICED);
 }
 

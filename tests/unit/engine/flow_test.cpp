@@ -93,11 +93,59 @@ FlowSpec FarContraction(InnerMinimisation inner) {
   return spec;
 }
 
+// The same of second order, by descent that leaves nothing of the minimisation but rounding.
+FlowSpec SecondOrderContraction() {
+  FlowSpec spec = FarContraction({.iterations = 100,
+                                  .optimizer = SgdOptions{.learning_rate = 5, .momentum = 0},
+                                  .rate_schedule = RateSchedule::kConstant,
+                                  .max_attempts = 1});
+  std::get<PairedJkoSolver>(spec.solver).order = 2;
+  return spec;
+}
+
 double MeanOfFirstCoordinate(Flow& flow) {
   const SampleBatch samples = *flow.Samples(64, std::nullopt);
   double sum = 0;
   for (size_t i = 0; i < samples.values.size(); i += 2) sum += samples.values[i];
   return sum / 64;
+}
+
+TEST(FlowTest, TheFirstStepOfSecondOrderIsReportedAsAWhole) {
+  const std::unique_ptr<Flow> flow = MakeFlow(SecondOrderContraction());
+  const StopLatch stop;
+  const double start = MeanOfFirstCoordinate(*flow);
+  int calls = 0;
+  const absl::StatusOr<StepResult> first = flow->Step(stop, [&](const InnerProgress& inner) {
+    EXPECT_EQ(inner.iteration, ++calls);
+    EXPECT_EQ(inner.total_iterations, 200);
+  });
+  ASSERT_TRUE(first.ok() && !first->termination.has_value());
+  EXPECT_EQ(first->report.inner_iterations, 200);
+  EXPECT_EQ(calls, 200);
+  // With τ = ½: x₁ = x₀/(1 + τ/2), then (3 x − 4 x₁ + x₀)/τ = −x.
+  const double factor = (4 / 1.25 - 1) / 3.5;
+  const double reached = MeanOfFirstCoordinate(*flow);
+  EXPECT_NEAR(reached / start, factor, 1e-5);
+  // Particles lie within 0.02 of 100 from the origin, squared.
+  EXPECT_NEAR(first->report.distance_squared, 100 * std::pow(1 - factor, 2), 0.02 * 100 * std::pow(1 - factor, 2));
+  ASSERT_TRUE(first->report.energy_inequality.has_value());
+  EXPECT_TRUE(first->report.energy_inequality->holds);
+  const absl::StatusOr<StepResult> second = flow->Step(stop, kIgnoreProgress);
+  ASSERT_TRUE(second.ok() && !second->termination.has_value());
+  EXPECT_EQ(second->report.inner_iterations, 100);
+  EXPECT_NEAR(MeanOfFirstCoordinate(*flow) / start, (4 * factor - 1) / 4, 1e-5);
+}
+
+TEST(FlowTest, AFirstStepStoppedInItsSecondHalfChangesNothing) {
+  const std::unique_ptr<Flow> flow = MakeFlow(SecondOrderContraction());
+  const std::string before = *flow->Save();
+  StopLatch stop;
+  const absl::StatusOr<StepResult> result = flow->Step(stop, [&](const InnerProgress& inner) {
+    if (inner.iteration == 150) stop.Trigger();
+  });
+  ASSERT_TRUE(result.ok() && result->termination.has_value());
+  EXPECT_EQ(flow->step(), 0);
+  EXPECT_EQ(*flow->Save(), before);
 }
 
 TEST(FlowTest, ConvergedIsSaidOfStepsThatReachTheirMinimum) {

@@ -119,6 +119,27 @@ TEST(StepHalvingFlowTest, IsTheFlowOfTheStepAskedFor) {
   EXPECT_GE(iterations, 7 * 40);  // those of all flows
 }
 
+// Of second order each flow's first step goes in two halves: ten minimisations in all, then seven.
+TEST(StepHalvingFlowTest, ProgressNeverPassesItsTotal) {
+  FlowSpec spec = testing::OrnsteinUhlenbeckSpec(2);
+  std::get<SwJkoSolver>(spec.solver).order = 2;
+  spec.step_halving = true;
+  const StopLatch stop;
+  const std::unique_ptr<Flow> flow = *Flow::Create(spec, stop);
+  for (const int minimisations : {10, 7}) {
+    InnerProgress last;
+    ASSERT_TRUE(flow->Step(stop,
+                           [&](const InnerProgress& progress) {
+                             EXPECT_EQ(progress.iteration, last.iteration + 1);
+                             EXPECT_LE(progress.iteration, progress.total_iterations);
+                             last = progress;
+                           })
+                    .ok());
+    EXPECT_GE(last.iteration, minimisations * 40);
+    EXPECT_EQ(last.total_iterations - last.iteration, 0);
+  }
+}
+
 // A step that is stopped in the middle, when some of its flows have gone ahead, leaves all where they were.
 TEST(StepHalvingFlowTest, StoppedStepChangesNothing) {
   FlowSpec spec = testing::RingSpec(30);

@@ -74,7 +74,8 @@ struct Factors {
 };
 
 // Points to panels in the base's units, missing ones as zeros.
-void ToPanels(const CouplingFlowShape& shape, const CouplingFlowWeights& weights, const float* z, int64_t count, const Rows<float>& panels) {
+void ToPanels(const CouplingFlowShape& shape, const CouplingFlowWeights& weights, const float* z, int64_t count,
+              const Rows<float>& panels) {
   const int64_t dimension = shape.dimension;
   for (int64_t first = 0; first < count; first += kPanel) {
     const int64_t points = std::min(kPanel, count - first);
@@ -124,6 +125,9 @@ void Roll(const Rows<float>& points, int64_t panels, int64_t dimension, bool bac
   }
 }
 
+// Highway's Exp makes 0 of what is not a number; here it stays one.
+HWY_INLINE Vec Exp(Vec x) { return hn::Add(hn::Exp(Floats(), x), hn::Sub(x, x)); }
+
 // v of a coupling into `next`, its log-determinants added to `logs`.
 void AffineMap(const CouplingFlowShape& shape, const Halves& halves, const Slot<float>& slot, const Values& out, int64_t panels,
                const Rows<float>& next, float* HWY_RESTRICT logs) {
@@ -142,7 +146,7 @@ void AffineMap(const CouplingFlowShape& shape, const Halves& halves, const Slot<
         const Vec s = hn::Mul(bound, FastTanh(hn::Mul(hn::Load(floats, raw + at), inverse)));
         const Vec t = hn::Load(floats, raw + halves.moved * kPanel + at);
         hn::Store(s, floats, s_to + at);
-        hn::Store(hn::MulAdd(hn::Load(floats, points + moved), hn::Exp(floats, s), t), floats, to + moved);
+        hn::Store(hn::MulAdd(hn::Load(floats, points + moved), Exp(s), t), floats, to + moved);
         sum = hn::Add(sum, s);
       }
       hn::Store(sum, floats, logs + panel * kPanel + i);
@@ -165,7 +169,7 @@ void BackThroughMap(const CouplingFlowShape& shape, const Halves& halves, const 
         const int64_t at = k * kPanel + i;
         const Vec s = hn::Load(floats, s_from + at);
         const Vec given = hn::Load(floats, by_moved + at);
-        const Vec scaled = hn::Mul(given, hn::Exp(floats, s));
+        const Vec scaled = hn::Mul(given, Exp(s));
         const Vec by_s = hn::MulAdd(scaled, hn::Load(floats, moved + at), hn::Load(floats, by_logs + panel * kPanel + i));
         const Vec tanh = hn::Mul(s, inverse);
         hn::Store(hn::NegMulAdd(hn::Mul(by_s, tanh), tanh, by_s), floats, by_raw + at);

@@ -11,7 +11,7 @@
 namespace sliceflow::kernels {
 
 // Points that one call works on, at most; a layer's weights stay in the cache for all of them, and so do their values between layers.
-inline constexpr int64_t kFlowPoints = 8 * kPanel;
+inline constexpr int64_t kFlowPoints = 16 * kPanel;
 
 // x = mean + deviation · layers((z − mean)/deviation). Layers are `couplings` affine couplings (Dinh et al. 2017), each with a network of two
 // hidden layers from the coordinates that stay, (raw, t) = W₃ tanh(W₂ tanh(W₁ u + b₁) + b₂) + b₃, and
@@ -64,7 +64,7 @@ struct CouplingFlowWeights {
 void PrepareCouplingFlow(const CouplingFlowShape& shape, const float* parameters, float* matrices);
 
 // Of `count` ≤ kFlowPoints points z with the log-densities `base`: x, and the log-densities there, base − Σ log |det|. z and x are
-// row-major. `record` takes record_size() floats for each panel begun, or is null where no way back is wanted; `scratch`
+// row-major and do not overlap. `record` takes record_size() floats for each panel begun, or is null where no way back is wanted; `scratch`
 // forward_scratch_size(). Both are aligned to 64 bytes. Nothing here allocates.
 void CouplingFlowForward(const CouplingFlowShape& shape, const CouplingFlowWeights& weights, const float* z, const float* base,
                          int64_t count, float* x, float* log_density, float* record, float* scratch);

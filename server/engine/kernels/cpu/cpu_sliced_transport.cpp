@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <utility>
 
 #include "server/engine/kernels/direction_summary.h"
 #include "server/engine/kernels/sliced_transport_checks.h"
@@ -25,7 +24,7 @@ constexpr int64_t kWorthSharing = 1 << 17;
 // The differences of so many directions are small beside the cache, and large enough for a product.
 constexpr int64_t kCachedRows = 64;
 
-// A product's tile has this many directions.
+// Directions are projected in multiples of these, which is one or two tiles of a product.
 constexpr int64_t kTileRows = 8;
 
 // Whether points stay in the cache from one tile of directions to the next.
@@ -52,7 +51,9 @@ int64_t BlockRows(const SlicedTransportShape& shape, int threads) {
 
 // Blocks that there is room for. One thread needs one; several go on with the next ones before all have summed the first.
 int64_t RingBlocks(const SlicedTransportShape& shape, int threads) {
-  return threads == 1 ? 1 : std::max(kCachedRows, 2 * threads * MostRows(shape)) / BlockRows(shape, threads);
+  if (threads == 1) return 1;
+  const int64_t block = BlockRows(shape, threads), all = (std::max<int64_t>(shape.max_directions, 1) + block - 1) / block;
+  return std::min(std::max(kCachedRows, 2 * threads * MostRows(shape)) / block, all);
 }
 
 }  // namespace

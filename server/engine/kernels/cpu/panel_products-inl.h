@@ -68,8 +68,9 @@ inline Matrix Transposed(const float* data, int64_t size, Part part) { return {d
 
 // a/b for finite b, to 2e-7 of itself.
 HWY_INLINE Vec Quotient(Vec a, Vec b) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
-  // A division takes the place of eight other instructions; the approximation has 12 bits or more, one step of Newton's doubles them.
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  // A division takes the place of eight other instructions. The approximation has 14 bits, the same on every processor that has it, which
+  // is not so without AVX-512; one step of Newton's doubles them.
   const Vec near = hn::ApproximateReciprocal(b);
   return hn::Mul(a, hn::MulAdd(near, hn::NegMulAdd(b, near, hn::Set(Floats(), 1.0f)), near));
 #else
@@ -77,8 +78,8 @@ HWY_INLINE Vec Quotient(Vec a, Vec b) {
 #endif
 }
 
-// tanh to 5e-7 of itself: x P(x²)/Q(x²), fitted to the least largest relative error, 2.1e-8, on [-9.02, 9.02], beyond which it is 1. Bounds
-// come first in Min and Max so that what is not a number stays one.
+// tanh to 5e-7 of itself, which may be beyond 1: x P(x²)/Q(x²), fitted to the least largest relative error, 2.1e-8, on [-9.02, 9.02], where
+// it has come to 1. Bounds come first in Min and Max so that what is not a number stays one in vectors of several lanes.
 HWY_INLINE Vec FastTanh(Vec value) {
   const Floats floats;
   const Vec one = hn::Set(floats, 1.0f), edge = hn::Set(floats, 9.02f);
@@ -92,7 +93,7 @@ HWY_INLINE Vec FastTanh(Vec value) {
   q = hn::MulAdd(q, t, hn::Set(floats, 0.025871064513921738f));
   q = hn::MulAdd(q, t, hn::Set(floats, 0.46713030338287354f));
   q = hn::MulAdd(q, t, one);
-  return hn::Min(one, hn::Max(hn::Neg(one), Quotient(hn::Mul(x, p), q)));
+  return Quotient(hn::Mul(x, p), q);
 }
 
 // What becomes of a product's entry; `kept` is where another value of the same place lies.
@@ -123,8 +124,8 @@ struct Places {
 };
 
 template <class Unit, int kRows, int kCount>
-HWY_INLINE void Tile(const Matrix& a, int64_t row, const float* bias, const Places<const float, kCount>& x, const Places<const float, kCount>& kept,
-                     const Places<float, kCount>& y) {
+HWY_INLINE void Tile(const Matrix& a, int64_t row, const float* bias, const Places<const float, kCount>& x,
+                     const Places<const float, kCount>& kept, const Places<float, kCount>& y) {
   const Floats floats;
   Vec sums[kRows][kCount];
   for (int r = 0; r < kRows; ++r) {
@@ -159,8 +160,7 @@ HWY_INLINE void ProductAcross(const Matrix& a, const float* bias, const Values& 
 
 // y = unit(a x + bias); `kept` is what the unit reads beside, of y's shape, and may be y. `bias` may be null.
 template <class Unit>
-HWY_NOINLINE void Product(const Matrix& a, const float* bias, const Values& x, const Values& kept, const Rows<float>& y,
-                          int64_t panels) {
+HWY_NOINLINE void Product(const Matrix& a, const float* bias, const Values& x, const Values& kept, const Rows<float>& y, int64_t panels) {
   int64_t vector = 0;
   for (; vector + kAcross <= panels * kVectors; vector += kAcross) ProductAcross<Unit, kAcross>(a, bias, x, kept, y, vector);
   for (; vector < panels * kVectors; ++vector) ProductAcross<Unit, 1>(a, bias, x, kept, y, vector);
@@ -169,7 +169,7 @@ HWY_NOINLINE void Product(const Matrix& a, const float* bias, const Values& x, c
 // Where a sum of outer products is added to.
 struct Sink {
   float* sum;
-  Part part = Part::kAll;  // what of it is taken: the lower part without the diagonal, the upper with
+  Part part = Part::kAll;         // what of it is taken: the lower part without the diagonal, the upper with
   const float* scales = nullptr;  // for the upper part: entries of the diagonal are multiplied by those of this matrix
 
   void Add(int64_t row, int64_t column, int64_t columns, float value) const {

@@ -95,7 +95,7 @@ class Solver(Choice):
                 samples together.
             optimizer: The optimizer of the inner minimisation. Default: `adam` with its defaults.
             max_attempts: How many times `inner_iterations` a step may take in all when it violates the energy inequality, before it is
-                flagged. Between 1 and 10. Default: 3.
+                flagged; each half of a first step that goes in halves may. Between 1 and 10. Default: 3.
             order: Order in time, 1 or 2. Of order 2: variational BDF2, argmin SW2²(ρ, ρ_k)/τ − SW2²(ρ, ρ_{k−1})/(4τ) + F(ρ); twice the
                 distances an iteration. Its first step, with no ρ_{k−1}, goes in two halves, one of order 1 and one of order 2, and
                 costs what two steps do. Source: Matthes & Plazotta 2019. Default: 2.

@@ -29,8 +29,8 @@ class SlicedWasserstein(Term):
 
     Args:
         dataset: The data set, `datasets/{dataset}`; as many columns as the flow's dimension.
-        num_projections: Random directions an evaluation; between 1 and the server's limit. Default: the solver's `num_projections`, or
-            1000 where it has none.
+        num_projections: Random directions an evaluation; between 1 and the server's limit. Default: the solver's `num_projections`, but
+            100 at least, or 1000 where it has none.
     """
 
     _TYPE = functional_pb2.SlicedWasserstein
