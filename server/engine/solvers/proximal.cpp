@@ -172,7 +172,7 @@ StepOutcome ProximalSolver::Minimum(const Position& before, double tau, Course& 
 
 StepOutcome ProximalSolver::InHalves(const Position& before, Course& course) {
   course.to_come = inner_.iterations;
-  const StepOutcome half = Minimum(before, tau_ / 2, course);
+  StepOutcome half = Minimum(before, tau_ / 2, course);
   if (half.stopped || half.divergence.has_value()) return half;
   course.to_come = 0;
   StepOutcome whole = Minimum(half.position, tau_ / 2, course);
