@@ -191,8 +191,10 @@ def test_progress_goes_on_inside_a_long_step(daemon, client):
     job = client.submit(small(solver=solver))
     process = waiting(daemon, job, "True")
     words = b""
-    while not re.search(rb"\(step 1: \d+/10000\)", words):
-        words += process.stderr.read1()
+    while not re.search(rb"\(step 1: \d+/20000\)", words):  # a first step of second order goes in two halves
+        more = process.stderr.read1()
+        assert more, f"it ended, having said {words!r}"
+        words += more
     assert process.poll() is None
     process.terminate()
     process.communicate(timeout=PATIENCE)
