@@ -62,7 +62,7 @@ def small(**changes) -> sf.FlowSpec:
 def slow(num_steps: int = 1000) -> sf.FlowSpec:
     """Steps of about a tenth of a second, more of them than any test waits for."""
     return small(
-        solver=sf.Solver.sw_jko(inner_iterations=100, num_projections=50, batch_size=256, max_attempts=1),
+        solver=sf.Solver.sw_jko(inner_iterations=300, num_projections=50, batch_size=256, max_attempts=1),
         schedule=sf.Schedule(0.1, num_steps=num_steps),
     )
 
