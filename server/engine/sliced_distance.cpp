@@ -41,8 +41,7 @@ SlicedDistance::Result SlicedDistance::Evaluate(const at::Tensor& x, const at::T
   return result;
 }
 
-SlicedDistance::Sum SlicedDistance::EvaluateSum(const at::Tensor& x, absl::Span<const Target> targets, const at::Tensor& directions,
-                                                bool with_gradient) {
+SlicedDistance::Sum SlicedDistance::EvaluateSum(const at::Tensor& x, absl::Span<const Target> targets, const at::Tensor& directions) {
   if (targets.size() > kernels::kMostTargets) {
     ThrowTransportError(
         absl::InvalidArgumentError(absl::StrCat("targets has ", targets.size(), " entries; want 1 to ", kernels::kMostTargets)));
@@ -59,8 +58,7 @@ SlicedDistance::Sum SlicedDistance::EvaluateSum(const at::Tensor& x, absl::Span<
     wanted.max_y = std::max(wanted.max_y, to[j].size(0));
   }
   Reserve(wanted);
-  Sum sum;
-  if (with_gradient) sum.gradient = at::empty_like(from);
+  Sum sum{.value = 0, .gradient = at::empty_like(from)};
   absl::Status status = transport_->EvaluateSum(CloudOf(from), absl::MakeConstSpan(clouds).first(count), View(directions),
                                                 Room(sum.gradient), absl::MakeSpan(values).first(count));
   if (!status.ok()) ThrowTransportError(std::move(status));

@@ -27,7 +27,7 @@ class SlicedDistance {
   };
   struct Sum {
     double value = 0;     // Σ weight · SW2²
-    at::Tensor gradient;  // n × d, with respect to x; undefined when not asked for
+    at::Tensor gradient;  // n × d, with respect to x
   };
 
   // Values and gradient outside any graph. All tensors finite and float, directions contiguous.
@@ -35,7 +35,7 @@ class SlicedDistance {
 
   // Σ_j weight_j SW2²(x, y_j) and its gradient outside any graph, of 1 to kernels::kMostTargets targets, each m_j × d. What x costs, its
   // projections and their sorting, is paid once on the processor.
-  Sum EvaluateSum(const at::Tensor& x, absl::Span<const Target> targets, const at::Tensor& directions, bool with_gradient);
+  Sum EvaluateSum(const at::Tensor& x, absl::Span<const Target> targets, const at::Tensor& directions);
 
  private:
   void Reserve(const kernels::SlicedTransportShape& wanted);

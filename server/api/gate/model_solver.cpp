@@ -193,8 +193,9 @@ void CheckSwJko(Context& context, const std::string& path, v1::SwJko& scheme) {
   CheckMinimisation(context, path, scheme);
   CheckOrder(context, path, scheme);
   CheckVariant(context, path, scheme);
-  if (!scheme.has_num_projections())
+  if (!scheme.has_num_projections()) {
     scheme.set_num_projections(std::clamp(2 * context.state_dimension, kLeastProjections, kMostProjections));
+  }
   CheckCount(context, absl::StrCat(path, ".num_projections"), scheme.num_projections(), 1, context.limits.max_projections);
   CheckValues(context, absl::StrCat(path, ".num_projections"), scheme.num_projections());
   if (scheme.projection_sampling() == v1::SwJko::PROJECTION_SAMPLING_UNSPECIFIED) scheme.set_projection_sampling(v1::SwJko::AUTOMATIC);

@@ -33,7 +33,7 @@ at::Tensor SlicedProximity::ControlVariate(const at::Tensor& x, const at::Tensor
 Penalty SlicedProximity::Penalise(const at::Tensor& x, absl::Span<const ProximityTo> from) {
   std::vector<SlicedDistance::Target> targets;
   for (const ProximityTo& to : from) targets.push_back({to.y, to.weight});
-  const SlicedDistance::Sum sum = distance_.EvaluateSum(x, targets, directions_, /*with_gradient=*/true);
+  const SlicedDistance::Sum sum = distance_.EvaluateSum(x, targets, directions_);
   Penalty penalty{.value = sum.value, .gradient = sum.gradient};
   if (!control_variate_) return penalty;
   for (const ProximityTo& to : from) {

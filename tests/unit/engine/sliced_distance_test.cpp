@@ -32,7 +32,7 @@ TEST(SlicedDistanceTest, SumsAreThoseOfSingleTargets) {
   for (const int64_t count : {60, 45}) {
     const at::Tensor y = Points(count, 3, 2) + 1, z = Points(60, 3, 3);
     SlicedDistance distance;
-    const SlicedDistance::Sum sum = distance.EvaluateSum(x, {{y, 10}, {z, -2.5}}, directions, /*with_gradient=*/true);
+    const SlicedDistance::Sum sum = distance.EvaluateSum(x, {{y, 10}, {z, -2.5}}, directions);
     const SlicedDistance::Result to_y = distance.Evaluate(x, y, directions, true), to_z = distance.Evaluate(x, z, directions, true);
     EXPECT_NEAR(sum.value, 10 * to_y.value - 2.5 * to_z.value, 1e-5 * 10 * to_y.value);
     const at::Tensor expected = 10 * to_y.gradient - 2.5 * to_z.gradient;
@@ -40,21 +40,12 @@ TEST(SlicedDistanceTest, SumsAreThoseOfSingleTargets) {
   }
 }
 
-TEST(SlicedDistanceTest, SumsHaveNoGradientUnlessAskedFor) {
-  const at::Tensor x = Points(60, 3, 1), y = Points(60, 3, 2), directions = Directions(40, 3);
-  SlicedDistance distance;
-  const SlicedDistance::Sum with = distance.EvaluateSum(x, {{y, 2}, {x, 1}}, directions, true);
-  const SlicedDistance::Sum without = distance.EvaluateSum(x, {{y, 2}, {x, 1}}, directions, false);
-  EXPECT_FALSE(without.gradient.defined());
-  EXPECT_EQ(without.value, with.value);
-}
-
 TEST(SlicedDistanceTest, ViewsOfOtherTensorsAndGraphsAreTaken) {
   const at::Tensor whole = Points(60, 6, 1), directions = Directions(40, 3);
   const at::Tensor x = whole.narrow(1, 0, 3), y = whole.narrow(1, 3, 3);  // not contiguous
   SlicedDistance distance;
-  const SlicedDistance::Sum by_view = distance.EvaluateSum(x.clone().requires_grad_(true), {{y, 1}}, directions, true);
-  const SlicedDistance::Sum by_copy = distance.EvaluateSum(x.contiguous(), {{y.contiguous(), 1}}, directions, true);
+  const SlicedDistance::Sum by_view = distance.EvaluateSum(x.clone().requires_grad_(true), {{y, 1}}, directions);
+  const SlicedDistance::Sum by_copy = distance.EvaluateSum(x.contiguous(), {{y.contiguous(), 1}}, directions);
   EXPECT_FALSE(by_view.gradient.requires_grad());
   EXPECT_TRUE(by_view.gradient.equal(by_copy.gradient));
 }
@@ -68,8 +59,8 @@ TEST(SlicedDistanceTest, OneEvaluatorGrowsWithPointsDirectionsAndTargets) {
       return a.value == b.value && a.gradient.equal(b.gradient);
     };
     SlicedDistance one, two;
-    EXPECT_TRUE(same(grown.EvaluateSum(x, {{y, 1}}, directions, true), one.EvaluateSum(x, {{y, 1}}, directions, true)));
-    EXPECT_TRUE(same(grown.EvaluateSum(x, {{y, 1}, {z, -1}}, directions, true), two.EvaluateSum(x, {{y, 1}, {z, -1}}, directions, true)));
+    EXPECT_TRUE(same(grown.EvaluateSum(x, {{y, 1}}, directions), one.EvaluateSum(x, {{y, 1}}, directions)));
+    EXPECT_TRUE(same(grown.EvaluateSum(x, {{y, 1}, {z, -1}}, directions), two.EvaluateSum(x, {{y, 1}, {z, -1}}, directions)));
   }
 }
 
@@ -78,7 +69,7 @@ TEST(SlicedDistanceTest, WrongTargetsAreRefused) {
   const auto words = [&](const std::vector<SlicedDistance::Target>& targets) -> std::string {
     SlicedDistance distance;
     try {
-      distance.EvaluateSum(x, targets, directions, true);
+      distance.EvaluateSum(x, targets, directions);
     } catch (const StatusError& error) {
       EXPECT_EQ(error.status().code(), absl::StatusCode::kInvalidArgument);
       return std::string(error.status().message());

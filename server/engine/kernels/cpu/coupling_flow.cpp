@@ -60,12 +60,6 @@ struct LayerParameters {
   Float *w1, *b1, *w2, *b2, *w3, *b3, *packed, *shift;
 };
 
-int64_t OffsetOf(const CouplingFlowShape& shape, int64_t coupling) {
-  int64_t offset = 0;
-  for (int64_t i = 0; i < coupling; ++i) offset += shape.NumParameters(i);
-  return offset;
-}
-
 // L and U of one linear layer.
 struct Factors {
   Factors(const CouplingFlowShape& shape, const CouplingFlowWeights& weights, int64_t coupling)
@@ -229,10 +223,11 @@ void Backward(const CouplingFlowShape& shape, const CouplingFlowWeights& weights
   float by_constant = 0;
   for (int64_t i = 0; by_log_density != nullptr && i < count; ++i) by_constant += by_logs[i] = -by_log_density[i];
   DerivativeToPanels(shape, weights, by_x, count, by);
+  int64_t offset = shape.num_parameters();
   for (int64_t i = shape.couplings - 1; i >= 0; --i) {
+    offset -= shape.NumParameters(i);
     const Slot slot(shape, record + i * shape.coupling_record_size(), shape.record_size());
     const Halves halves(shape, i);
-    const int64_t offset = OffsetOf(shape, i);
     const LayerParameters p(shape, i, weights.parameters + offset);
     const LayerParameters to(shape, i, by_parameters + offset);
     if (shape.linear) {
